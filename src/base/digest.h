@@ -1,0 +1,21 @@
+/* Digests, by OpenSSL's libcrypto. Failures of libcrypto abort: they mean it is not usable. */
+#ifndef PGIAM_BASE_DIGEST_H
+#define PGIAM_BASE_DIGEST_H
+
+#include <stdint.h>
+#include "base/slice.h"
+
+#define DIGEST_SHA256_BYTES 32
+
+void digest_sha256(struct slice in, unsigned char out[DIGEST_SHA256_BYTES]);
+void digest_hmac_sha256(struct slice key, struct slice in, unsigned char out[DIGEST_SHA256_BYTES]);
+
+/* PBKDF2-HMAC-SHA-256 (RFC 8018), the Hi() of RFC 5802. Takes time proportional to iterations:
+ * keep it off an event loop (io/offload.h). */
+void digest_pbkdf2_sha256(struct slice password, struct slice salt, uint32_t iterations,
+                          unsigned char out[DIGEST_SHA256_BYTES]);
+
+/* Cryptographically strong random bytes. */
+void digest_random(void *out, size_t n);
+
+#endif

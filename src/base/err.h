@@ -1,0 +1,104 @@
+/* Errors as values. A function that can fail takes `struct err *e`, returns 0, or -1 with
+ * the code and a message set; on the way up each caller may put its context in front.
+ * One table gives each code its SQLSTATE, metric label, retryability and hint; whoever
+ * handles the error (ErrorResponse, log line, counter, doctor) reads that row. */
+#ifndef PGIAM_BASE_ERR_H
+#define PGIAM_BASE_ERR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+/* X(code, sqlstate, label, retryable, hint or NULL). SQLSTATEs: PostgreSQL appendix A. */
+#define ERR_TABLE(X)                                                                                          \
+	X(ERR_NONE, "00000", "none", false, NULL)                                                             \
+	X(ERR_INTERNAL, "XX000", "internal", false, "This is a defect of pgiam; please report it.")           \
+	X(ERR_CONFIG, "F0000", "config", false, NULL)                                                         \
+	X(ERR_USAGE, "F0000", "usage", false, NULL)                                                           \
+	X(ERR_IO, "58030", "io", false, NULL)                                                                 \
+	X(ERR_LIMIT, "54000", "limit", false, NULL)                                                           \
+	/* the way to the server */                                                                           \
+	X(ERR_RESOLVE, "08001", "resolve", true, "Check the host name and this machine's DNS settings.")      \
+	X(ERR_CONNECT, "08001", "connect", true,                                                              \
+	  "Check that the database is running and that security groups and routes let this machine reach it.") \
+	X(ERR_CONNECT_TIMEOUT, "08001", "connect_timeout", true,                                              \
+	  "Nothing answered: check security groups, routes, and server_connect_timeout.")                     \
+	X(ERR_TLS, "08001", "tls", true, NULL)                                                                \
+	X(ERR_TLS_REFUSED, "08001", "tls_refused", false,                                                     \
+	  "The server offers no TLS; pgiam sends no secret without it.")                                      \
+	X(ERR_TLS_VERIFY, "08001", "tls_verify", false,                                                       \
+	  "Check tls_ca (RDS and Aurora need the RDS bundle, RDS Proxy and DSQL Amazon's public roots) and "  \
+	  "that host, or tls_server_name, is the name in the certificate.")                                   \
+	X(ERR_SERVER_CLOSED, "08006", "server_closed", true, NULL)                                            \
+	X(ERR_SERVER_PROTOCOL, "08P01", "server_protocol", false, NULL)                                       \
+	/* logging in */                                                                                      \
+	X(ERR_AUTH_IAM, "28000", "auth_iam", true, NULL)                                                      \
+	X(ERR_AUTH_NOT_IAM, "28000", "auth_not_iam", false,                                                   \
+	  "Run: GRANT rds_iam TO the database user, or use auth=password for this database.")                 \
+	X(ERR_AUTH_PASSWORD, "28P01", "auth_password", true, NULL)                                            \
+	X(ERR_AUTH_METHOD, "28000", "auth_method", false, NULL)                                               \
+	X(ERR_AUTH_UNSAFE, "28000", "auth_unsafe", false,                                                     \
+	  "pgiam sends a secret only over verified TLS (server_tls_sslmode = verify-full).")                  \
+	X(ERR_LOGIN_TIMEOUT, "08001", "login_timeout", true,                                                  \
+	  "The server accepted the connection but did not finish the login within server_connect_timeout.")   \
+	X(ERR_LOGIN_REFUSED, "08004", "login_refused", true, NULL)                                            \
+	X(ERR_LOGIN_QUEUE, "53300", "login_queue", true,                                                      \
+	  "More logins are waiting than this database's login rate allows; see login_rate.")                  \
+	X(ERR_CREDENTIALS, "28000", "credentials", true,                                                      \
+	  "Give pgiam AWS credentials; `pgiam token` shows what it finds.")                                   \
+	X(ERR_REGION, "28000", "region", false, "Set region= for this database, or AWS_REGION.")              \
+	/* clients */                                                                                         \
+	X(ERR_CLIENT_PROTOCOL, "08P01", "client_protocol", false, NULL)                                       \
+	X(ERR_CLIENT_UNSUPPORTED, "0A000", "client_unsupported", false, NULL)                                 \
+	X(ERR_CLIENT_TIMEOUT, "08006", "client_timeout", false, NULL)                                         \
+	X(ERR_CLIENT_USER, "28000", "client_user", false, NULL)                                               \
+	X(ERR_NO_DATABASE, "3D000", "no_database", false, NULL)                                               \
+	X(ERR_TOO_MANY_CLIENTS, "53300", "too_many_clients", true, "See max_client_conn.")                    \
+	X(ERR_TOO_MANY_POOLS, "53300", "too_many_pools", true,                                                \
+	  "Too many combinations of database, user and startup parameters; see max_pools.")                   \
+	X(ERR_QUERY_WAIT, "08006", "query_wait_timeout", true,                                                \
+	  "No server connection became free in time; see query_wait_timeout and default_pool_size.")          \
+	X(ERR_IDLE_TIMEOUT, "57P05", "client_idle_timeout", false, "See client_idle_timeout.")                \
+	X(ERR_SHUTDOWN, "57P01", "shutdown", true, NULL)                                                      \
+	X(ERR_STARTUP_PARAM, "0A000", "startup_parameter", false, NULL)
+
+enum err_code {
+#define X(code, sqlstate, label, retryable, hint) code,
+	ERR_TABLE(X)
+#undef X
+		ERR_CODE_COUNT
+};
+
+struct err_info {
+	const char *name;     /* "ERR_TLS" */
+	const char *sqlstate; /* five characters */
+	const char *label;    /* of metrics and logs */
+	bool retryable;       /* may the same attempt succeed a little later? */
+	const char *hint;     /* what to do, or NULL */
+};
+
+struct err {
+	enum err_code code;
+	char sqlstate[6]; /* a server's own SQLSTATE, or the table's */
+	char msg[512];
+	char detail[768]; /* "" if none */
+	char hint[512];   /* "" = the table's */
+	bool from_server; /* msg is the server's text: for authenticated clients only */
+};
+
+const struct err_info *err_info(enum err_code code);
+
+/* Sets code, its SQLSTATE and the message; clears detail and hint. Returns -1, so that
+ * `return err_set(...)` reads well. e may be NULL. Over-long text is cut at a character. */
+int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Puts "context: " in front of the message. Returns -1. */
+int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Appends a sentence to the detail, or sets the hint. */
+void err_detail(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The hint that holds: the error's own, else the table's, else "". */
+const char *err_hint_text(const struct err *e);
+
+#endif

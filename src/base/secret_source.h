@@ -1,0 +1,60 @@
+/* Where a login secret comes from, as the proxy sees it: it asks at the moment the server
+ * asks for a password, and does not know whether AWS, a file or nothing is behind it.
+ * proxy calls; aws and app implement; neither sees the other.
+ *
+ * A source belongs to one event loop, and is called on that loop's thread only. */
+#ifndef PGIAM_BASE_SECRET_SOURCE_H
+#define PGIAM_BASE_SECRET_SOURCE_H
+
+#include <stdint.h>
+#include "base/err.h"
+#include "base/slice.h"
+
+/* What kind of secret answers the server's request: decides which requests are legitimate. */
+enum secret_kind {
+	SECRET_NONE,      /* the server must not ask for anything */
+	SECRET_IAM_TOKEN, /* AuthenticationCleartextPassword only, verified TLS only */
+	SECRET_PASSWORD,  /* SCRAM, or what the protocol allows under rule 1 */
+};
+
+struct secret_request {
+	const char *host; /* name of the endpoint itself: what a token is signed for */
+	uint16_t port;
+	const char *user; /* DB user logging in */
+};
+
+/* Borrowed: valid during the callback. */
+struct secret_answer {
+	struct slice secret;
+	const char *user; /* log in as this user instead (Redshift), or NULL */
+};
+
+/* Exactly one of a and e is not NULL. Comes once, never inside start, never after cancel. */
+typedef void (*secret_cb)(void *arg, const struct secret_answer *a, const struct err *e);
+
+struct secret_source;
+struct secret_op;
+
+struct secret_source_ops {
+	/* Which secret this source gives. */
+	enum secret_kind kind;
+	/* Asks for a secret; copies rq. */
+	struct secret_op *(*start)(struct secret_source *s, const struct secret_request *rq, secret_cb cb,
+	                           void *arg);
+	void (*cancel)(struct secret_op *op);
+	/* The server refused the last secret (28000, 28P01): refresh before the next answer, at a
+	 * bounded rate. Returns true if a refresh is under way or done since the secret was given,
+	 * so that one more try makes sense. */
+	bool (*refused)(struct secret_source *s);
+	/* Adds to a failed login's detail what the source knows without saying a secret: whose
+	 * credentials, what was signed, how long they live. */
+	void (*explain)(struct secret_source *s, const struct secret_request *rq, struct err *e);
+	void (*free)(struct secret_source *s);
+};
+
+/* Implementations embed this as their first member. */
+struct secret_source {
+	const struct secret_source_ops *ops;
+};
+
+#endif

@@ -1,0 +1,16 @@
+/* The subcommands: run, check, token, help, version. */
+#ifndef PGIAM_CMD_CMD_H
+#define PGIAM_CMD_CMD_H
+
+/* Exit codes, documented in pgiam(1). */
+enum cmd_exit {
+	CMD_OK = 0,
+	CMD_FAILED = 1, /* what was asked for did not work */
+	CMD_USAGE = 2,  /* wrong command line */
+	CMD_CONFIG = 3, /* wrong configuration */
+};
+
+/* Runs the program; returns its exit code. */
+int cmd_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,88 @@
+/* A byte stream over a socket, plain or TLS. Non-blocking: reads and writes do what they can, and
+ * the owner is told when trying again makes sense. Reading and writing are independent: TLS may need
+ * to write for a read and to read for a write, and the stream keeps that to itself (pitfall 55).
+ *
+ * Level-triggered readiness with two switches (want_read, want_write). Records that wait inside
+ * OpenSSL are announced like bytes in the socket. */
+#ifndef PGIAM_IO_STREAM_H
+#define PGIAM_IO_STREAM_H
+
+#include <sys/types.h>
+#include "io/loop.h"
+#include "io/tls.h"
+
+#define STREAM_READABLE 1u
+#define STREAM_WRITABLE 2u
+
+/* what: STREAM_READABLE | STREAM_WRITABLE. The owner may close the stream inside. */
+typedef void (*stream_cb)(void *arg, unsigned what);
+
+struct stream;
+
+/* Takes fd (non-blocking). Starts with both switches off. Never NULL. */
+struct stream *stream_new(struct loop *l, int fd, stream_cb cb, void *arg);
+
+/* Hands the stream to another owner: same descriptor, TLS state and all; both switches turn off. */
+void stream_set_owner(struct stream *s, stream_cb cb, void *arg);
+
+/* Idempotent through NULL; sends close_notify if it can be done at once, closes the descriptor; memory goes
+ * after the turn. No callback after it. */
+void stream_close(struct stream *s);
+
+/* Closes with RST (SO_LINGER 0). */
+void stream_abort(struct stream *s);
+
+#define STREAM_AGAIN (-1)
+#define STREAM_FAIL  (-2)
+
+/* > 0 bytes; 0: the peer closed its side (for TLS also without close_notify); STREAM_AGAIN: nothing now, the callback
+ * comes if want_read is on; STREAM_FAIL: broken, stream_error() says how. */
+ssize_t stream_read(struct stream *s, void *p, size_t n);
+
+/* > 0 bytes taken (maybe fewer than n); STREAM_AGAIN: the callback comes if want_write is on; STREAM_FAIL. TLS
+ * writes go out in records of at most 16 KB, and after STREAM_AGAIN the same bytes must come first again
+ * (the pointer may differ). */
+ssize_t stream_write(struct stream *s, const void *p, size_t n);
+
+void stream_want_read(struct stream *s, bool on);
+void stream_want_write(struct stream *s, bool on);
+
+/* Calls back with STREAM_READABLE next turn although nothing arrived: to go on after a fairness budget. */
+void stream_kick(struct stream *s);
+
+/* Has bytes or an end of file waiting, without taking them (socket peek, or records inside OpenSSL)?
+ * For a connection that should be silent: true means dead or talking (pitfall 44). */
+bool stream_peek(struct stream *s);
+
+/* The reason of the last STREAM_FAIL, "connection reset by peer"; borrowed. */
+const char *stream_error(const struct stream *s);
+
+int stream_fd(const struct stream *s);
+bool stream_is_tls(const struct stream *s);
+
+/* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; NULL if plain. */
+const char *stream_tls_version(const struct stream *s);
+const char *stream_tls_cipher(const struct stream *s);
+
+/* Was the peer's chain and name verified in this handshake? */
+bool stream_is_verified(const struct stream *s);
+
+/* ---- TLS handshake ----
+ * The stream must be plain, with no bytes read beyond the answer to SSLRequest. Then call stream_tls_step from
+ * the callback until it is done; it sets the switches itself.
+ * name: SNI (if it is a name) and the name to verify; NULL on the server side. */
+void stream_tls_client(struct stream *s, struct tls_ctx *c, const char *name);
+void stream_tls_server(struct stream *s, struct tls_ctx *c);
+
+/* 1 done (both switches off), 0 wait for the callback, -1 failed with e set: ERR_TLS_VERIFY says which certificate
+ * (subject, issuer, dates), which name, which CA file; otherwise ERR_TLS. */
+int stream_tls_step(struct stream *s, struct err *e);
+
+/* tls-server-end-point channel binding data (RFC 5929): the peer's certificate's hash on the client side, our
+ * own on the server side. Bytes written to out (max 64), 0 if there is none. */
+size_t stream_tls_server_end_point(struct stream *s, unsigned char out[64]);
+
+/* ALPN protocol agreed on, or an empty slice. */
+struct slice stream_tls_alpn(struct stream *s);
+
+#endif

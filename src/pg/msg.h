@@ -1,0 +1,34 @@
+/* The table of messages: what each type may weigh and how the relay treats it, by direction. Limits are
+ * PostgreSQL's own (tcop/postgres.c SocketBackend, libpq fe-protocol3.c VALID_LONG_MESSAGE_TYPE). */
+#ifndef PGIAM_PG_MSG_H
+#define PGIAM_PG_MSG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum msg_class {
+	MSG_REJECT,  /* not legal here: the sender is not a PostgreSQL peer */
+	MSG_FORWARD, /* only type and length matter */
+	MSG_PREFIX,  /* the first `need` bytes of the body are looked at (fewer if it is shorter) */
+	MSG_WHOLE,   /* looked at whole; at most `max_body` bytes */
+};
+
+struct msg_info {
+	uint8_t class;     /* enum msg_class */
+	bool completes;    /* server: ends one Parse, Bind, Close, Describe or Execute */
+	bool extended;     /* client: Parse, Bind, Describe, Execute, Close */
+	uint16_t need;     /* of MSG_PREFIX */
+	uint32_t max_body; /* bytes */
+	const char *name;  /* "RowDescription"; NULL if rejected */
+};
+
+/* Messages of a session in progress (after ReadyForQuery came once). Never NULL. */
+const struct msg_info *msg_from_client(uint8_t type);
+const struct msg_info *msg_from_server(uint8_t type);
+
+/* Limits before login is done. */
+#define MSG_MAX_STARTUP_PACKET 10000 /* PostgreSQL's MAX_STARTUP_PACKET_LENGTH, length word included */
+#define MSG_MAX_PASSWORD       65535 /* PostgreSQL's PG_MAX_AUTH_TOKEN_LENGTH */
+#define MSG_MAX_SERVER_LOGIN   30000 /* libpq's limit for anything but the long types */
+
+#endif

@@ -1,0 +1,14 @@
+/* The `options` startup parameter: a backend command line, "-c name=value --name=value", with backslash
+ * escaping white space (backend utils/init/postinit.c, pg_split_opts; tcop process_postgres_switches). */
+#ifndef PGIAM_PG_OPTIONS_H
+#define PGIAM_PG_OPTIONS_H
+
+#include "base/err.h"
+#include "pg/params.h"
+
+/* Takes the settings out of options and sets them in out ('-' in a name becomes '_', as PostgreSQL does). -1 with
+ * e (ERR_STARTUP_PARAM) for anything that is not -c or --name=value: the caller then passes the text on as it is or
+ * refuses. Always ends (pitfall 74). */
+int options_parse(const char *options, struct params *out, struct err *e);
+
+#endif

@@ -1,0 +1,28 @@
+/* An ordered list of name/value pairs: startup parameters, ParameterStatus values. Names compare without
+ * case, as PostgreSQL's do; setting a name again replaces its value in place. */
+#ifndef PGIAM_PG_PARAMS_H
+#define PGIAM_PG_PARAMS_H
+
+#include "base/buf.h"
+
+struct param {
+	char *name, *value; /* owned, NUL-terminated */
+};
+
+struct params {
+	struct param *v; /* owned */
+	size_t n, size;
+};
+
+void params_init(struct params *p);
+void params_free(struct params *p); /* leaves it empty; idempotent */
+void params_set(struct params *p, struct slice name, struct slice value);
+bool params_del(struct params *p, const char *name);
+const char *params_get(const struct params *p, const char *name); /* NULL if absent */
+void params_copy(struct params *to, const struct params *from);
+
+/* A text that is the same for two lists exactly if they hold the same pairs, whatever their order:
+ * names in lower case, sorted, NUL after each name and value. */
+int params_canonical(const struct params *p, struct buf *out);
+
+#endif

@@ -1,0 +1,58 @@
+/* Parsers of what a server sends, for the messages pgiam itself reads. Bodies are hostile. */
+#ifndef PGIAM_PG_PARSE_H
+#define PGIAM_PG_PARSE_H
+
+#include <stdint.h>
+#include "base/err.h"
+#include "base/slice.h"
+
+/* ErrorResponse and NoticeResponse. Every field is optional (CVE-2026-6666); absent ones are empty. Borrowed.
+ * 0, or -1 if the body is no list of fields. */
+struct parse_error {
+	struct slice severity; /* V if there, else S */
+	struct slice sqlstate; /* "" unless five of [0-9A-Z] */
+	struct slice message, detail, hint, file, line, routine;
+};
+int parse_error(struct slice body, struct parse_error *out);
+
+/* The same for a body cut short (MSG_PREFIX): what is complete is reported. */
+void parse_error_prefix(struct slice prefix, struct parse_error *out);
+
+/* Puts a server's error into e: its SQLSTATE, its texts (made printable and cut), from_server. */
+void parse_error_to_err(const struct parse_error *pe, enum err_code code, struct err *e);
+
+/* ParameterStatus: two strings, borrowed, without their NULs. */
+int parse_parameter_status(struct slice body, struct slice *name, struct slice *value);
+
+/* BackendKeyData: a key of 4..256 bytes, borrowed. */
+int parse_backend_key(struct slice body, uint32_t *pid, struct slice *key);
+
+/* ReadyForQuery: 'I', 'T' or 'E'; 0 if malformed. */
+char parse_ready(struct slice body);
+
+/* NegotiateProtocolVersion: the newest minor version the server speaks, as major << 16 | minor. */
+int parse_negotiate(struct slice body, uint32_t *version);
+
+/* Authentication requests ('R'). */
+enum auth_request {
+	AUTH_OK = 0,
+	AUTH_KERBEROS_V5 = 2,
+	AUTH_CLEARTEXT = 3,
+	AUTH_MD5 = 5,
+	AUTH_GSS = 7,
+	AUTH_GSS_CONTINUE = 8,
+	AUTH_SSPI = 9,
+	AUTH_SASL = 10,
+	AUTH_SASL_CONTINUE = 11,
+	AUTH_SASL_FINAL = 12,
+};
+/* data: what follows the code. -1 if malformed; unknown codes are returned as they are. */
+int parse_auth(struct slice body, uint32_t *request, struct slice *data);
+
+/* "md5" in the password check, "SCRAM" in a SASL list: a name for messages ("SASL", "md5", "GSSAPI", ...). */
+const char *parse_auth_name(uint32_t request);
+
+/* Is mechanism in AuthenticationSASL's list? -1 if the list is malformed, else 0 or 1. */
+int parse_sasl_offers(struct slice data, const char *mechanism);
+
+#endif

@@ -1,0 +1,31 @@
+/* What kinds of server there are and how they differ, as one table: RDS, Aurora, RDS Proxy, DSQL, Redshift, plain
+ * PostgreSQL. The rest of proxy/ asks the row, never the kind. */
+#ifndef PGIAM_PROXY_PROFILE_H
+#define PGIAM_PROXY_PROFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum profile_kind { PROFILE_POSTGRES, PROFILE_RDS, PROFILE_RDS_PROXY, PROFILE_DSQL, PROFILE_REDSHIFT, PROFILE_COUNT };
+
+struct profile {
+	const char *name;               /* "rds_proxy" */
+	const char *reset_query;        /* default server_reset_query */
+	bool cancel;                    /* does it take CancelRequest? */
+	bool direct_tls;                /* does it take sslnegotiation=direct? */
+	bool rds_ca;                    /* is its certificate from the RDS CAs (else from public roots)? */
+	const char *const *startup;     /* startup parameters it takes, NULL-terminated; NULL: all */
+	bool options;                   /* does it take `options`? If not, its settings become parameters. */
+	uint32_t max_age_sec;           /* it cuts connections at this age; 0: it does not */
+	double login_rate, login_rate_max; /* logins a second to start with and at most; 0: not limited */
+};
+
+const struct profile *profile_get(enum profile_kind kind);
+
+/* Which kind does an endpoint's name say it is? PROFILE_POSTGRES if none (aws.md 1.7's patterns). */
+enum profile_kind profile_from_host(const char *host);
+
+/* By name, or -1. */
+int profile_from_name(const char *name);
+
+#endif

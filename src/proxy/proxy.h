@@ -1,0 +1,52 @@
+/* A worker's proxy: clients, pools and servers on one loop. Shares nothing with other workers; everything here is
+ * called on the loop's thread. */
+#ifndef PGIAM_PROXY_PROXY_H
+#define PGIAM_PROXY_PROXY_H
+
+#include "io/addr.h"
+#include "io/offload.h"
+#include "proxy/opts.h"
+#include "proxy/stats.h"
+
+struct proxy;
+
+/* A CancelRequest whose key belongs to another worker (its index is in the key); copies what it needs. */
+typedef void (*proxy_cancel_route)(void *arg, uint32_t worker, uint32_t pid, uint32_t secret);
+
+struct proxy_deps {
+	struct loop *loop;
+	struct mailbox *mail;
+	struct resolver *resolver;
+	struct offload *offload;
+	struct secret_source *const *secrets; /* by target.secret_index; borrowed */
+	proxy_cancel_route route;             /* may be NULL with one worker */
+	void *route_arg;
+};
+
+/* Opts are borrowed for the proxy's life. */
+struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o);
+
+/* Everything must be closed (proxy_stop with its callback seen). */
+void proxy_free(struct proxy *p);
+
+/* A new client connection; takes fd. */
+void proxy_accept(struct proxy *p, int fd, const struct addr *peer, const struct addr *local);
+
+/* A CancelRequest another worker received. */
+void proxy_cancel(struct proxy *p, uint32_t pid, uint32_t secret);
+
+/* Stops: idle clients are told 57P01 and closed, others when their transaction ends, all after grace_us. done comes
+ * once, when no client and no server is left. A second call shortens the grace. */
+void proxy_stop(struct proxy *p, uint64_t grace_us, void (*done)(void *arg), void *arg);
+
+/* Clients connected. */
+uint32_t proxy_clients(const struct proxy *p);
+
+/* Adds this worker's numbers to an empty snapshot. */
+void proxy_collect(struct proxy *p, struct stats_snapshot *s);
+
+/* Is there a server connection, or was the last login not refused, for some target? For /readiness: which of the
+ * targets work. Calls cb for each with NULL or why not. */
+void proxy_health(struct proxy *p, void (*cb)(void *arg, const char *database, const struct err *e), void *arg);
+
+#endif

@@ -1,0 +1,51 @@
+/* One [databases] entry, ready to use: where to connect, as whom, how, and the pool's sizes. Immutable once built,
+ * refcounted, shared by all workers. Built by app from the configuration. */
+#ifndef PGIAM_PROXY_TARGET_H
+#define PGIAM_PROXY_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/secret_source.h"
+#include "io/dial.h"
+#include "io/tls.h"
+#include "pg/params.h"
+#include "proxy/profile.h"
+
+enum target_auth { TARGET_AUTH_IAM, TARGET_AUTH_PASSWORD, TARGET_AUTH_NONE };
+
+enum pool_mode { POOL_SESSION };
+
+struct target {
+	int refs; /* target.c's, atomic */
+	char *name;                /* the name clients ask for; "*" for the fallback */
+	char *host;                /* dialled, verified and signed for unless the next three say otherwise */
+	char *hostaddr;            /* or NULL */
+	char *tls_name;            /* tls_server_name, or host */
+	char *iam_host;            /* iam_host, or host */
+	uint16_t port, iam_port;
+	char *dbname;              /* database to ask for, or NULL: the one the client asked for */
+	char *user;                /* forced DB user, or NULL: the one the client asked for */
+	enum target_auth auth;
+	struct tls_ctx *tls;       /* NULL: plaintext */
+	const struct profile *profile;
+	enum pool_mode pool_mode;
+	char *reset_query;         /* "" for none */
+	char *connect_query;       /* or NULL */
+	struct params startup_defaults; /* sent unless the client says otherwise */
+	/* sizes: a worker's share */
+	uint32_t pool_size, min_pool_size, max_db_connections; /* 0: no limit (the last) */
+	/* which secret source of the worker's set answers (worker.c), an index */
+	uint32_t secret_index;
+	struct dial_opts dial;     /* host, hostaddr and port borrowed from this struct */
+	uint64_t server_lifetime_us, server_idle_timeout_us, server_connect_timeout_us;
+	uint64_t query_wait_timeout_us, login_retry_us;
+	uint32_t login_parallel;   /* logins at a time */
+	double login_rate_max;     /* a worker's share; 0: not limited */
+};
+
+/* Takes everything in t (its members are owned by it from then on). */
+struct target *target_new(const struct target *t);
+struct target *target_ref(struct target *t); /* thread-safe */
+void target_unref(struct target *t);
+
+#endif
