@@ -1,0 +1,76 @@
+/* The whole configuration, loaded and cross-checked: immutable and refcounted. Flags win over the environment, the
+ * environment over the file, the file over defaults. Only app knows options by name; the layers below get their own
+ * small structs, made here. */
+#ifndef PGIAM_APP_CONF_H
+#define PGIAM_APP_CONF_H
+
+#include "base/log.h"
+#include "io/listener.h"
+#include "io/resolver.h"
+#include "proxy/opts.h"
+
+/* Where options come from. */
+struct conf_input {
+	const char *file;             /* NULL: none, --host or PGIAM_HOST must name the upstream */
+	const char *const *env;       /* as environ(7) */
+	int argc;                     /* command-line options: "--name=value", "--name", "value"; see conf_load */
+	char *const *argv;
+};
+
+struct conf_listen {
+	struct addr addr;
+	char *text; /* "127.0.0.1:5432", "/run/pgiam/.s.PGSQL.5432" */
+};
+
+/* A distinct source of login secrets; target.secret_index points here. Identical settings share one. */
+struct conf_secret {
+	enum target_auth kind;
+	char *region;        /* of TARGET_AUTH_IAM; or NULL */
+	char *password_file; /* of TARGET_AUTH_PASSWORD; read again when changed */
+	char *password_env;  /* ... or the variable that holds it */
+};
+
+struct conf {
+	int refs;                     /* conf.c's */
+	unsigned workers;
+	struct conf_listen *listen;   /* clients */
+	size_t listen_count;
+	struct listen_opts listen_opts;
+	struct conf_listen *http;     /* metrics and probes */
+	size_t http_count;
+	struct conf_secret *secrets;
+	size_t secret_count;
+	struct resolver_opts resolver;
+	enum log_level log_level;
+	enum log_format log_format;
+	char *logfile;                /* NULL: stderr */
+	char *pidfile;                /* NULL: none */
+	uint64_t shutdown_timeout_us; /* how long SIGTERM lets transactions finish */
+	struct conf_private *priv;    /* the option values, conf.c's */
+};
+
+/* 0 and *out owned, or -1 with e naming file, line, option and what is wrong. Loads CA files and certificates too, so
+ * that a bad one is told here. warnings go to log. */
+int conf_load(const struct conf_input *in, struct log *log, struct conf **out, struct err *e);
+struct conf *conf_ref(struct conf *c); /* thread-safe */
+void conf_unref(struct conf *c);
+
+/* What worker `index` of conf->workers gets: its shares of the limits. Holds a reference to c. */
+struct conf_worker {
+	struct conf *conf;
+	struct proxy_opts opts;
+};
+struct conf_worker *conf_worker_new(struct conf *c, unsigned index);
+void conf_worker_free(struct conf_worker *w);
+
+/* For `pgiam check`: what would be served, in words, and the shares of several workers. */
+int conf_describe(const struct conf *c, struct buf *out);
+
+/* For SHOW CONFIG and the lints: walks the options with their present values as text (secrets masked). */
+struct conf_option_view {
+	const char *name, *value, *def, *unit, *help;
+	bool reloadable;
+};
+bool conf_option_next(const struct conf *c, size_t *pos, struct conf_option_view *out);
+
+#endif

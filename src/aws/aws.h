@@ -1,0 +1,46 @@
+/* AWS as the rest sees it: credentials kept fresh on the control loop, and secret sources on the
+ * workers' loops that turn them into login tokens.
+ *
+ *   control loop                              worker loop
+ *   provider chain -> cache --- mailbox --->  source: holds the last credentials, signs when asked
+ *
+ * A source never waits for HTTP or files: it has credentials, or asks the cache and answers when they come. */
+#ifndef PGIAM_AWS_AWS_H
+#define PGIAM_AWS_AWS_H
+
+#include "base/secret_source.h"
+#include "io/mailbox.h"
+
+struct aws;
+
+/* On the control loop. mail is the control loop's mailbox; env is the environment to read, in the form of
+ * environ(7), copied (tests put in their own). */
+struct aws *aws_new(struct loop *control, struct mailbox *mail, const char *const *env, struct err *e);
+
+/* After every source is freed. NULL is fine. */
+void aws_free(struct aws *a);
+
+struct aws_source_opts {
+	const char *region; /* explicit region=, or NULL: from the host name, then AWS_REGION, AWS_DEFAULT_REGION */
+};
+
+/* A source of RDS tokens for one target, on a worker's loop. Thread-safe towards `a`. ops->free on the worker's
+ * thread, with no operation pending. */
+struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts *o, struct loop *worker,
+                                     struct mailbox *worker_mail);
+
+/* What /metrics and logs may know. On the control thread. */
+struct aws_stats {
+	const char *provider;      /* "env", or NULL: none yet */
+	int64_t expires_wall_us;   /* of the credentials; 0: they do not expire, or there are none */
+	uint64_t refreshes, refresh_failures;
+	bool valid;
+};
+void aws_collect(const struct aws *a, struct aws_stats *out);
+
+/* The region a token for this host is signed for: explicit, else the host's own, else the environment's. 0, or -1
+ * with ERR_REGION. warning (may be NULL) gets a text if the choice deserves one (host and environment disagree). */
+int aws_region(const char *explicit_region, const char *host, const char *const *env, char out[64],
+               char warning[256], struct err *e);
+
+#endif
