@@ -41,13 +41,17 @@ void log_free(struct log *l);
 void log_set_level(struct log *l, enum log_level level);
 bool log_enabled(const struct log *l, enum log_level level);
 
-/* Lines not written because their (level, msg) repeated too fast; told in a line of its own
- * when the burst ends. */
+/* Lines not written because their (level, msg) repeated too fast. */
 uint64_t log_suppressed(const struct log *l);
+
+/* Writes the "repeated=N" lines of bursts that are over. True if one is still on: call again in about a
+ * second (io/loop.h does). l may be NULL. */
+bool log_settle(struct log *l);
 
 /* Writes one line: ts, level, msg, then the pairs in order. `msg` is a literal: it names the
  * event, varying parts go into pairs. l may be NULL (nothing happens). At most ~10 lines a second
- * of one (level, msg), the rest is counted and summed up in a later line (repeated=N). */
+ * of one (level, msg), the rest is counted and summed up in a later line (repeated=N). Values are cut at 1 KB,
+ * lines at 16 KB (then they end in cut=true). */
 void log_emit(struct log *l, enum log_level level, const char *msg, const struct log_kv *kv);
 
 /* log_info(l, "client connected", LS("database", db), LU("clients", n)); */
