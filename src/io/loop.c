@@ -1,0 +1,269 @@
+/* libevent waits and tells what is ready; everything that has an order is ours: events, then timers, then calls
+ * put off, then memory. So a turn is one call of event_base_loop, and libevent has a single timer of ours, which only
+ * bounds the wait. Deadlines are compared with our own clock, which tests replace. */
+#include "io/loop.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <event2/event.h>
+#include "base/mem.h"
+#include "io/wheel.h"
+
+/* libevent compares with a coarse clock; waiting that much longer saves waking twice for one tick. */
+#define LOOP_WAKE_SLACK_US 4000
+
+/* How often bursts in the log are looked after (log_settle). */
+#define LOOP_LOG_SETTLE_US CLOCK_US_PER_SEC
+
+struct later {
+	void (*free_fn)(void *p);
+	void *p;
+};
+
+struct loop {
+	const struct clock *clock;
+	struct log *log;
+	struct event_base *base;
+	struct event *wake;   /* ends a wait */
+	uint64_t wake_us;     /* when, while it is pending */
+	struct wheel wheel;
+	struct list deferred;
+	struct later *later;  /* owned array */
+	size_t later_n, later_size;
+	struct timer log_timer;
+	uint64_t now_us;      /* valid while now_known */
+	bool now_known;
+	bool in_turn;
+	bool stop;
+};
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	/* that the wait ended is all there is to it */
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+static void on_log_timer(void *arg)
+{
+	(void)arg; /* the end of the turn settles */
+}
+
+static struct event_base *make_base(void)
+{
+	struct event_config *cfg = event_config_new();
+	struct event_base *base = NULL;
+
+	if (cfg && event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
+	                                              EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+		base = event_base_new_with_config(cfg);
+	if (cfg)
+		event_config_free(cfg);
+	return base;
+}
+
+struct loop *loop_new(const struct clock *clock, struct log *log, struct err *e)
+{
+	struct event_base *base = make_base();
+	struct event *wake = base ? evtimer_new(base, on_wake, NULL) : NULL;
+	struct loop *l;
+
+	if (!wake) {
+		if (base)
+			event_base_free(base);
+		err_set(e, ERR_IO, "cannot make an event loop");
+		return NULL;
+	}
+	l = mem_zalloc(sizeof(*l));
+	l->clock = clock;
+	l->log = log;
+	l->base = base;
+	l->wake = wake;
+	list_init(&l->deferred);
+	wheel_init(&l->wheel, clock_mono_us(clock));
+	timer_init(&l->log_timer, l, on_log_timer, NULL);
+	return l;
+}
+
+/* The calls put off up to now; what they put off themselves waits for the next turn. */
+static void run_deferred(struct loop *l)
+{
+	struct list batch, *first;
+
+	list_init(&batch);
+	while ((first = list_first(&l->deferred))) {
+		list_del(first);
+		list_add_tail(&batch, first);
+	}
+	while ((first = list_first(&batch))) {
+		struct defer *d = container_of(first, struct defer, node);
+
+		list_del(first);
+		d->cb(d->arg);
+	}
+}
+
+static void run_later(struct loop *l)
+{
+	/* freeing may put off more freeing */
+	for (size_t i = 0; i < l->later_n; i++) {
+		struct later it = l->later[i];
+
+		it.free_fn(it.p);
+	}
+	l->later_n = 0;
+}
+
+/* Bounds the coming wait: libevent's timer is touched only if its time changes. */
+static void arm(struct loop *l, uint64_t max_wait_us)
+{
+	uint64_t now = clock_mono_us(l->clock), at = UINT64_MAX;
+	bool armed = evtimer_pending(l->wake, NULL);
+
+	if (l->wheel.next_tick != WHEEL_NEVER)
+		at = l->wheel.next_tick * LOOP_TICK_US + LOOP_WAKE_SLACK_US;
+	if (max_wait_us < UINT64_MAX - now && now + max_wait_us < at)
+		at = now + max_wait_us;
+	if (at == UINT64_MAX) {
+		if (armed)
+			evtimer_del(l->wake);
+	} else if (!armed || at != l->wake_us) {
+		uint64_t wait_us = at > now ? at - now : 0;
+		struct timeval tv = {(time_t)(wait_us / CLOCK_US_PER_SEC),
+		                     (suseconds_t)(wait_us % CLOCK_US_PER_SEC)};
+
+		evtimer_add(l->wake, &tv);
+		l->wake_us = at;
+	}
+}
+
+void loop_turn(struct loop *l, uint64_t max_wait_us)
+{
+	int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
+
+	assert(!l->in_turn);
+	if (max_wait_us == 0 || !list_empty(&l->deferred) || l->later_n)
+		flags = EVLOOP_NONBLOCK;
+	else
+		arm(l, max_wait_us);
+	l->in_turn = true;
+	l->now_known = false;
+	event_base_loop(l->base, flags);
+	wheel_run(&l->wheel, loop_now_us(l));
+	run_deferred(l);
+	if (log_settle(l->log) && !timer_is_set(&l->log_timer))
+		timer_set(&l->log_timer, LOOP_LOG_SETTLE_US);
+	run_later(l);
+	l->in_turn = false;
+}
+
+void loop_run(struct loop *l)
+{
+	while (!l->stop)
+		loop_turn(l, UINT64_MAX);
+	l->stop = false;
+}
+
+void loop_stop(struct loop *l)
+{
+	l->stop = true;
+}
+
+void loop_free(struct loop *l)
+{
+	if (!l)
+		return;
+	assert(!l->in_turn);
+	while (!list_empty(&l->deferred) || l->later_n) {
+		run_deferred(l);
+		run_later(l);
+	}
+	timer_clear(&l->log_timer);
+	assert(l->wheel.count == 0);
+	free(l->later);
+	event_free(l->wake);
+	event_base_free(l->base);
+	free(l);
+}
+
+struct event_base *loop_base(struct loop *l)
+{
+	return l->base;
+}
+
+struct log *loop_log(struct loop *l)
+{
+	return l->log;
+}
+
+const struct clock *loop_clock(struct loop *l)
+{
+	return l->clock;
+}
+
+uint64_t loop_now_us(struct loop *l)
+{
+	if (!l->in_turn)
+		return clock_mono_us(l->clock); /* nobody would notice it grow old */
+	if (!l->now_known) {
+		l->now_us = clock_mono_us(l->clock);
+		l->now_known = true;
+	}
+	return l->now_us;
+}
+
+void loop_free_later(struct loop *l, void (*free_fn)(void *p), void *p)
+{
+	if (l->later_n == l->later_size) {
+		l->later_size = l->later_size ? 2 * l->later_size : 16;
+		l->later = mem_resize(l->later, l->later_size * sizeof(*l->later));
+	}
+	l->later[l->later_n++] = (struct later){free_fn, p};
+}
+
+void timer_init(struct timer *t, struct loop *l, void (*cb)(void *arg), void *arg)
+{
+	list_init(&t->node);
+	t->at_tick = 0;
+	t->loop = l;
+	t->cb = cb;
+	t->arg = arg;
+}
+
+void timer_set(struct timer *t, uint64_t delay_us)
+{
+	timer_clear(t);
+	wheel_add(&t->loop->wheel, t, loop_now_us(t->loop), delay_us);
+}
+
+void timer_clear(struct timer *t)
+{
+	if (list_linked(&t->node))
+		wheel_del(&t->loop->wheel, t);
+}
+
+bool timer_is_set(const struct timer *t)
+{
+	return list_linked(&t->node);
+}
+
+void defer_init(struct defer *d, struct loop *l, void (*cb)(void *arg), void *arg)
+{
+	list_init(&d->node);
+	d->loop = l;
+	d->cb = cb;
+	d->arg = arg;
+}
+
+void defer_set(struct defer *d)
+{
+	if (!list_linked(&d->node))
+		list_add_tail(&d->loop->deferred, &d->node);
+}
+
+void defer_clear(struct defer *d)
+{
+	if (list_linked(&d->node))
+		list_del(&d->node);
+}
