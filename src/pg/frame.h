@@ -18,8 +18,8 @@ struct frame {
 	uint32_t body; /* bytes after the length word */
 };
 
-/* Reads the 5 bytes of a head from the front of in. PARTIAL: fewer than 5 there; BAD: a length below 4 or above
- * the limit. */
+/* Reads the 5 bytes of a head from the front of in. PARTIAL: fewer than 5 there; BAD: a length below 4 or
+ * above the limit. */
 enum frame_status frame_head(struct slice in, struct frame *f);
 
 /* A whole message at the front of in whose body may have max_body bytes at most: sets body to the borrowed

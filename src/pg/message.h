@@ -13,25 +13,29 @@ void message_parameter_status(struct buf *out, const char *name, const char *val
 void message_backend_key(struct buf *out, uint32_t pid, struct slice key);
 void message_ready(struct buf *out, char status); /* 'I', 'T' or 'E' */
 
-/* An ErrorResponse or NoticeResponse: S and V, C, M, and D and H if not NULL or "". Bytes that are not UTF-8 are
- * replaced. severity: "FATAL", "ERROR", "WARNING", "NOTICE". */
+/* An ErrorResponse or NoticeResponse: S and V, C, M, and D and H if not NULL or "". Bytes that are not UTF-8
+ * and control characters are replaced (utf8_clean). severity: "FATAL", "ERROR", "WARNING", "NOTICE". */
 struct message_error {
 	const char *severity, *sqlstate, *message, *detail, *hint;
 };
 void message_error(struct buf *out, const struct message_error *m);
 void message_notice(struct buf *out, const struct message_error *m);
 
-/* FATAL from an err; from_server texts, detail and hint only if the client may see them (rule 6). */
+/* FATAL from an err. trusted: the client may see what the server said, detail and hint (rule 6); otherwise a
+ * from_server error becomes a general sentence with its code's SQLSTATE. */
 void message_fatal_err(struct buf *out, const struct err *e, bool trusted);
 
 /* ---- what a client sends ---- */
 void message_query(struct buf *out, const char *sql);
 void message_terminate(struct buf *out);
-void message_password(struct buf *out, struct slice password); /* PasswordMessage; mark out as secret */
+void message_password(struct buf *out,
+		      struct slice password); /* PasswordMessage, no NUL in it; out is a secret buf */
 void message_sasl_initial(struct buf *out, const char *mechanism, struct slice data);
 void message_sasl_response(struct buf *out, struct slice data);
 
-/* Appends value as an SQL literal, E'' where it holds a backslash: safe whatever standard_conforming_strings is. */
+/* Appends value as an SQL literal, E'' where it holds a backslash or characters beyond ASCII (written as \U
+ * escapes; bytes that are not UTF-8 become '?'): safe whatever standard_conforming_strings and
+ * client_encoding are. */
 void message_literal(struct buf *out, const char *value);
 
 #endif

@@ -1,5 +1,7 @@
 /* The table of messages: what each type may weigh and how the relay treats it, by direction. Limits are
- * PostgreSQL's own (tcop/postgres.c SocketBackend, libpq fe-protocol3.c VALID_LONG_MESSAGE_TYPE). */
+ * PostgreSQL's own (tcop/postgres.c SocketBackend, libpq fe-protocol3.c VALID_LONG_MESSAGE_TYPE), except that
+ * ParameterDescription may be long: libpq does not read one of more than 7500 parameters, other drivers do.
+ */
 #ifndef PGIAM_PG_MSG_H
 #define PGIAM_PG_MSG_H
 
@@ -15,7 +17,8 @@ enum msg_class {
 
 struct msg_info {
 	uint8_t class;     /* enum msg_class */
-	bool completes;    /* server: ends one Parse, Bind, Close, Describe or Execute */
+	bool completes;    /* server: ends one Parse, Bind, Close, Describe or Execute ('T' of a simple query:
+			      nothing) */
 	bool extended;     /* client: Parse, Bind, Describe, Execute, Close */
 	uint16_t need;     /* of MSG_PREFIX */
 	uint32_t max_body; /* bytes */
@@ -27,8 +30,9 @@ const struct msg_info *msg_from_client(uint8_t type);
 const struct msg_info *msg_from_server(uint8_t type);
 
 /* Limits before login is done. */
-#define MSG_MAX_STARTUP_PACKET 10000 /* PostgreSQL's MAX_STARTUP_PACKET_LENGTH, length word included */
-#define MSG_MAX_PASSWORD       65535 /* PostgreSQL's PG_MAX_AUTH_TOKEN_LENGTH */
-#define MSG_MAX_SERVER_LOGIN   30000 /* libpq's limit for anything but the long types */
+#define MSG_MAX_STARTUP_PACKET 10004 /* PostgreSQL's MAX_STARTUP_PACKET_LENGTH and the length word itself */
+#define MSG_MAX_PASSWORD       65531 /* body; PostgreSQL's PG_MAX_AUTH_TOKEN_LENGTH counts the length word */
+#define MSG_MAX_SERVER_LOGIN                                                                                 \
+	29996 /* body; libpq's limit of 30000, length word counted, for all but the long types */
 
 #endif

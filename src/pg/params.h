@@ -1,5 +1,5 @@
 /* An ordered list of name/value pairs: startup parameters, ParameterStatus values. Names compare without
- * case, as PostgreSQL's do; setting a name again replaces its value in place. */
+ * case (of ASCII), as PostgreSQL's do; setting a name again replaces its value in place. No NUL in either. */
 #ifndef PGIAM_PG_PARAMS_H
 #define PGIAM_PG_PARAMS_H
 
@@ -19,7 +19,7 @@ void params_free(struct params *p); /* leaves it empty; idempotent */
 void params_set(struct params *p, struct slice name, struct slice value);
 bool params_del(struct params *p, const char *name);
 const char *params_get(const struct params *p, const char *name); /* NULL if absent */
-void params_copy(struct params *to, const struct params *from);
+void params_copy(struct params *to, const struct params *from);   /* sets each of from in to */
 
 /* A text that is the same for two lists exactly if they hold the same pairs, whatever their order:
  * names in lower case, sorted, NUL after each name and value. */

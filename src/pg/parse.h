@@ -18,10 +18,16 @@ int parse_error(struct slice body, struct parse_error *out);
 /* The same for a body cut short (MSG_PREFIX): what is complete is reported. */
 void parse_error_prefix(struct slice prefix, struct parse_error *out);
 
-/* Puts a server's error into e: its SQLSTATE, its texts (made printable and cut), from_server. */
+/* The error of a server that could not even start a backend, or knows no protocol 3: 'E' and a text up to a
+ * NUL or the end, no length. To be tried where the first byte is 'E' and frame_head or the limit says that
+ * the length is BAD. in: everything received. False if it does not start with 'E'. Only message is set. */
+bool parse_error_old(struct slice in, struct parse_error *out);
+
+/* Puts a server's error into e (not NULL): its SQLSTATE, its texts (cleaned by utf8_clean and cut),
+ * from_server. */
 void parse_error_to_err(const struct parse_error *pe, enum err_code code, struct err *e);
 
-/* ParameterStatus: two strings, borrowed, without their NULs. */
+/* ParameterStatus: two strings, borrowed, without their NULs. The name is not empty. */
 int parse_parameter_status(struct slice body, struct slice *name, struct slice *value);
 
 /* BackendKeyData: a key of 4..256 bytes, borrowed. */
@@ -46,10 +52,11 @@ enum auth_request {
 	AUTH_SASL_CONTINUE = 11,
 	AUTH_SASL_FINAL = 12,
 };
-/* data: what follows the code. -1 if malformed; unknown codes are returned as they are. */
+/* data: what follows the code, borrowed (4 bytes of salt for md5, nothing for those that have no data). -1 if
+ * malformed; unknown codes are returned as they are. */
 int parse_auth(struct slice body, uint32_t *request, struct slice *data);
 
-/* "md5" in the password check, "SCRAM" in a SASL list: a name for messages ("SASL", "md5", "GSSAPI", ...). */
+/* A name for messages: "SASL", "md5", "password", "GSSAPI", ...; "unknown". */
 const char *parse_auth_name(uint32_t request);
 
 /* Is mechanism in AuthenticationSASL's list? -1 if the list is malformed, else 0 or 1. */

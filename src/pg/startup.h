@@ -1,5 +1,5 @@
-/* Packets without a type byte, at a connection's start: StartupMessage, SSLRequest, GSSENCRequest, CancelRequest
- * (PostgreSQL: Protocol, Message Formats; backend tcop ProcessStartupPacket). */
+/* Packets without a type byte, at a connection's start: StartupMessage, SSLRequest, GSSENCRequest,
+ * CancelRequest (PostgreSQL: Protocol, Message Formats; backend tcop ProcessStartupPacket). */
 #ifndef PGIAM_PG_STARTUP_H
 #define PGIAM_PG_STARTUP_H
 
@@ -21,8 +21,9 @@ enum startup_kind { STARTUP_MESSAGE, STARTUP_SSL, STARTUP_GSSENC, STARTUP_CANCEL
 
 struct startup {
 	enum startup_kind kind;
-	uint32_t version; /* of STARTUP_MESSAGE: major << 16 | minor */
-	char *user, *database; /* owned; database defaults to user */
+	uint32_t version;      /* of STARTUP_MESSAGE: major << 16 | minor */
+	char *user, *database; /* owned, as sent (PostgreSQL cuts them after 63 bytes); database defaults to
+				  user */
 	char *replication;     /* owned; the raw value, NULL if absent */
 	struct params params;  /* all others, in order, `options` included; no _pq_. names */
 	struct params pq;      /* the _pq_.* protocol options */
@@ -30,28 +31,38 @@ struct startup {
 	struct slice cancel_key; /* borrowed from the packet; 4..256 bytes */
 };
 
-/* How long is the packet at the front of in (length word included)? OK: *total is set, all of it may not be there yet.
- * BAD: below 8 or above MSG_MAX_STARTUP_PACKET. */
+/* Texts are in whatever encoding the client has: they may be no UTF-8. "user", "database" and "replication"
+ * are known in lower case only, as in PostgreSQL; of a name sent twice the last value holds. */
+
+/* How long is the packet at the front of in (length word included)? OK: *total is set, all of it may not be
+ * there yet. BAD: below 8 or above MSG_MAX_STARTUP_PACKET. */
 enum frame_status startup_length(struct slice in, size_t *total);
 
-/* Parses one whole packet. 0, or -1 with e as PostgreSQL would say it: ERR_CLIENT_PROTOCOL ("invalid startup packet
- * layout: expected terminator as last byte"), ERR_CLIENT_UNSUPPORTED (major version), ERR_CLIENT_USER (no user).
- * Limits: names and values are as long as the packet allows; values are not checked for meaning. s is valid to free
- * either way. */
+/* Parses one whole packet. 0, or -1 with e as PostgreSQL would say it: ERR_CLIENT_PROTOCOL ("invalid startup
+ * packet layout: expected terminator as last byte"), ERR_CLIENT_UNSUPPORTED (major version), ERR_CLIENT_USER
+ * (no user). Limits: names and values are as long as the packet allows; values are not checked for meaning. s
+ * is valid to free either way. */
 int startup_parse(struct slice packet, struct startup *s, struct err *e);
-void startup_free(struct startup *s);
+void startup_free(struct startup *s); /* idempotent */
 
-/* Builders, for the server side. */
+/* The errors for startup_length's BAD, and for a version or a request code that is not served here
+ * (PostgreSQL says this too of an SSLRequest that comes a second time). Return -1. */
+int startup_err_length(struct err *e);
+int startup_err_version(uint32_t version, struct err *e);
+
+/* Builders, for the server side. In params an empty name, "user" and "database" are left out: they would end
+ * the packet or speak over the caller. params and pq may be NULL. */
 void startup_write_ssl_request(struct buf *out);
 void startup_write_message(struct buf *out, uint32_t version, const char *user, const char *database,
-                           const struct params *params, const struct params *pq);
+			   const struct params *params, const struct params *pq);
 void startup_write_cancel(struct buf *out, uint32_t pid, struct slice key);
 
 /* Highest protocol version pgiam speaks with clients. */
 #define STARTUP_CLIENT_MAX STARTUP_3_0
 
-/* Must this client be sent NegotiateProtocolVersion, and what? Adds the message to out ('v': the newest version
- * we speak of its major, and every _pq_. option, none of which we know) and returns true. */
+/* Must this client (STARTUP_MESSAGE) be sent NegotiateProtocolVersion, and what? Adds the message to out
+ * ('v': the newest version we speak of its major but none above its own, and every _pq_. option, none of
+ * which we know) and returns true. To be called once a connection (pitfall 6). */
 bool startup_write_negotiate(struct buf *out, const struct startup *s);
 
 #endif
