@@ -1,4 +1,5 @@
 /* Each builder writes type, length and body in one go; a buffer that fills up says so once, at the end. */
+#include "base/enc.h"
 #include "base/wr.h"
 #include "pg/message.h"
 #include "pg/utf8.h"
@@ -149,11 +150,11 @@ void message_literal(struct buf *out, const char *value)
 	buf_add_str(out, escape ? " E'" : "'");
 	while (in.n > 0) {
 		uint32_t cp = '?';
+		size_t n = enc_utf8_next(in, &cp);
 
-		if (!utf8_next(&in, &cp)) {
-			in.p++;
-			in.n--;
-		}
+		n = n ? n : 1;
+		in.p += n;
+		in.n -= n;
 		if (cp >= 0x80) {
 			buf_printf(out, "\\U%08X", (unsigned)cp);
 			continue;
