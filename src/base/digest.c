@@ -30,16 +30,18 @@ void digest_sha256(struct slice in, unsigned char out[DIGEST_SHA256_BYTES])
 
 void digest_hmac_sha256(struct slice key, struct slice in, unsigned char out[DIGEST_SHA256_BYTES])
 {
-	must(key.n <= INT_MAX && HMAC(EVP_sha256(), bytes(key), (int)key.n, bytes(in), in.n, out, NULL) != NULL,
+	must(key.n <= INT_MAX &&
+		     HMAC(EVP_sha256(), bytes(key), (int)key.n, bytes(in), in.n, out, NULL) != NULL,
 	     "HMAC-SHA-256");
 }
 
 void digest_pbkdf2_sha256(struct slice password, struct slice salt, uint32_t iterations,
-                          unsigned char out[DIGEST_SHA256_BYTES])
+			  unsigned char out[DIGEST_SHA256_BYTES])
 {
 	must(password.n <= INT_MAX && salt.n <= INT_MAX && iterations > 0 && iterations <= INT_MAX &&
-	             PKCS5_PBKDF2_HMAC((const char *)bytes(password), (int)password.n, bytes(salt), (int)salt.n,
-	                               (int)iterations, EVP_sha256(), DIGEST_SHA256_BYTES, out) == 1,
+		     PKCS5_PBKDF2_HMAC((const char *)bytes(password), (int)password.n, bytes(salt),
+				       (int)salt.n, (int)iterations, EVP_sha256(), DIGEST_SHA256_BYTES,
+				       out) == 1,
 	     "PBKDF2");
 }
 

@@ -33,9 +33,9 @@ int enc_base64(struct buf *out, struct slice in)
 	for (size_t i = 0; i < in.n; i += 3) {
 		size_t n = in.n - i < 3 ? in.n - i : 3;
 		uint32_t w = (uint32_t)in.p[i] << 16 | (n > 1 ? (uint32_t)in.p[i + 1] << 8 : 0) |
-		             (n > 2 ? in.p[i + 2] : 0);
+			     (n > 2 ? in.p[i + 2] : 0);
 		char four[4] = {BASE64[w >> 18], BASE64[w >> 12 & 63], n > 1 ? BASE64[w >> 6 & 63] : '=',
-		                n > 2 ? BASE64[w & 63] : '='};
+				n > 2 ? BASE64[w & 63] : '='};
 
 		if (buf_add(out, four, 4) != 0)
 			return undo(out, before);
@@ -91,7 +91,7 @@ int enc_percent(struct buf *out, struct slice in)
 	for (size_t i = 0; i < in.n; i++) {
 		unsigned char c = in.p[i];
 		bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		             c == '-' || c == '.' || c == '_' || c == '~';
+			     c == '-' || c == '.' || c == '_' || c == '~';
 		char three[3] = {'%', HEX_UPPER[c >> 4], HEX_UPPER[c & 15]};
 
 		if (plain ? buf_add(out, &c, 1) : buf_add(out, three, 3))
@@ -100,11 +100,21 @@ int enc_percent(struct buf *out, struct slice in)
 	return 0;
 }
 
+/* Of the character that begins with this byte; 0 if none does. */
+static size_t utf8_length(unsigned char lead)
+{
+	if (lead < 0x80)
+		return 1;
+	if (lead < 0xc0 || lead >= 0xf8)
+		return 0;
+	return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
 size_t enc_utf8_next(struct slice in, uint32_t *cp)
 {
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	unsigned char lead = in.n ? in.p[0] : 0xff;
-	size_t n = lead < 0x80 ? 1 : lead < 0xc0 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf8 ? 4 : 0;
+	size_t n = utf8_length(lead);
 	uint32_t v;
 
 	if (n == 0 || n > in.n)
@@ -141,8 +151,8 @@ static bool is_control(uint32_t cp)
 	static const struct {
 		uint32_t from, to;
 	} ranges[] = {
-		{0x00, 0x1f},     {0x7f, 0x9f},     {0x200b, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},
-		{0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
+		{0x00, 0x1f},     {0x7f, 0x9f},     {0x200b, 0x200f},   {0x2028, 0x202e},
+		{0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe007f},
 	};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
@@ -155,17 +165,12 @@ static bool is_control(uint32_t cp)
 static char short_escape(uint32_t cp)
 {
 	switch (cp) {
-	case '\n':
-		return 'n';
-	case '\r':
-		return 'r';
-	case '\t':
-		return 't';
+	case '\n': return 'n';
+	case '\r': return 'r';
+	case '\t': return 't';
 	case '"':
-	case '\\':
-		return (char)cp;
-	default:
-		return 0;
+	case '\\': return (char)cp;
+	default: return 0;
 	}
 }
 

@@ -88,7 +88,8 @@ struct err {
 const struct err_info *err_info(enum err_code code);
 
 /* Sets code, its SQLSTATE and the message; clears detail and hint. Returns -1, so that
- * `return err_set(...)` reads well. e may be NULL. Over-long text is cut at a character. */
+ * `return err_set(...)` reads well. e may be NULL. Over-long text is cut at a character. "%m" is errno's
+ * text. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "context: " in front of the message. Returns -1. */

@@ -3,7 +3,8 @@
 
 static const uint32_t bounds[] = HISTOGRAM_BOUNDS_US;
 
-_Static_assert(sizeof(bounds) / sizeof(bounds[0]) == HISTOGRAM_BUCKETS - 1, "HISTOGRAM_BUCKETS is bounds + 1");
+_Static_assert(sizeof(bounds) / sizeof(bounds[0]) == HISTOGRAM_BUCKETS - 1,
+	       "HISTOGRAM_BUCKETS is bounds + 1");
 
 const uint32_t *histogram_bounds_us(void)
 {

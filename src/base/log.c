@@ -45,7 +45,7 @@ static const char *const level_names[] = {
 };
 
 struct log *log_new(const struct clock *clock, enum log_level level, enum log_format format, log_sink sink,
-                    void *arg)
+		    void *arg)
 {
 	struct log *l = mem_zalloc(sizeof(*l));
 
@@ -92,7 +92,8 @@ static void add_time(struct buf *b, int64_t wall_us)
 
 static bool needs_quotes(struct slice raw, struct slice printable)
 {
-	return raw.n == 0 || !slice_eq(raw, printable) || memchr(raw.p, ' ', raw.n) || memchr(raw.p, '=', raw.n);
+	return raw.n == 0 || !slice_eq(raw, printable) || memchr(raw.p, ' ', raw.n) ||
+	       memchr(raw.p, '=', raw.n);
 }
 
 static void add_text(struct log *l, struct slice raw)
@@ -127,18 +128,10 @@ static void add_pair(struct log *l, const struct log_kv *kv)
 		return;
 	add_key(l, kv->key);
 	switch (kv->type) {
-	case LOG_KV_STR:
-		add_text(l, slice_str(kv->s));
-		break;
-	case LOG_KV_SLICE:
-		add_text(l, kv->sl);
-		break;
-	case LOG_KV_INT:
-		buf_printf(&l->line, "%" PRId64, kv->i);
-		break;
-	case LOG_KV_UINT:
-		buf_printf(&l->line, "%" PRIu64, kv->u);
-		break;
+	case LOG_KV_STR: add_text(l, slice_str(kv->s)); break;
+	case LOG_KV_SLICE: add_text(l, kv->sl); break;
+	case LOG_KV_INT: buf_printf(&l->line, "%" PRId64, kv->i); break;
+	case LOG_KV_UINT: buf_printf(&l->line, "%" PRIu64, kv->u); break;
 	}
 }
 

@@ -49,7 +49,7 @@ static void sip_round(uint64_t v[4])
 static uint64_t hash_of(const struct map *m, struct slice key)
 {
 	uint64_t v[4] = {m->k0 ^ 0x736f6d6570736575ULL, m->k1 ^ 0x646f72616e646f6dULL,
-	                 m->k0 ^ 0x6c7967656e657261ULL, m->k1 ^ 0x7465646279746573ULL};
+			 m->k0 ^ 0x6c7967656e657261ULL, m->k1 ^ 0x7465646279746573ULL};
 	uint64_t last = (uint64_t)key.n << 56;
 	size_t i = 0;
 

@@ -1,5 +1,5 @@
-/* Numbers only: names are the resolver's. Printing takes whatever accept() gave, so it trusts the length and nothing
- * else (an unnamed unix peer has no path, an abstract one no NUL). */
+/* Numbers only: names are the resolver's. Printing takes whatever accept() gave, so it trusts the length and
+ * nothing else (an unnamed unix peer has no path, an abstract one no NUL). */
 #include "io/addr.h"
 
 #include <arpa/inet.h>
@@ -77,7 +77,7 @@ int addr_unix(struct addr *a, const char *path, struct err *e)
 		return err_set(e, ERR_CONFIG, "the path of a unix socket is empty");
 	if (n >= sizeof(un->sun_path))
 		return err_set(e, ERR_CONFIG, "unix socket path \"%s\" is too long (maximum %zu bytes)", path,
-		               sizeof(un->sun_path) - 1);
+			       sizeof(un->sun_path) - 1);
 	un->sun_family = AF_UNIX;
 	memcpy(un->sun_path, path, n + 1);
 	if (abstract)
@@ -113,14 +113,12 @@ bool addr_is_loopback(const struct addr *a)
 	const struct in6_addr *v6 = &in6_const(a)->sin6_addr;
 
 	switch (a->ss.ss_family) {
-	case AF_UNIX:
-		return true;
-	case AF_INET:
-		return ntohl(in4_const(a)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	case AF_UNIX: return true;
+	case AF_INET: return ntohl(in4_const(a)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 	case AF_INET6:
-		return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
-	default:
-		return false;
+		return IN6_IS_ADDR_LOOPBACK(v6) ||
+		       (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+	default: return false;
 	}
 }
 
@@ -144,12 +142,8 @@ const char *addr_host_text(const struct addr *a, char out[ADDR_TEXT])
 
 	out[0] = '\0';
 	switch (a->ss.ss_family) {
-	case AF_UNIX:
-		snprintf(out, ADDR_TEXT, "[local]");
-		break;
-	case AF_INET:
-		inet_ntop(AF_INET, &in4_const(a)->sin_addr, out, ADDR_TEXT);
-		break;
+	case AF_UNIX: snprintf(out, ADDR_TEXT, "[local]"); break;
+	case AF_INET: inet_ntop(AF_INET, &in4_const(a)->sin_addr, out, ADDR_TEXT); break;
 	case AF_INET6:
 		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
 		if (v6->sin6_scope_id && !if_indextoname(v6->sin6_scope_id, zone))
@@ -170,6 +164,6 @@ const char *addr_text(const struct addr *a, char out[ADDR_TEXT])
 	}
 	addr_host_text(a, host);
 	snprintf(out, ADDR_TEXT, a->ss.ss_family == AF_INET6 ? "[%.*s]:%u" : "%.*s:%u", ADDR_TEXT - 10, host,
-	         addr_port(a));
+		 addr_port(a));
 	return out;
 }

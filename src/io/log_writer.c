@@ -1,7 +1,7 @@
-/* A ring of bytes between the callers and one thread that does nothing but write(2). Positions count all bytes
- * ever queued, so that the place where lines are missing is a number too, and the line that says so is written
- * exactly there. A descriptor that fails (disk full, reader gone) is tried again once a second, the lines
- * waiting meanwhile. */
+/* A ring of bytes between the callers and one thread that does nothing but write(2). Positions count all
+ * bytes ever queued, so that the place where lines are missing is a number too, and the line that says so is
+ * written exactly there. A descriptor that fails (disk full, reader gone) is tried again once a second, the
+ * lines waiting meanwhile. */
 #include "io/log_writer.h"
 
 #include <errno.h>
@@ -35,21 +35,16 @@ struct log_writer {
 	uint64_t dropped;     /* ever */
 	bool json;            /* the form of the last line queued */
 	bool waiting, stop, ended;
-	unsigned owners;      /* the caller and the thread; the last frees */
+	unsigned owners; /* the caller and the thread; the last frees */
 };
 
+/* A point of CLOCK_MONOTONIC, for pthread_cond_timedwait. */
 static struct timespec after_us(uint64_t us)
 {
-	struct timespec ts;
+	uint64_t at = clock_mono_us(clock_system()) + us;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += (time_t)(us / CLOCK_US_PER_SEC);
-	ts.tv_nsec += (long)(us % CLOCK_US_PER_SEC) * 1000;
-	if (ts.tv_nsec >= 1000000000L) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000L;
-	}
-	return ts;
+	return (struct timespec){.tv_sec = (time_t)(at / CLOCK_US_PER_SEC),
+				 .tv_nsec = (long)(at % CLOCK_US_PER_SEC) * 1000};
 }
 
 /* Locked; unlocks. */
@@ -133,7 +128,8 @@ static bool write_gap(struct log_writer *w)
 	return ok;
 }
 
-/* Writes one contiguous piece that does not reach beyond a gap. The bytes stay put meanwhile: only tail frees. */
+/* Writes one contiguous piece that does not reach beyond a gap. The bytes stay put meanwhile: only tail
+ * frees. */
 static bool write_piece(struct log_writer *w)
 {
 	size_t at = (size_t)(w->tail % w->size), n = w->size - at;
@@ -210,7 +206,8 @@ struct log_writer *log_writer_new(int fd, size_t queue_bytes, struct err *e)
 	pthread_condattr_destroy(&attr);
 	rc = start_thread(w);
 	if (rc != 0) {
-		err_set(e, ERR_IO, "cannot start the thread that writes the log: %s", strerror(rc));
+		errno = rc;
+		err_set(e, ERR_IO, "cannot start the thread that writes the log: %m");
 		pthread_mutex_lock(&w->lock);
 		w->owners = 1;
 		disown(w);

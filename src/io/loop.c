@@ -1,41 +1,18 @@
-/* libevent waits and tells what is ready; everything that has an order is ours: events, then timers, then calls
- * put off, then memory. So a turn is one call of event_base_loop, and libevent has a single timer of ours, which only
- * bounds the wait. Deadlines are compared with our own clock, which tests replace. */
-#include "io/loop.h"
+/* libevent waits and tells what is ready; everything that has an order is ours: events, then timers, then
+ * calls put off, then memory. So a turn is one call of event_base_loop, and libevent has a single timer of
+ * ours, which only bounds the wait. Deadlines are compared with our own clock, which tests replace. */
+#include "io/loop_private.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <event2/event.h>
 #include "base/mem.h"
-#include "io/wheel.h"
 
 /* libevent compares with a coarse clock; waiting that much longer saves waking twice for one tick. */
 #define LOOP_WAKE_SLACK_US 4000
 
 /* How often bursts in the log are looked after (log_settle). */
 #define LOOP_LOG_SETTLE_US CLOCK_US_PER_SEC
-
-struct later {
-	void (*free_fn)(void *p);
-	void *p;
-};
-
-struct loop {
-	const struct clock *clock;
-	struct log *log;
-	struct event_base *base;
-	struct event *wake;   /* ends a wait */
-	uint64_t wake_us;     /* when, while it is pending */
-	struct wheel wheel;
-	struct list deferred;
-	struct later *later;  /* owned array */
-	size_t later_n, later_size;
-	struct timer log_timer;
-	uint64_t now_us;      /* valid while now_known */
-	bool now_known;
-	bool in_turn;
-	bool stop;
-};
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
@@ -56,7 +33,7 @@ static struct event_base *make_base(void)
 	struct event_base *base = NULL;
 
 	if (cfg && event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
-	                                              EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+						      EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
 		base = event_base_new_with_config(cfg);
 	if (cfg)
 		event_config_free(cfg);
@@ -131,7 +108,7 @@ static void arm(struct loop *l, uint64_t max_wait_us)
 	} else if (!armed || at != l->wake_us) {
 		uint64_t wait_us = at > now ? at - now : 0;
 		struct timeval tv = {(time_t)(wait_us / CLOCK_US_PER_SEC),
-		                     (suseconds_t)(wait_us % CLOCK_US_PER_SEC)};
+				     (suseconds_t)(wait_us % CLOCK_US_PER_SEC)};
 
 		evtimer_add(l->wake, &tv);
 		l->wake_us = at;
@@ -220,50 +197,4 @@ void loop_free_later(struct loop *l, void (*free_fn)(void *p), void *p)
 		l->later = mem_resize(l->later, l->later_size * sizeof(*l->later));
 	}
 	l->later[l->later_n++] = (struct later){free_fn, p};
-}
-
-void timer_init(struct timer *t, struct loop *l, void (*cb)(void *arg), void *arg)
-{
-	list_init(&t->node);
-	t->at_tick = 0;
-	t->loop = l;
-	t->cb = cb;
-	t->arg = arg;
-}
-
-void timer_set(struct timer *t, uint64_t delay_us)
-{
-	timer_clear(t);
-	wheel_add(&t->loop->wheel, t, loop_now_us(t->loop), delay_us);
-}
-
-void timer_clear(struct timer *t)
-{
-	if (list_linked(&t->node))
-		wheel_del(&t->loop->wheel, t);
-}
-
-bool timer_is_set(const struct timer *t)
-{
-	return list_linked(&t->node);
-}
-
-void defer_init(struct defer *d, struct loop *l, void (*cb)(void *arg), void *arg)
-{
-	list_init(&d->node);
-	d->loop = l;
-	d->cb = cb;
-	d->arg = arg;
-}
-
-void defer_set(struct defer *d)
-{
-	if (!list_linked(&d->node))
-		list_add_tail(&d->loop->deferred, &d->node);
-}
-
-void defer_clear(struct defer *d)
-{
-	if (list_linked(&d->node))
-		list_del(&d->node);
 }

@@ -1,12 +1,10 @@
-/* A locked list and an eventfd. The eventfd is written only when the list was empty, read before the list is taken:
- * so a burst costs one wake-up and no letter is left lying. */
+/* A locked list and an eventfd. The eventfd is written only when the list was empty, read before the list is
+ * taken: so a burst costs one wake-up and no letter is left lying. */
 #include "io/mailbox.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <event2/event.h>
@@ -49,7 +47,7 @@ struct mailbox *mailbox_new(struct loop *l, void *receiver, struct err *e)
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
 	if (fd < 0) {
-		err_set(e, ERR_IO, "cannot make an eventfd: %s", strerror(errno));
+		err_set(e, ERR_IO, "cannot make an eventfd: %m");
 		return NULL;
 	}
 	mb = mem_zalloc(sizeof(*mb));

@@ -1,13 +1,13 @@
-/* One thread is enough: what comes here is rare and bounded, and a database's logins are limited anyway. Whether an
- * operation was cancelled is known on its loop's thread only, where start, cancel and delivery all happen; the helper
- * knows just its queue. */
+/* One thread is enough: what comes here is rare and bounded, and a database's logins are limited anyway.
+ * Whether an operation was cancelled is known on its loop's thread only, where start, cancel and delivery all
+ * happen; the helper knows just its queue. */
 #include "io/offload.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include "base/list.h"
 #include "base/mem.h"
 
@@ -103,7 +103,8 @@ struct offload *offload_new(unsigned max_queue, struct err *e)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc == 0)
 		return o;
-	err_set(e, ERR_IO, "cannot start a helper thread: %s", strerror(rc));
+	errno = rc;
+	err_set(e, ERR_IO, "cannot start a helper thread: %m");
 	pthread_cond_destroy(&o->wake);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
@@ -126,7 +127,7 @@ void offload_free(struct offload *o)
 }
 
 struct offload_op *offload_start(struct offload *o, struct mailbox *mb, void (*work)(void *data),
-                                 void (*done)(void *data), void (*drop)(void *data), void *data)
+				 void (*done)(void *data), void (*drop)(void *data), void *data)
 {
 	struct offload_op *op = NULL;
 

@@ -1,6 +1,6 @@
-/* Setting and clearing touch one list and one number. What is costly, finding the next occupied slot, is done at
- * most once a tick and only while something is set; an exact minimum is not kept, since a cleared timer then costs
- * a wake-up too many at worst. */
+/* Setting and clearing touch one list and one number. What is costly, finding the next occupied slot, is done
+ * at most once a tick and only while something is set; an exact minimum is not kept, since a cleared timer
+ * then costs a wake-up too many at worst. */
 #include "io/wheel.h"
 
 #include <assert.h>
@@ -64,7 +64,8 @@ static void take_due(struct wheel *w, size_t i, uint64_t now, struct list *due)
 
 	if (w->slot_min[i] > now)
 		return;
-	list_each(it, tmp, &w->slot[i]) {
+	list_each(it, tmp, &w->slot[i])
+	{
 		struct timer *t = container_of(it, struct timer, node);
 
 		if (t->at_tick > now) {

@@ -13,8 +13,8 @@ struct wheel {
 	struct list slot[WHEEL_SLOTS];
 	uint64_t slot_min[WHEEL_SLOTS]; /* no timer in the slot is due before this tick */
 	uint64_t done_tick;             /* every tick up to this one was handled */
-	uint64_t next_tick;             /* no timer at all is due before this tick; WHEEL_NEVER: none is set */
-	size_t count;                   /* timers set, due ones whose turn has not come included */
+	uint64_t next_tick; /* no timer at all is due before this tick; WHEEL_NEVER: none is set */
+	size_t count;       /* timers set, due ones whose turn has not come included */
 };
 
 void wheel_init(struct wheel *w, uint64_t now_us);
@@ -25,8 +25,8 @@ void wheel_add(struct wheel *w, struct timer *t, uint64_t now_us, uint64_t delay
 /* t must be set. */
 void wheel_del(struct wheel *w, struct timer *t);
 
-/* Calls back every timer due at now_us, in the order of their deadlines. Callbacks may set and clear any timer;
- * what they set waits for a later call. */
+/* Calls back every timer due at now_us, in the order of their deadlines. Callbacks may set and clear any
+ * timer; what they set waits for a later call. */
 void wheel_run(struct wheel *w, uint64_t now_us);
 
 #endif
