@@ -11,6 +11,7 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <strings.h>
+#include <stdlib.h>
 #include <sys/time.h>
 #include "base/enc.h"
 #include "base/mem.h"
@@ -66,6 +67,8 @@ static void send_reply(struct evhttp_request *ev, int status, const char *conten
 	struct evbuffer *b = evbuffer_new();
 	char length[32];
 
+	/* HTTP/1.0 with keep-alive: evhttp would answer in kind beside our "close". */
+	evhttp_remove_header(evhttp_request_get_input_headers(ev), "Connection");
 	snprintf(length, sizeof length, "%zu", body.n);
 	evhttp_add_header(h, "Content-Type", content_type);
 	evhttp_add_header(h, "Content-Length", length);

@@ -57,6 +57,8 @@ void stats_login_failed(struct stats *s, const struct err *e);
 
 struct stats_snapshot *stats_snapshot_new(void);
 void stats_snapshot_free(struct stats_snapshot *s);
+/* The database's row, made if it is not there; valid until the next call. hint: where it probably is. */
+struct stats *stats_snapshot_db(struct stats_snapshot *s, const char *database, size_t hint);
 /* Adds one worker's snapshot to another's; databases are matched by name. */
 void stats_snapshot_merge(struct stats_snapshot *into, const struct stats_snapshot *from);
 

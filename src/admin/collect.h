@@ -1,0 +1,59 @@
+/* Asks every worker a question and brings the answers back to the control loop, within a deadline: a worker that does
+ * not answer is missing from the answers, and stalls nobody.
+ *
+ * Questions go into the workers' mailboxes, answers into the control loop's. */
+#ifndef PGIAM_ADMIN_COLLECT_H
+#define PGIAM_ADMIN_COLLECT_H
+
+#include "base/err.h"
+#include "io/mailbox.h"
+#include "proxy/stats.h"
+
+/* What is asked; 0 is a ping. */
+enum { COLLECT_STATS = 1, COLLECT_HEALTH = 2 };
+
+struct collect_health {
+	struct collect_health *next;
+	char *database;
+	bool ok;
+	struct err why; /* unless ok */
+};
+
+struct collect_answer {
+	struct stats_snapshot *stats;  /* of COLLECT_STATS */
+	struct collect_health *health; /* of COLLECT_HEALTH; a list */
+};
+
+/* Adds a row to the list of health (copies). A database that is there already gets worse, never better. why: NULL if
+ * all is well. */
+void collect_health_add(struct collect_health **list, const char *database, const struct err *why);
+
+/* On the worker's thread, with its mailbox's receiver: fills what is wanted; what it fills in is freed by others. */
+typedef void (*collect_fill)(void *receiver, unsigned want, struct collect_answer *out);
+
+struct collect_result {
+	unsigned workers;
+	const bool *answered;                /* by worker */
+	unsigned missing;                    /* how many did not */
+	const struct stats_snapshot *stats;  /* of COLLECT_STATS: added up; never NULL then */
+	const struct collect_health *health; /* of COLLECT_HEALTH: the worst of all workers */
+};
+
+/* Everything is borrowed during the call. */
+typedef void (*collect_cb)(void *arg, const struct collect_result *r);
+
+struct collector;
+struct collect_op;
+
+/* home: the control loop's mailbox. workers: one a worker; referenced. */
+struct collector *collector_new(struct loop *l, struct mailbox *home, struct mailbox *const *workers,
+                                unsigned count, collect_fill fill);
+
+/* Nothing pending, and home closed: a late answer would find nobody. */
+void collector_free(struct collector *c);
+
+struct collect_op *collect_start(struct collector *c, unsigned want, uint64_t timeout_us, collect_cb cb,
+                                 void *arg);
+void collect_cancel(struct collect_op *op);
+
+#endif

@@ -1,0 +1,30 @@
+/* What pages and metrics tell besides the workers' numbers. Filled by app, which knows; admin sees neither aws nor
+ * the configuration. Strings are borrowed during the call. */
+#ifndef PGIAM_ADMIN_INFO_H
+#define PGIAM_ADMIN_INFO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct admin_info {
+	const char *version;
+	int64_t started_wall_us; /* when the process began to serve */
+	bool draining;           /* told to stop */
+
+	bool credentials_needed; /* is there a database with auth=iam? */
+	struct {
+		const char *provider;    /* NULL: none found yet */
+		bool valid;
+		int64_t expires_wall_us; /* 0: they do not expire, or there are none */
+		uint64_t refreshes, refresh_failures;
+	} credentials;
+
+	uint64_t max_client_conn; /* all workers together */
+	uint64_t log_dropped;     /* log lines nobody took */
+
+	struct {
+		uint64_t cpu_us, resident_bytes, open_fds, max_fds;
+	} process; /* only for metrics: costs a few system calls */
+};
+
+#endif
