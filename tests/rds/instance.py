@@ -296,8 +296,9 @@ class Instance:
 
     def make_certificates(self, names):
         import certs  # python3-cryptography is needed for this alone
-        root = certs.Authority("pgiam test RDS root CA")
-        chain, key = certs.Authority("pgiam test RDS region CA", parent=root).issue(names)
+        root = certs.Authority("pgiam test RDS root CA " + secrets.token_hex(4))
+        region = certs.Authority("pgiam test RDS region CA " + secrets.token_hex(4), parent=root)
+        chain, key = region.issue(names)
         write(self.path("ca.pem"), root.pem(), 0o644)
         write(self.path("server.crt"), chain)
         write(self.path("server.key"), key)
