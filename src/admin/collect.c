@@ -1,5 +1,5 @@
-/* One letter a worker: it carries the question out and the answer home. The worker's thread sees only the letter;
- * rounds are found again by number, because a late letter may outlive its round. */
+/* One letter a worker: it carries the question out and the answer home. The worker's thread sees only the
+ * letter; rounds are found again by number, because a late letter may outlive its round. */
 #include "admin/collect.h"
 
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 
 struct letter {
 	struct mail mail;
-	struct collector *collector; /* for the control thread only */
-	struct mailbox *home;        /* a reference */
+	struct collect *collector; /* for the control thread only */
+	struct mailbox *home;      /* a reference */
 	collect_fill fill;
 	uint64_t round;
 	unsigned worker, want;
@@ -25,12 +25,12 @@ struct collect_op {
 	struct collect_answer sum;
 	struct timer deadline;
 	struct defer all_in;
-	struct collector *collector;
+	struct collect *collector;
 	collect_cb cb;
 	void *arg;
 };
 
-struct collector {
+struct collect {
 	struct loop *loop;
 	struct mailbox *home;
 	struct mailbox **workers;
@@ -118,7 +118,8 @@ static void letter_home(struct mail *m, void *receiver)
 	struct letter *l = container_of(m, struct letter, mail);
 
 	(void)receiver;
-	list_each(it, tmp, &l->collector->ops) {
+	list_each(it, tmp, &l->collector->ops)
+	{
 		struct collect_op *op = container_of(it, struct collect_op, node);
 
 		if (op->round != l->round || op->answered[l->worker])
@@ -146,10 +147,10 @@ static void letter_out(struct mail *m, void *receiver)
 	mailbox_post(l->home, &l->mail);
 }
 
-struct collector *collector_new(struct loop *l, struct mailbox *home, struct mailbox *const *workers,
-                                unsigned count, collect_fill fill)
+struct collect *collect_new(struct loop *l, struct mailbox *home, struct mailbox *const *workers,
+			    unsigned count, collect_fill fill)
 {
-	struct collector *c = mem_zalloc(sizeof *c);
+	struct collect *c = mem_zalloc(sizeof *c);
 
 	c->loop = l;
 	c->home = mailbox_ref(home);
@@ -162,7 +163,7 @@ struct collector *collector_new(struct loop *l, struct mailbox *home, struct mai
 	return c;
 }
 
-void collector_free(struct collector *c)
+void collect_free(struct collect *c)
 {
 	if (c == NULL)
 		return;
@@ -173,7 +174,8 @@ void collector_free(struct collector *c)
 	free(c);
 }
 
-struct collect_op *collect_start(struct collector *c, unsigned want, uint64_t timeout_us, collect_cb cb, void *arg)
+struct collect_op *collect_start(struct collect *c, unsigned want, uint64_t timeout_us, collect_cb cb,
+				 void *arg)
 {
 	struct collect_op *op = mem_zalloc(sizeof *op);
 

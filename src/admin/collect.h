@@ -1,5 +1,5 @@
-/* Asks every worker a question and brings the answers back to the control loop, within a deadline: a worker that does
- * not answer is missing from the answers, and stalls nobody.
+/* Asks every worker a question and brings the answers back to the control loop, within a deadline: a worker
+ * that does not answer is missing from the answers, and stalls nobody.
  *
  * Questions go into the workers' mailboxes, answers into the control loop's. */
 #ifndef PGIAM_ADMIN_COLLECT_H
@@ -24,11 +24,12 @@ struct collect_answer {
 	struct collect_health *health; /* of COLLECT_HEALTH; a list */
 };
 
-/* Adds a row to the list of health (copies). A database that is there already gets worse, never better. why: NULL if
- * all is well. */
+/* Adds a row to the list of health (copies). A database that is there already gets worse, never better. why:
+ * NULL if all is well. */
 void collect_health_add(struct collect_health **list, const char *database, const struct err *why);
 
-/* On the worker's thread, with its mailbox's receiver: fills what is wanted; what it fills in is freed by others. */
+/* On the worker's thread, with its mailbox's receiver: fills what is wanted; what it fills in is freed by
+ * others. */
 typedef void (*collect_fill)(void *receiver, unsigned want, struct collect_answer *out);
 
 struct collect_result {
@@ -42,18 +43,18 @@ struct collect_result {
 /* Everything is borrowed during the call. */
 typedef void (*collect_cb)(void *arg, const struct collect_result *r);
 
-struct collector;
+struct collect;
 struct collect_op;
 
 /* home: the control loop's mailbox. workers: one a worker; referenced. */
-struct collector *collector_new(struct loop *l, struct mailbox *home, struct mailbox *const *workers,
-                                unsigned count, collect_fill fill);
+struct collect *collect_new(struct loop *l, struct mailbox *home, struct mailbox *const *workers,
+			    unsigned count, collect_fill fill);
 
 /* Nothing pending, and home closed: a late answer would find nobody. */
-void collector_free(struct collector *c);
+void collect_free(struct collect *c);
 
-struct collect_op *collect_start(struct collector *c, unsigned want, uint64_t timeout_us, collect_cb cb,
-                                 void *arg);
+struct collect_op *collect_start(struct collect *c, unsigned want, uint64_t timeout_us, collect_cb cb,
+				 void *arg);
 void collect_cancel(struct collect_op *op);
 
 #endif

@@ -1,5 +1,5 @@
-/* What pages and metrics tell besides the workers' numbers. Filled by app, which knows; admin sees neither aws nor
- * the configuration. Strings are borrowed during the call. */
+/* What pages and metrics tell besides the workers' numbers. Filled by app, which knows; admin sees neither
+ * aws nor the configuration. Strings are borrowed during the call. */
 #ifndef PGIAM_ADMIN_INFO_H
 #define PGIAM_ADMIN_INFO_H
 
@@ -13,7 +13,7 @@ struct admin_info {
 
 	bool credentials_needed; /* is there a database with auth=iam? */
 	struct {
-		const char *provider;    /* NULL: none found yet */
+		const char *provider; /* NULL: none found yet */
 		bool valid;
 		int64_t expires_wall_us; /* 0: they do not expire, or there are none */
 		uint64_t refreshes, refresh_failures;

@@ -1,5 +1,5 @@
-/* Tables: one row a metric, so that name, type and help cannot drift apart, and the samples of one name stand together
- * as the format wants. */
+/* Tables: one row a metric, so that name, type and help cannot drift apart, and the samples of one name stand
+ * together as the format wants. */
 #include "admin/metrics.h"
 
 #include <inttypes.h>
@@ -18,7 +18,8 @@ static void head(struct buf *out, const char *name, enum kind kind, const char *
 /* Seconds with the digits a microsecond has, and no exponent. */
 static void seconds(struct buf *out, uint64_t us)
 {
-	buf_printf(out, "%" PRIu64 ".%06u", (uint64_t)(us / CLOCK_US_PER_SEC), (unsigned)(us % CLOCK_US_PER_SEC));
+	buf_printf(out, "%" PRIu64 ".%06u", (uint64_t)(us / CLOCK_US_PER_SEC),
+		   (unsigned)(us % CLOCK_US_PER_SEC));
 }
 
 static void sample(struct buf *out, const char *name, uint64_t value)
@@ -52,6 +53,7 @@ static void labelled(struct buf *out, const char *name, const char *key, const c
 
 #define AT(member) offsetof(struct stats, member)
 
+/* clang-format off */
 static const struct db_row {
 	const char *name;
 	enum kind kind;
@@ -96,6 +98,7 @@ static const struct db_histogram {
 	{"pgiam_query_seconds", NULL, AT(query), "Time of queries, as seen by pgiam."},
 	{"pgiam_xact_seconds", NULL, AT(xact), "Time of transactions, as seen by pgiam."},
 };
+/* clang-format on */
 
 static void db_values(struct buf *out, const struct stats_snapshot *s)
 {
@@ -118,9 +121,10 @@ static void db_values(struct buf *out, const struct stats_snapshot *s)
 	}
 }
 
-/* One line of a histogram, up to the value. le: upper bound in microseconds, 0 for +Inf; suffix "_bucket" only. */
+/* One line of a histogram, up to the value. le: upper bound in microseconds, 0 for +Inf; suffix "_bucket"
+ * only. */
 static void histogram_line(struct buf *out, const struct db_histogram *row, const char *suffix,
-                           const char *database, const uint32_t *le)
+			   const char *database, const uint32_t *le)
 {
 	buf_printf(out, "%s%s{database=\"", row->name, suffix);
 	text_label(out, slice_str(database));
@@ -142,7 +146,8 @@ static void histogram(struct buf *out, const struct db_histogram *row, const str
 
 	for (size_t b = 0; b < HISTOGRAM_BUCKETS; b++) {
 		sum += h->bucket[b];
-		histogram_line(out, row, "_bucket", s->database, b + 1 < HISTOGRAM_BUCKETS ? &bounds[b] : &infinite);
+		histogram_line(out, row, "_bucket", s->database,
+			       b + 1 < HISTOGRAM_BUCKETS ? &bounds[b] : &infinite);
 		buf_printf(out, "%" PRIu64 "\n", sum);
 	}
 	histogram_line(out, row, "_sum", s->database, NULL);
@@ -164,7 +169,8 @@ static void db_times(struct buf *out, const struct stats_snapshot *s)
 
 static void logins(struct buf *out, const struct stats_snapshot *s)
 {
-	static const char name[] = "pgiam_server_logins_total", by_state[] = "pgiam_server_login_sqlstate_total";
+	static const char name[] = "pgiam_server_logins_total",
+			  by_state[] = "pgiam_server_login_sqlstate_total";
 
 	head(out, name, COUNTER, "Server logins by result: ok, or the cause of the failure.");
 	for (size_t d = 0; d < s->db_count; d++) {
@@ -177,7 +183,7 @@ static void logins(struct buf *out, const struct stats_snapshot *s)
 				continue;
 			labelled(out, name, "database", db->database);
 			buf_printf(out, ",result=\"%s\"} %" PRIu64 "\n", err_info((enum err_code)c)->label,
-			           db->login_errors[c]);
+				   db->login_errors[c]);
 		}
 	}
 	head(out, by_state, COUNTER, "Server logins the server refused, by its SQLSTATE.");
@@ -210,8 +216,8 @@ static void whole(struct buf *out, const struct stats_snapshot *s)
 		labelled(out, errors, "cause", err_info((enum err_code)c)->label);
 		buf_printf(out, "} %" PRIu64 "\n", s->client_errors[c]);
 	}
-	single(out, "pgiam_accept_exhausted_total", COUNTER, "Times accepting stopped for want of descriptors.",
-	       s->accept_exhausted);
+	single(out, "pgiam_accept_exhausted_total", COUNTER,
+	       "Times accepting stopped for want of descriptors.", s->accept_exhausted);
 	single(out, "pgiam_cancel_unknown_total", COUNTER, "Cancel requests with a key nobody has.",
 	       s->cancel_unknown);
 	single(out, "pgiam_transfer_buffers", GAUGE, "Transfer buffers in use.", s->iobufs);
@@ -233,7 +239,8 @@ static void credentials(struct buf *out, const struct admin_info *info)
 
 	head(out, valid, GAUGE, "1 if there are AWS credentials that have not expired.");
 	if (info->credentials_needed) {
-		labelled(out, valid, "provider", info->credentials.provider ? info->credentials.provider : "");
+		labelled(out, valid, "provider",
+			 info->credentials.provider ? info->credentials.provider : "");
 		buf_printf(out, "} %d\n", info->credentials.valid);
 	}
 	head(out, "pgiam_credentials_expiry_timestamp_seconds", GAUGE,
@@ -243,8 +250,8 @@ static void credentials(struct buf *out, const struct admin_info *info)
 		       (uint64_t)info->credentials.expires_wall_us / CLOCK_US_PER_SEC);
 	single(out, "pgiam_credentials_refreshes_total", COUNTER, "Times AWS credentials were fetched.",
 	       info->credentials.refreshes);
-	single(out, "pgiam_credentials_refresh_failures_total", COUNTER, "Times fetching AWS credentials failed.",
-	       info->credentials.refresh_failures);
+	single(out, "pgiam_credentials_refresh_failures_total", COUNTER,
+	       "Times fetching AWS credentials failed.", info->credentials.refresh_failures);
 }
 
 static void process(struct buf *out, const struct admin_info *info)
@@ -253,12 +260,14 @@ static void process(struct buf *out, const struct admin_info *info)
 	labelled(out, "pgiam_build_info", "version", info->version);
 	buf_add_str(out, "} 1\n");
 	single(out, "pgiam_draining", GAUGE, "1 while shutting down.", info->draining);
-	single(out, "pgiam_max_client_conn", GAUGE, "Most client connections there may be.", info->max_client_conn);
+	single(out, "pgiam_max_client_conn", GAUGE, "Most client connections there may be.",
+	       info->max_client_conn);
 	single(out, "pgiam_log_dropped_lines_total", COUNTER, "Log lines dropped because nobody took them.",
 	       info->log_dropped);
 	single_seconds(out, "process_start_time_seconds", GAUGE, "When the process started.",
-	               info->started_wall_us > 0 ? (uint64_t)info->started_wall_us : 0);
-	single_seconds(out, "process_cpu_seconds_total", COUNTER, "User and system CPU time.", info->process.cpu_us);
+		       info->started_wall_us > 0 ? (uint64_t)info->started_wall_us : 0);
+	single_seconds(out, "process_cpu_seconds_total", COUNTER, "User and system CPU time.",
+		       info->process.cpu_us);
 	single(out, "process_resident_memory_bytes", GAUGE, "Resident memory.", info->process.resident_bytes);
 	single(out, "process_open_fds", GAUGE, "Open descriptors.", info->process.open_fds);
 	single(out, "process_max_fds", GAUGE, "Most descriptors there may be.", info->process.max_fds);

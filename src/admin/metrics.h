@@ -1,8 +1,8 @@
 /* Numbers as Prometheus reads them. Pure.
  *
- * Names: pgiam_ and PgBouncer's word where there is one (cl_active, sv_idle, xact, query, maxwait); base units in the
- * name (_seconds, _bytes); counters end in _total. Per database: label database. What the numbers are: doc/pgiam.1.
- * Spec: Prometheus text exposition format 0.0.4. */
+ * Names: pgiam_ and PgBouncer's word where there is one (cl_active, sv_idle, xact, query, maxwait); base
+ * units in the name (_seconds, _bytes); counters end in _total. Per database: label database. What the
+ * numbers are: doc/pgiam.1. Spec: Prometheus text exposition format 0.0.4. */
 #ifndef PGIAM_ADMIN_METRICS_H
 #define PGIAM_ADMIN_METRICS_H
 

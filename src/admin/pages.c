@@ -1,5 +1,5 @@
-/* Every page but the index has to ask the workers first: a visit holds the request meanwhile, and a table says what
- * is asked, for how long, and who writes the answer. */
+/* Every page but the index has to ask the workers first: a visit holds the request meanwhile, and a table
+ * says what is asked, for how long, and who writes the answer. */
 #include "admin/pages.h"
 
 #include <stdlib.h>
@@ -110,12 +110,12 @@ static void write_why(struct json *j, const struct err *why, bool local)
 
 static unsigned write_databases(struct json *j, struct visit *v, const struct collect_health *list)
 {
-	bool local = http_request_is_local(v->rq);
+	bool local = http_server_is_local(v->rq);
 	unsigned broken = 0, shown = 0;
 	struct buf only;
 
 	buf_init(&only, 256);
-	bool one = http_request_query(v->rq, "database", &only);
+	bool one = http_server_query(v->rq, "database", &only);
 
 	for (const struct collect_health *h = list; h; h = h->next) {
 		if (one && strcmp(buf_cstr(&only), h->database) != 0)
@@ -171,7 +171,7 @@ static const struct page {
 
 static void visit_end(struct visit *v, int status, const char *type, struct slice body)
 {
-	http_reply(v->rq, status, type, body);
+	http_server_reply(v->rq, status, type, body);
 	list_del(&v->node);
 	free(v);
 }
@@ -226,18 +226,19 @@ static void on_readiness(void *arg, struct http_request *rq)
 static void on_index(void *arg, struct http_request *rq)
 {
 	(void)arg;
-	http_reply(rq, 200, HTTP_TYPE_TEXT,
-	           slice_str("pgiam\n\n/metrics\n/liveness\n/startup\n/readiness\n/readiness?database=NAME\n"));
+	http_server_reply(
+		rq, 200, HTTP_TYPE_TEXT,
+		slice_str("pgiam\n\n/metrics\n/liveness\n/startup\n/readiness\n/readiness?database=NAME\n"));
 }
 
 const struct http_route *pages_routes(size_t *count)
 {
 	static const struct http_route routes[] = {
-		{"/", on_index},
-		{"/metrics", on_metrics},
-		{"/liveness", on_liveness},
-		{"/startup", on_startup},
-		{"/readiness", on_readiness},
+		{"/",          on_index    },
+                {"/metrics",   on_metrics  },
+                {"/liveness",  on_liveness },
+		{"/startup",   on_startup  },
+                {"/readiness", on_readiness},
 	};
 
 	*count = sizeof routes / sizeof routes[0];
@@ -257,7 +258,8 @@ void pages_free(struct pages *p)
 {
 	if (p == NULL)
 		return;
-	list_each(it, tmp, &p->visits) {
+	list_each(it, tmp, &p->visits)
+	{
 		struct visit *v = container_of(it, struct visit, node);
 
 		collect_cancel(v->op);

@@ -41,9 +41,9 @@ static void ascii_label(struct buf *out, unsigned char c)
 {
 	switch (c) {
 	case '\\': buf_add_str(out, "\\\\"); break;
-	case '"':  buf_add_str(out, "\\\""); break;
+	case '"': buf_add_str(out, "\\\""); break;
 	case '\n': buf_add_str(out, "\\n"); break;
-	default:   buf_add_char(out, (char)c); break;
+	default: buf_add_char(out, (char)c); break;
 	}
 }
 

@@ -1,5 +1,5 @@
-/* Peer strings on their way into a label or a JSON string: valid UTF-8 whatever comes in, bounded, escaped. Bytes that
- * are no UTF-8 become U+FFFD. */
+/* Peer strings on their way into a label or a JSON string: valid UTF-8 whatever comes in, bounded, escaped.
+ * Bytes that are no UTF-8 become U+FFFD. */
 #ifndef PGIAM_ADMIN_TEXT_H
 #define PGIAM_ADMIN_TEXT_H
 

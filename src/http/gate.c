@@ -1,11 +1,11 @@
 /* evhttp accepts by itself, tells nobody, and never says that a connection ended. So:
  *
- * - Each listening descriptor has an event of ours (the door) beside evhttp's listener, which stays disabled. When
- *   the descriptor is readable and there is room, the door enables evhttp's listener for one accept. Out of
- *   descriptors, the door closes for a moment: evhttp's own listener would spin.
- * - evhttp asks us for each connection's bufferevent. That is where a connection is noted. At the end of the turn it
- *   has its socket, and is from then on known by descriptor and inode, which stay comparable after evhttp has
- *   closed it: no pointer of evhttp's is kept.
+ * - Each listening descriptor has an event of ours (the door) beside evhttp's listener, which stays disabled.
+ * When the descriptor is readable and there is room, the door enables evhttp's listener for one accept. Out
+ * of descriptors, the door closes for a moment: evhttp's own listener would spin.
+ * - evhttp asks us for each connection's bufferevent. That is where a connection is noted. At the end of the
+ * turn it has its socket, and is from then on known by descriptor and inode, which stay comparable after
+ * evhttp has closed it: no pointer of evhttp's is kept.
  * - A connection is ended by shutdown(2): evhttp then sees an end of file and cleans up in its own way. */
 #include "http/gate.h"
 
@@ -97,7 +97,8 @@ static void visit_settle(void *arg)
 
 static void doors_shut(struct gate *g)
 {
-	list_each(it, tmp, &g->doors) {
+	list_each(it, tmp, &g->doors)
+	{
 		event_del(container_of(it, struct door, node)->ev);
 	}
 }
@@ -106,7 +107,8 @@ static void doors_open(void *arg)
 {
 	struct gate *g = arg;
 
-	list_each(it, tmp, &g->doors) {
+	list_each(it, tmp, &g->doors)
+	{
 		event_add(container_of(it, struct door, node)->ev, NULL);
 	}
 }
@@ -117,7 +119,8 @@ static struct bufferevent *gate_bufferevent(struct event_base *base, void *arg)
 	struct gate *g = arg;
 	struct visit *v = mem_zalloc(sizeof *v);
 
-	list_each(it, tmp, &g->doors) {
+	list_each(it, tmp, &g->doors)
+	{
 		evconnlistener_disable(container_of(it, struct door, node)->inner);
 	}
 	v->gate = g;
@@ -141,7 +144,8 @@ static bool gate_has_room(struct gate *g)
 {
 	if (g->count < g->opts.max_connections)
 		return true;
-	list_each(it, tmp, &g->visits) {
+	list_each(it, tmp, &g->visits)
+	{
 		struct visit *v = container_of(it, struct visit, node);
 
 		if (!visit_lives(v))
@@ -213,8 +217,8 @@ int gate_listen(struct gate *g, int fd, struct err *e)
 	d->gate = g;
 	d->fd = fd;
 	list_init(&d->node);
-	d->inner = evconnlistener_new(loop_base(g->loop), NULL, NULL, LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0,
-	                              fd);
+	d->inner = evconnlistener_new(loop_base(g->loop), NULL, NULL,
+				      LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
 	d->ev = event_new(loop_base(g->loop), fd, EV_READ | EV_PERSIST, door_knock, d);
 	if (d->inner == NULL || d->ev == NULL || event_add(d->ev, NULL) < 0)
 		goto fail;
@@ -235,7 +239,8 @@ fail:
 void gate_close(struct gate *g)
 {
 	timer_clear(&g->pause);
-	list_each(it, tmp, &g->doors) {
+	list_each(it, tmp, &g->doors)
+	{
 		struct door *d = container_of(it, struct door, node);
 
 		event_free(d->ev);
@@ -249,7 +254,8 @@ void gate_free(struct gate *g)
 	if (g == NULL)
 		return;
 	gate_close(g);
-	list_each(it, tmp, &g->visits) {
+	list_each(it, tmp, &g->visits)
+	{
 		visit_free(container_of(it, struct visit, node));
 	}
 	free(g);

@@ -1,8 +1,8 @@
-/* The door in front of evhttp, for what evhttp 2.1 leaves out: how many connections there may be, how long one may
- * last in all, and what to do when the process is out of descriptors.
+/* The door in front of evhttp, for what evhttp 2.1 leaves out: how many connections there may be, how long
+ * one may last in all, and what to do when the process is out of descriptors.
  *
- * When it is full, the oldest connection is closed to make room: whoever holds connections open without asking
- * anything cannot keep the probes out. */
+ * When it is full, the oldest connection is closed to make room: whoever holds connections open without
+ * asking anything cannot keep the probes out. */
 #ifndef PGIAM_HTTP_GATE_H
 #define PGIAM_HTTP_GATE_H
 

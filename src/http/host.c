@@ -1,5 +1,5 @@
-/* Splitting by hand instead of with a URI parser: what a general parser forgives (user info, escapes) must not pass
- * here. */
+/* Splitting by hand instead of with a URI parser: what a general parser forgives (user info, escapes) must
+ * not pass here. */
 #include "http/host.h"
 
 #include <stdint.h>
@@ -43,8 +43,8 @@ static bool split(struct slice value, struct slice *host, bool *bracketed)
 
 static bool is_name_char(unsigned char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-	       c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+	       c == '.' || c == '_';
 }
 
 enum host_verdict host_check(struct slice value, const char *const *names)

@@ -1,5 +1,5 @@
-/* Adding numbers up. Every counter of struct stats is named in one table, so that a new one cannot be forgotten in
- * the merge: the table's size is checked against the struct's. */
+/* Adding numbers up. Every counter of struct stats is named in one table, so that a new one cannot be
+ * forgotten in the merge: the table's size is checked against the struct's. */
 #include "proxy/stats.h"
 
 #include <stdint.h>
@@ -7,12 +7,16 @@
 #include <string.h>
 #include "base/mem.h"
 
-#define SQLSTATES (sizeof ((struct stats *)0)->login_sqlstate / sizeof ((struct stats *)0)->login_sqlstate[0])
+#define SQLSTATES (sizeof((struct stats *)0)->login_sqlstate / sizeof((struct stats *)0)->login_sqlstate[0])
 #define OTHER     "other"
 
-/* The members that merge by addition, in three runs of uint64_t: what stands between the runs merges otherwise. */
-#define RUN(first, last)                                                                                      \
-	{offsetof(struct stats, first), (offsetof(struct stats, last) - offsetof(struct stats, first)) / 8 + 1}
+/* The members that merge by addition, in three runs of uint64_t: what stands between the runs merges
+ * otherwise. */
+#define RUN(first, last)                                                                                     \
+	{                                                                                                    \
+		offsetof(struct stats, first),                                                               \
+			(offsetof(struct stats, last) - offsetof(struct stats, first)) / 8 + 1               \
+	}
 static const struct run {
 	size_t offset, count;
 } sums[] = {
@@ -29,8 +33,9 @@ static const size_t histograms[] = {
 };
 
 _Static_assert(offsetof(struct stats, xact) - offsetof(struct stats, resolve) == 7 * sizeof(struct histogram),
-               "a histogram is missing in the table");
-_Static_assert(offsetof(struct stats, pools) == offsetof(struct stats, sv_used) + 16, "only maxwait_us between runs");
+	       "a histogram is missing in the table");
+_Static_assert(offsetof(struct stats, pools) == offsetof(struct stats, sv_used) + 16,
+	       "only maxwait_us between runs");
 
 void stats_init(struct stats *s, const char *database)
 {
@@ -92,7 +97,7 @@ void stats_merge(struct stats *into, const struct stats *from)
 		count_sqlstate(into, from->login_sqlstate[i].sqlstate, from->login_sqlstate[i].count);
 	for (size_t i = 0; i < sizeof histograms / sizeof histograms[0]; i++)
 		histogram_merge((struct histogram *)(void *)((char *)into + histograms[i]),
-		                (const struct histogram *)(const void *)((const char *)from + histograms[i]));
+				(const struct histogram *)(const void *)((const char *)from + histograms[i]));
 }
 
 struct stats_snapshot *stats_snapshot_new(void)

@@ -14,20 +14,20 @@ struct stats {
 	/* gauges, in PgBouncer's words */
 	uint64_t cl_active, cl_waiting, cl_idle;
 	uint64_t sv_active, sv_idle, sv_login, sv_used; /* used: being reset or drained */
-	uint64_t maxwait_us;                            /* age of the oldest waiting client; merges by maximum */
+	uint64_t maxwait_us; /* age of the oldest waiting client; merges by maximum */
 	uint64_t pools;
 
 	/* counters */
 	uint64_t xact_count, query_count;
 	uint64_t bytes_received, bytes_sent; /* from clients, to clients */
 	uint64_t client_logins;
-	uint64_t server_logins;                    /* succeeded */
-	uint64_t login_errors[ERR_CODE_COUNT];     /* failed server logins by cause */
-	struct stats_sqlstate {                    /* failed server logins by the server's SQLSTATE */
+	uint64_t server_logins;                /* succeeded */
+	uint64_t login_errors[ERR_CODE_COUNT]; /* failed server logins by cause */
+	struct stats_sqlstate {                /* failed server logins by the server's SQLSTATE */
 		char sqlstate[6];
 		uint64_t count;
-	} login_sqlstate[16];                      /* the last one collects the rest as "other" */
-	uint64_t tokens;                           /* tokens asked for and got */
+	} login_sqlstate[16]; /* the last one collects the rest as "other" */
+	uint64_t tokens;      /* tokens asked for and got */
 	uint64_t server_assignments;
 	uint64_t server_closed;
 	uint64_t cancels_received, cancels_sent;
@@ -40,13 +40,13 @@ struct stats {
 
 /* A worker's whole: the totals that belong to no database, and one struct stats per database. */
 struct stats_snapshot {
-	uint64_t clients;                           /* connected now, logging in included */
+	uint64_t clients; /* connected now, logging in included */
 	uint64_t client_accepts;
-	uint64_t client_errors[ERR_CODE_COUNT];     /* connections pgiam refused or ended, by cause */
-	uint64_t accept_exhausted;                  /* out of descriptors */
-	uint64_t cancel_unknown;                    /* CancelRequests with a wrong key */
-	uint64_t iobufs;                            /* transfer buffers in use */
-	struct stats *db;                           /* owned */
+	uint64_t client_errors[ERR_CODE_COUNT]; /* connections pgiam refused or ended, by cause */
+	uint64_t accept_exhausted;              /* out of descriptors */
+	uint64_t cancel_unknown;                /* CancelRequests with a wrong key */
+	uint64_t iobufs;                        /* transfer buffers in use */
+	struct stats *db;                       /* owned */
 	size_t db_count;
 };
 

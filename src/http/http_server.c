@@ -1,9 +1,9 @@
-/* Every answer says "Connection: close": a scrape every few seconds gains nothing from a kept connection, and one
- * request a connection makes the limits in gate.c easy to reason about.
+/* Every answer says "Connection: close": a scrape every few seconds gains nothing from a kept connection, and
+ * one request a connection makes the limits in gate.c easy to reason about.
  *
- * evhttp keeps a request whose client has gone until it is answered (its connection is then NULL), and frees it when
- * the server goes: hence the list of requests that wait for an answer. */
-#include "http/server.h"
+ * evhttp keeps a request whose client has gone until it is answered (its connection is then NULL), and frees
+ * it when the server goes: hence the list of requests that wait for an answer. */
+#include "http/http_server.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -19,8 +19,8 @@
 #include "http/host.h"
 #include "io/addr.h"
 
-#define ALL_METHODS                                                                                           \
-	(EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |            \
+#define ALL_METHODS                                                                                          \
+	(EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |           \
 	 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH)
 
 struct http_server {
@@ -44,13 +44,13 @@ static const struct reason {
 	int status;
 	const char *text;
 } reasons[] = {
-	{200, "OK"},
-	{400, "Bad Request"},
-	{404, "Not Found"},
-	{405, "Method Not Allowed"},
-	{421, "Misdirected Request"},
+	{200, "OK"		   },
+	{400, "Bad Request"          },
+	{404, "Not Found"            },
+	{405, "Method Not Allowed"   },
+	{421, "Misdirected Request"  },
 	{500, "Internal Server Error"},
-	{503, "Service Unavailable"},
+	{503, "Service Unavailable"  },
 };
 
 static const char *reason_text(int status)
@@ -89,7 +89,7 @@ static void refuse(struct evhttp_request *ev, int status, const char *text)
 	send_reply(ev, status, HTTP_TYPE_TEXT, slice_str(text));
 }
 
-void http_reply(struct http_request *rq, int status, const char *content_type, struct slice body)
+void http_server_reply(struct http_request *rq, int status, const char *content_type, struct slice body)
 {
 	if (rq->ev)
 		send_reply(rq->ev, status, content_type, body);
@@ -134,8 +134,8 @@ static int check_request(const struct http_server *s, struct evhttp_request *ev,
 	/* No web page reaches a unix socket; clients put anything into Host there. */
 	if (!addr_is_unix(peer)) {
 		switch (host_check(slice_str(host), s->host_names)) {
-		case HOST_OK:      break;
-		case HOST_BAD:     return 400;
+		case HOST_OK: break;
+		case HOST_BAD: return 400;
 		case HOST_FOREIGN: return 421;
 		}
 	}
@@ -145,7 +145,7 @@ static int check_request(const struct http_server *s, struct evhttp_request *ev,
 static void on_request(struct evhttp_request *ev, void *arg)
 {
 	static const char *const texts[] = {"bad request\n", "not a name this server answers to\n",
-	                                    "only GET and HEAD\n"};
+					    "only GET and HEAD\n"};
 	struct http_server *s = arg;
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(ev);
 	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
@@ -176,11 +176,11 @@ static void on_request(struct evhttp_request *ev, void *arg)
 }
 
 struct http_server *http_server_new(struct loop *l, const struct http_server_opts *o,
-                                    const struct http_route *routes, size_t route_count, void *arg)
+				    const struct http_route *routes, size_t route_count, void *arg)
 {
 	struct http_server *s = mem_zalloc(sizeof *s);
 	struct timeval idle = {.tv_sec = (time_t)(o->idle_us / CLOCK_US_PER_SEC),
-	                       .tv_usec = (suseconds_t)(o->idle_us % CLOCK_US_PER_SEC)};
+			       .tv_usec = (suseconds_t)(o->idle_us % CLOCK_US_PER_SEC)};
 
 	s->http = evhttp_new(loop_base(l));
 	if (s->http == NULL) {
@@ -198,9 +198,9 @@ struct http_server *http_server_new(struct loop *l, const struct http_server_opt
 	evhttp_set_timeout_tv(s->http, &idle);
 	evhttp_set_allowed_methods(s->http, ALL_METHODS); /* so that we can say 405 */
 	evhttp_set_gencb(s->http, on_request, s);
-	s->gate = gate_new(l, s->http,
-	                   &(struct gate_opts){.max_connections = o->max_connections,
-	                                       .lifetime_us = o->lifetime_us});
+	s->gate = gate_new(
+		l, s->http,
+		&(struct gate_opts){.max_connections = o->max_connections, .lifetime_us = o->lifetime_us});
 	return s;
 }
 
@@ -213,7 +213,8 @@ void http_server_free(struct http_server *s)
 {
 	if (s == NULL)
 		return;
-	list_each(it, tmp, &s->waiting) {
+	list_each(it, tmp, &s->waiting)
+	{
 		struct http_request *rq = container_of(it, struct http_request, node);
 
 		/* One whose client has gone belongs to nobody but us. */
@@ -228,7 +229,7 @@ void http_server_free(struct http_server *s)
 	free(s);
 }
 
-bool http_request_query(const struct http_request *rq, const char *name, struct buf *out)
+bool http_server_query(const struct http_request *rq, const char *name, struct buf *out)
 {
 	const struct evhttp_uri *uri = rq->ev ? evhttp_request_get_evhttp_uri(rq->ev) : NULL;
 	const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
@@ -245,7 +246,7 @@ bool http_request_query(const struct http_request *rq, const char *name, struct 
 	return found;
 }
 
-bool http_request_is_local(const struct http_request *rq)
+bool http_server_is_local(const struct http_request *rq)
 {
 	return rq->local;
 }
