@@ -7,6 +7,7 @@
 #include "base/enc.h"
 #include "base/mem.h"
 #include "base/rd.h"
+#include "pg/saslprep.h"
 #include "pg/scram.h"
 #include "pg/utf8.h"
 
@@ -271,5 +272,18 @@ int scram_client_verify(struct scram_client *c, struct slice msg, struct err *e)
 	if (!good)
 		return err_set(e, ERR_SERVER_PROTOCOL,
 			       "wrong SCRAM signature: the server does not know the password");
+	return 0;
+}
+
+int scram_prepare_password(struct slice password, struct buf *out, struct err *e)
+{
+	size_t before = out->n;
+
+	if (password.n == 0)
+		return err_set(e, ERR_AUTH_PASSWORD, "the password is empty");
+	if (saslprep(out, password) != 0 && out->n == before)
+		buf_add_slice(out, password);
+	if (out->full)
+		return err_set(e, ERR_LIMIT, "the password is too long");
 	return 0;
 }

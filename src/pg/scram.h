@@ -50,9 +50,9 @@ int scram_client_verify(struct scram_client *c, struct slice msg, struct err *e)
 void scram_sign(const unsigned char salted[SCRAM_KEY_BYTES], struct slice auth_message,
 		unsigned char proof[SCRAM_KEY_BYTES], unsigned char signature[SCRAM_KEY_BYTES]);
 
-/* The password as SCRAM wants it: SASLprep (RFC 4013) where PostgreSQL applies it; PostgreSQL falls back to
- * the raw bytes when the password is not valid UTF-8 or holds prohibited characters, and so do we. -1 if
- * empty. */
+/* Appends the password as SCRAM wants it: SASLprep (pg/saslprep.h), or the raw bytes where that does not
+ * apply (not UTF-8, prohibited characters), which is what PostgreSQL's server and libpq do. -1 if it is empty
+ * or out is full. out is a secret buf. */
 int scram_prepare_password(struct slice password, struct buf *out, struct err *e);
 
 #endif
