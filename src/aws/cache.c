@@ -1,0 +1,268 @@
+/* Whoever waits is answered from one place (answer), a turn after the fact and from what the cache holds
+ * then: so a waiter that cancels others, asks again or goes away from its callback cannot disturb the walk
+ * over the waiters.
+ *
+ * Expiry is wall-clock time and timers are monotonic: the timer is only what makes a refresh early. Whether
+ * credentials are still good is asked of the wall clock each time, so that a machine that slept comes back to
+ * the truth. */
+#include "aws/cache.h"
+
+#include <stdlib.h>
+#include "aws/date.h"
+#include "base/digest.h"
+#include "base/list.h"
+#include "base/mem.h"
+
+struct cache {
+	struct loop *loop;
+	struct provider *provider;
+	struct provider_op *fetch; /* non-NULL exactly while one is under way */
+	struct credentials *creds; /* the last good ones, perhaps expired by now; NULL: none yet */
+	int64_t due_wall_us;       /* they are to be renewed from then on; 0: never */
+	struct timer timer;        /* the next fetch that nobody has to ask for */
+	uint64_t fetched_us;       /* when the last fetch began, monotonic */
+	uint64_t retry_us;         /* none before, monotonic; 0: no failure to recover from */
+	unsigned failures;         /* in a row */
+	struct err last_err;       /* of the last of them */
+	struct list waiters;       /* cache_op.node, until there is news */
+	uint64_t refreshes, refresh_failures;
+};
+
+struct cache_op {
+	struct list node;
+	struct defer defer;
+	struct cache *cache;
+	cache_cb cb;
+	void *arg;
+};
+
+static int64_t wall_us(const struct cache *c)
+{
+	return clock_wall_us(loop_clock(c->loop));
+}
+
+/* Between x/2 and x. */
+static uint64_t jitter(uint64_t x)
+{
+	uint64_t r;
+
+	digest_random(&r, sizeof(r));
+	return x - r % (x / 2 + 1);
+}
+
+static bool usable(const struct cache *c)
+{
+	return c->creds && credentials_valid_at(c->creds, wall_us(c));
+}
+
+/* Good, and for long enough that nobody needs to wait for better? */
+static bool comfortable(const struct cache *c)
+{
+	return c->creds && credentials_valid_at(c->creds, wall_us(c) + CACHE_RESERVE_US);
+}
+
+static void set_expired(const struct credentials *creds, int64_t now_us, struct err *e)
+{
+	char mask[CREDENTIALS_MASK_SIZE], when[DATE_RFC3339_SIZE], span[DATE_SPAN_SIZE];
+
+	credentials_mask(creds, mask);
+	date_format_rfc3339(creds->expires_wall_us, when);
+	date_format_span(now_us - creds->expires_wall_us, span);
+	err_set(e, ERR_CREDENTIALS, "the AWS credentials have expired");
+	err_detail(e, "%s key %s expired at %s, %s ago.", creds->provider, mask, when, span);
+	if (!creds->renewable)
+		err_hint(e,
+			 "pgiam cannot renew credentials from the %s provider: give it new ones and start it "
+			 "again.",
+			 creds->provider);
+}
+
+static void answer(void *arg)
+{
+	struct cache_op *op = arg;
+	struct cache *c = op->cache;
+	struct err e;
+
+	list_del(&op->node);
+	if (usable(c)) {
+		/* A reference of its own: the callback may start what replaces them. */
+		struct credentials *creds = credentials_ref(c->creds);
+		op->cb(op->arg, creds, NULL);
+		credentials_unref(creds);
+	} else {
+		if (c->failures > 0 || !c->creds)
+			e = c->last_err;
+		else
+			set_expired(c->creds, wall_us(c), &e);
+		op->cb(op->arg, NULL, &e);
+	}
+	free(op);
+}
+
+static void tell_waiters(struct cache *c)
+{
+	list_each(node, tmp, &c->waiters) defer_set(&container_of(node, struct cache_op, node)->defer);
+}
+
+static void log_fetched(struct cache *c)
+{
+	char mask[CREDENTIALS_MASK_SIZE], when[DATE_RFC3339_SIZE];
+
+	credentials_mask(c->creds, mask);
+	if (c->creds->expires_wall_us)
+		date_format_rfc3339(c->creds->expires_wall_us, when);
+	log_info(loop_log(c->loop), "aws credentials", LS("provider", c->creds->provider), LS("key", mask),
+		 LS("account", c->creds->account_id), LS("expires", c->creds->expires_wall_us ? when : NULL));
+}
+
+static void schedule_refresh(struct cache *c)
+{
+	int64_t now = wall_us(c), life, delay;
+
+	c->due_wall_us = 0;
+	timer_clear(&c->timer);
+	if (!c->creds->expires_wall_us || !c->creds->renewable)
+		return;
+	life = c->creds->expires_wall_us - now;
+	delay = life - CACHE_AHEAD_US;
+	if (delay < life / 2)
+		delay = life / 2;
+	/* Up to a tenth early: a fleet started together must not refresh together. */
+	delay -= delay / 5 - (int64_t)jitter((uint64_t)delay / 5);
+	if (delay < (int64_t)CACHE_BACKOFF_US)
+		delay = (int64_t)CACHE_BACKOFF_US;
+	c->due_wall_us = now + delay;
+	timer_set(&c->timer, (uint64_t)delay);
+}
+
+static void failed(struct cache *c, const struct err *e)
+{
+	uint64_t delay = CACHE_BACKOFF_MAX_US;
+
+	if (c->failures < 6)
+		delay = CACHE_BACKOFF_US << c->failures;
+	delay = jitter(delay < CACHE_BACKOFF_MAX_US ? delay : CACHE_BACKOFF_MAX_US);
+	c->failures++;
+	c->refresh_failures++;
+	c->last_err = *e;
+	c->retry_us = loop_now_us(c->loop) + delay;
+	timer_set(&c->timer, delay);
+	log_warning(loop_log(c->loop), "no aws credentials", LERR(e), LU("failures", c->failures),
+		    LU("retry_ms", delay / CLOCK_US_PER_MS),
+		    LS("kept", usable(c) ? c->creds->provider : NULL));
+}
+
+static void fetched(void *arg, const struct provider_answer *a)
+{
+	struct cache *c = arg;
+	int64_t now = wall_us(c);
+	struct err e;
+
+	c->fetch = NULL;
+	if (a->result != PROVIDER_CREDENTIALS) {
+		failed(c, a->e);
+	} else if (!credentials_valid_at(a->creds, now)) {
+		set_expired(a->creds, now, &e);
+		failed(c, &e);
+	} else {
+		credentials_unref(c->creds);
+		c->creds = credentials_ref(a->creds);
+		c->failures = 0;
+		c->retry_us = 0;
+		c->refreshes++;
+		log_fetched(c);
+		schedule_refresh(c);
+	}
+	tell_waiters(c);
+}
+
+static void fetch(void *arg)
+{
+	struct cache *c = arg;
+
+	if (c->fetch)
+		return;
+	timer_clear(&c->timer);
+	c->fetched_us = loop_now_us(c->loop);
+	c->fetch = provider_start(c->provider, fetched, c);
+}
+
+struct cache *cache_new(struct loop *l, struct provider *p)
+{
+	struct cache *c = mem_zalloc(sizeof(*c));
+
+	c->loop = l;
+	c->provider = p;
+	list_init(&c->waiters);
+	timer_init(&c->timer, l, fetch, c);
+	fetch(c);
+	return c;
+}
+
+void cache_free(struct cache *c)
+{
+	if (!c)
+		return;
+	provider_cancel(c->fetch);
+	timer_clear(&c->timer);
+	provider_free(c->provider);
+	credentials_unref(c->creds);
+	free(c);
+}
+
+/* Does somebody who was refused with `refused` have reason to wait for others? Starts the fetch if so. */
+static bool demand(struct cache *c, const struct credentials *refused)
+{
+	if (!refused || c->creds != refused)
+		return false; /* there are others already */
+	if (c->fetch)
+		return true;
+	if (!c->creds->renewable || loop_now_us(c->loop) < c->fetched_us + CACHE_DEMAND_US)
+		return false;
+	fetch(c);
+	return true;
+}
+
+/* Is news on its way that a waiter needs? Starts the fetch that is due. */
+static bool must_wait(struct cache *c)
+{
+	uint64_t now = loop_now_us(c->loop);
+	bool due = c->due_wall_us && wall_us(c) >= c->due_wall_us;
+	/* Would the provider say anything new? A fetch a second is enough where all it has is nearly expired.
+	 */
+	bool hopeful = !usable(c) || (c->creds->renewable && now >= c->fetched_us + CACHE_BACKOFF_US);
+
+	if (!c->fetch && now >= c->retry_us && hopeful && (due || !comfortable(c)))
+		fetch(c);
+	return c->fetch && !comfortable(c);
+}
+
+struct cache_op *cache_get(struct cache *c, const struct credentials *refused, cache_cb cb, void *arg)
+{
+	struct cache_op *op = mem_zalloc(sizeof(*op));
+	bool wait = demand(c, refused);
+
+	op->cache = c;
+	op->cb = cb;
+	op->arg = arg;
+	defer_init(&op->defer, c->loop, answer, op);
+	list_add_tail(&c->waiters, &op->node);
+	if (!must_wait(c) && !wait)
+		defer_set(&op->defer);
+	return op;
+}
+
+void cache_cancel(struct cache_op *op)
+{
+	list_del(&op->node);
+	defer_clear(&op->defer);
+	free(op);
+}
+
+void cache_collect(const struct cache *c, struct cache_stats *out)
+{
+	out->creds = c->creds;
+	out->refreshes = c->refreshes;
+	out->refresh_failures = c->refresh_failures;
+	out->valid = usable(c);
+}

@@ -1,0 +1,111 @@
+/* Every member calls back outside its start, so a chain does as well, and asking the next from within a
+ * callback never nests. When none is configured the answer lists why, one reason a member: that is the whole
+ * diagnosis a user needs. */
+#include "aws/chain.h"
+
+#include <stdlib.h>
+#include "base/mem.h"
+
+struct chain {
+	struct provider base;
+	struct provider **member;
+	size_t count;
+};
+
+struct chain_op {
+	struct provider_op base;
+	struct provider_op *asking; /* the member's */
+	size_t next;
+	provider_cb cb;
+	void *arg;
+	struct err reasons;
+};
+
+static void chain_ask(struct chain_op *op);
+
+static void chain_finish(struct chain_op *op, const struct provider_answer *a)
+{
+	op->cb(op->arg, a);
+	free(op);
+}
+
+static void chain_heard(void *arg, const struct provider_answer *a)
+{
+	struct chain_op *op = arg;
+	struct chain *c = (struct chain *)op->base.provider;
+	struct provider_answer none = {.result = PROVIDER_NOT_CONFIGURED, .e = &op->reasons};
+
+	op->asking = NULL;
+	if (a->result != PROVIDER_NOT_CONFIGURED) {
+		chain_finish(op, a);
+		return;
+	}
+	err_detail(&op->reasons, "%s.", a->e->msg);
+	if (op->next < c->count)
+		chain_ask(op);
+	else
+		chain_finish(op, &none);
+}
+
+static void chain_ask(struct chain_op *op)
+{
+	struct chain *c = (struct chain *)op->base.provider;
+
+	op->asking = provider_start(c->member[op->next++], chain_heard, op);
+}
+
+static struct provider_op *chain_start(struct provider *base, provider_cb cb, void *arg)
+{
+	struct chain_op *op = mem_zalloc(sizeof(*op));
+
+	op->base.provider = base;
+	op->cb = cb;
+	op->arg = arg;
+	err_set(&op->reasons, ERR_CREDENTIALS, "no AWS credentials found");
+	chain_ask(op);
+	return &op->base;
+}
+
+static void chain_cancel(struct provider_op *base)
+{
+	struct chain_op *op = (struct chain_op *)base;
+
+	provider_cancel(op->asking);
+	free(op);
+}
+
+static void chain_free(struct provider *base)
+{
+	struct chain *c = (struct chain *)base;
+
+	for (size_t i = 0; i < c->count; i++)
+		provider_free(c->member[i]);
+	free(c->member);
+	free(c);
+}
+
+static const struct provider_ops chain_ops = {
+	.name = "chain",
+	.start = chain_start,
+	.cancel = chain_cancel,
+	.free = chain_free,
+};
+
+struct provider *chain_new(struct provider *const *providers, size_t count)
+{
+	struct chain *c = mem_zalloc(sizeof(*c));
+
+	c->base.ops = &chain_ops;
+	c->member = mem_array(count, sizeof(struct provider *));
+	c->count = count;
+	for (size_t i = 0; i < count; i++)
+		c->member[i] = providers[i];
+	return &c->base;
+}
+
+struct provider *chain_default(struct loop *l, const char *const *env)
+{
+	struct provider *const members[] = {provider_env_new(l, env)};
+
+	return chain_new(members, sizeof(members) / sizeof(members[0]));
+}

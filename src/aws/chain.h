@@ -1,0 +1,14 @@
+/* Providers asked in order, as one provider: the first that is configured answers, with credentials or its
+ * failure. */
+#ifndef PGIAM_AWS_CHAIN_H
+#define PGIAM_AWS_CHAIN_H
+
+#include "aws/provider.h"
+
+/* Takes the providers, copies the array. count is at least 1. */
+struct provider *chain_new(struct provider *const *providers, size_t count);
+
+/* The chain pgiam uses. env is borrowed for its life. */
+struct provider *chain_default(struct loop *l, const char *const *env);
+
+#endif
