@@ -4,7 +4,8 @@
  *   control loop                              worker loop
  *   provider chain -> cache --- mailbox --->  source: holds the last credentials, signs when asked
  *
- * A source never waits for HTTP or files: it has credentials, or asks the cache and answers when they come. */
+ * A source never waits for HTTP or files: it has credentials, or asks the cache and answers when they come.
+ */
 #ifndef PGIAM_AWS_AWS_H
 #define PGIAM_AWS_AWS_H
 
@@ -17,30 +18,37 @@ struct aws;
  * environ(7), copied (tests put in their own). */
 struct aws *aws_new(struct loop *control, struct mailbox *mail, const char *const *env, struct err *e);
 
-/* After every source is freed. NULL is fine. */
+/* On the control loop, after every source is freed. NULL is fine. */
 void aws_free(struct aws *a);
 
 struct aws_source_opts {
-	const char *region; /* explicit region=, or NULL: from the host name, then AWS_REGION, AWS_DEFAULT_REGION */
+	const char *region; /* explicit region=, or NULL: from the host name, then AWS_REGION,
+			       AWS_DEFAULT_REGION */
 };
 
-/* A source of RDS tokens for one target, on a worker's loop. Thread-safe towards `a`. ops->free on the worker's
- * thread, with no operation pending. */
+/* A source of RDS tokens for one target, on a worker's loop. Thread-safe towards `a`. ops->free on the
+ * worker's thread, with no operation pending. */
 struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts *o, struct loop *worker,
-                                     struct mailbox *worker_mail);
+				     struct mailbox *worker_mail);
 
 /* What /metrics and logs may know. On the control thread. */
 struct aws_stats {
-	const char *provider;      /* "env", or NULL: none yet */
-	int64_t expires_wall_us;   /* of the credentials; 0: they do not expire, or there are none */
+	const char *provider;    /* "env", or NULL: none yet */
+	int64_t expires_wall_us; /* of the credentials; 0: they do not expire, or there are none */
 	uint64_t refreshes, refresh_failures;
 	bool valid;
 };
 void aws_collect(const struct aws *a, struct aws_stats *out);
 
-/* The region a token for this host is signed for: explicit, else the host's own, else the environment's. 0, or -1
- * with ERR_REGION. warning (may be NULL) gets a text if the choice deserves one (host and environment disagree). */
+/* The region a token for this host is signed for: explicit, else the host's own, else the environment's. 0,
+ * or -1 with ERR_REGION. warning (may be NULL) gets a text if the choice deserves one (host and environment
+ * disagree). */
 int aws_region(const char *explicit_region, const char *host, const char *const *env, char out[64],
-               char warning[256], struct err *e);
+	       char warning[256], struct err *e);
+
+/* Credentials for a command that has no loop: waits for the chain, up to 30 s. One reference is the caller's;
+ * NULL with e set if there are none. */
+struct credentials;
+struct credentials *aws_credentials_once(const char *const *env, struct err *e);
 
 #endif

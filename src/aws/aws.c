@@ -1,0 +1,64 @@
+/* Puts the parts together: environment -> chain -> cache on the control loop, the desk, and sources on the
+ * workers'. */
+#include "aws/aws.h"
+
+#include <stdlib.h>
+#include "aws/cache.h"
+#include "aws/chain.h"
+#include "aws/desk.h"
+#include "aws/env.h"
+#include "aws/source.h"
+#include "base/mem.h"
+
+struct aws {
+	const char *const *env; /* owned */
+	struct cache *cache;
+	struct desk *desk;
+};
+
+struct aws *aws_new(struct loop *control, struct mailbox *mail, const char *const *env, struct err *e)
+{
+	struct aws *a = mem_zalloc(sizeof(*a));
+
+	(void)e; /* the environment provider cannot fail to come up */
+	a->env = env_copy(env);
+	a->cache = cache_new(control, chain_default(control, a->env));
+	a->desk = desk_new(a->cache, mail);
+	return a;
+}
+
+void aws_free(struct aws *a)
+{
+	if (!a)
+		return;
+	desk_close(a->desk);
+	cache_free(a->cache);
+	env_free(a->env);
+	free(a);
+}
+
+struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts *o, struct loop *worker,
+				     struct mailbox *worker_mail)
+{
+	struct source_opts opts = {
+		.desk = a->desk,
+		.env = a->env,
+		.region = o->region,
+		.worker = worker,
+		.worker_mail = worker_mail,
+	};
+
+	return source_new(&opts);
+}
+
+void aws_collect(const struct aws *a, struct aws_stats *out)
+{
+	struct cache_stats s;
+
+	cache_collect(a->cache, &s);
+	out->provider = s.creds ? s.creds->provider : NULL;
+	out->expires_wall_us = s.creds ? s.creds->expires_wall_us : 0;
+	out->refreshes = s.refreshes;
+	out->refresh_failures = s.refresh_failures;
+	out->valid = s.valid;
+}

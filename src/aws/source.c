@@ -1,0 +1,259 @@
+/* Tokens are minted when they are asked for and kept nowhere: five HMACs cost less than a cache's mistakes.
+ * What is kept is the credentials; the desk is asked when there are none with life enough, or when a server
+ * refused them. */
+#include "aws/source.h"
+
+#include <stdlib.h>
+#include "aws/aws.h"
+#include "aws/source_explain.h"
+#include "aws/token.h"
+#include "base/list.h"
+#include "base/mem.h"
+
+/* Refusals are answered with at most one demand for new credentials in this time. */
+#define REFUSED_EVERY_US UINT64_C(10000000)
+/* Credentials this near their end are still used, but the desk is asked for others meanwhile ... */
+#define AHEAD_US CACHE_AHEAD_US
+/* ... that often. */
+#define ASK_EVERY_US UINT64_C(10000000)
+
+struct source {
+	struct secret_source base;
+	struct loop *loop;
+	struct mailbox *mail;
+	struct desk *desk;
+	const char *const *env;
+	char *region;                /* explicit, or NULL */
+	struct credentials *creds;   /* the last ones heard of, or NULL */
+	struct credentials *refused; /* given out and turned down by a server; or NULL */
+	struct credentials *given;   /* signed the last token; or NULL */
+	struct desk_op *asking;      /* non-NULL exactly while the desk is asked */
+	uint64_t asked_us;           /* when, monotonic; 0: never */
+	uint64_t demanded_us;        /* the last time on account of a refusal; 0: never */
+	struct list ops;             /* secret_op.node */
+};
+
+struct secret_op {
+	struct list node;
+	struct defer defer;
+	struct source *source;
+	char *host, *user;
+	uint16_t port;
+	bool waits;  /* for the desk; else its answer comes at the end of the turn */
+	bool failed; /* answered with err */
+	struct err err;
+	secret_cb cb;
+	void *arg;
+};
+
+static struct source *source_of(struct secret_source *s)
+{
+	return (struct source *)s; /* its first member */
+}
+
+static int64_t wall_us(const struct source *s)
+{
+	return clock_wall_us(loop_clock(s->loop));
+}
+
+static bool lives_for(const struct source *s, int64_t us)
+{
+	return s->creds && credentials_valid_at(s->creds, wall_us(s) + us);
+}
+
+static void replace(struct credentials **slot, struct credentials *c)
+{
+	credentials_ref(c);
+	credentials_unref(*slot);
+	*slot = c;
+}
+
+static int mint(struct secret_op *op, struct buf *token, struct err *e)
+{
+	struct source *s = op->source;
+	char region[64];
+	struct token_request rq = {
+		.host = op->host,
+		.port = op->port,
+		.user = op->user,
+		.region = region,
+		.creds = s->creds,
+		.wall_us = wall_us(s),
+	};
+
+	if (aws_region(s->region, op->host, s->env, region, NULL, e) != 0)
+		return -1;
+	return token_rds(&rq, token, e);
+}
+
+static void answer(void *arg)
+{
+	struct secret_op *op = arg;
+	struct source *s = op->source;
+	struct secret_answer a = {.user = NULL};
+	struct buf token;
+
+	list_del(&op->node);
+	buf_init_secret(&token, TOKEN_MAX);
+	if (!op->failed && mint(op, &token, &op->err) != 0)
+		op->failed = true;
+	if (!op->failed)
+		replace(&s->given, s->creds);
+	a.secret = buf_slice(&token);
+	op->cb(op->arg, op->failed ? NULL : &a, op->failed ? &op->err : NULL);
+	buf_free(&token);
+	free(op->host);
+	free(op->user);
+	free(op);
+}
+
+static void heard(void *arg, struct credentials *c, const struct err *e)
+{
+	struct source *s = arg;
+
+	s->asking = NULL;
+	if (c)
+		replace(&s->creds, c);
+	list_each(node, tmp, &s->ops)
+	{
+		struct secret_op *op = container_of(node, struct secret_op, node);
+
+		if (!op->waits)
+			continue;
+		op->waits = false;
+		/* The desk's failure does not matter while what is here still lives. */
+		op->failed = !lives_for(s, 0);
+		if (op->failed)
+			op->err = *e;
+		defer_set(&op->defer);
+	}
+}
+
+static void ask(struct source *s)
+{
+	if (s->asking)
+		return;
+	s->asked_us = loop_now_us(s->loop);
+	s->asking = desk_ask(s->desk, s->mail, s->refused, heard, s);
+}
+
+/* Has this operation to wait for the desk? Asks it where that is due. */
+static bool must_wait(struct source *s)
+{
+	bool refused = s->creds && s->creds == s->refused;
+	bool recently = s->asked_us && loop_now_us(s->loop) < s->asked_us + ASK_EVERY_US;
+
+	if (!lives_for(s, CACHE_RESERVE_US)) {
+		/* Little life left and asked a moment ago: there are no others. None left: the desk bounds
+		 * the rate. */
+		if (lives_for(s, 0) && recently)
+			return s->asking != NULL;
+		ask(s);
+		return true;
+	}
+	if (!lives_for(s, AHEAD_US) && !recently)
+		ask(s);
+	return refused && s->asking;
+}
+
+static struct secret_op *source_start(struct secret_source *base, const struct secret_request *rq,
+				      secret_cb cb, void *arg)
+{
+	struct source *s = source_of(base);
+	struct secret_op *op = mem_zalloc(sizeof(*op));
+
+	op->source = s;
+	op->host = mem_strdup(rq->host);
+	op->port = rq->port;
+	op->user = mem_strdup(rq->user);
+	op->cb = cb;
+	op->arg = arg;
+	list_add_tail(&s->ops, &op->node);
+	defer_init(&op->defer, s->loop, answer, op);
+	op->waits = must_wait(s);
+	if (!op->waits)
+		defer_set(&op->defer);
+	return op;
+}
+
+static void source_cancel(struct secret_op *op)
+{
+	list_del(&op->node);
+	defer_clear(&op->defer);
+	free(op->host);
+	free(op->user);
+	free(op);
+}
+
+/* One more try makes sense only with other credentials: tokens are never old here. */
+static bool source_refused(struct secret_source *base)
+{
+	struct source *s = source_of(base);
+	uint64_t now = loop_now_us(s->loop);
+
+	if (!s->given)
+		return false;
+	if (s->creds != s->given)
+		return true;
+	if (s->asking && s->refused == s->given)
+		return true;
+	if (!s->given->renewable || (s->demanded_us && now < s->demanded_us + REFUSED_EVERY_US))
+		return false;
+	replace(&s->refused, s->given);
+	s->demanded_us = now;
+	if (s->asking) {
+		/* What is under way was asked without knowing of the refusal. */
+		desk_cancel(s->asking);
+		s->asking = NULL;
+	}
+	ask(s);
+	return true;
+}
+
+static void source_explain(struct secret_source *base, const struct secret_request *rq, struct err *e)
+{
+	struct source *s = source_of(base);
+	char region[64] = "";
+
+	if (aws_region(s->region, rq->host, s->env, region, NULL, NULL) != 0 || !s->given)
+		return;
+	source_explain_refusal(rq, region, s->given, wall_us(s), e);
+}
+
+static void source_free(struct secret_source *base)
+{
+	struct source *s = source_of(base);
+
+	if (s->asking)
+		desk_cancel(s->asking);
+	credentials_unref(s->creds);
+	credentials_unref(s->refused);
+	credentials_unref(s->given);
+	desk_unref(s->desk);
+	mailbox_unref(s->mail);
+	free(s->region);
+	free(s);
+}
+
+static const struct secret_source_ops ops = {
+	.kind = SECRET_IAM_TOKEN,
+	.start = source_start,
+	.cancel = source_cancel,
+	.refused = source_refused,
+	.explain = source_explain,
+	.free = source_free,
+};
+
+struct secret_source *source_new(const struct source_opts *o)
+{
+	struct source *s = mem_zalloc(sizeof(*s));
+
+	s->base.ops = &ops;
+	s->loop = o->worker;
+	s->mail = mailbox_ref(o->worker_mail);
+	s->desk = desk_ref(o->desk);
+	s->env = o->env;
+	s->region = mem_strdup(o->region);
+	list_init(&s->ops);
+	return &s->base;
+}

@@ -1,0 +1,19 @@
+/* The secret_source that answers with RDS tokens. See aws.h. */
+#ifndef PGIAM_AWS_SOURCE_H
+#define PGIAM_AWS_SOURCE_H
+
+#include "aws/desk.h"
+#include "base/secret_source.h"
+
+/* On the worker's loop from then on. References desk and worker_mail; env is borrowed for the source's life;
+ * region may be NULL, and is copied. */
+struct source_opts {
+	struct desk *desk;
+	const char *const *env;
+	const char *region;
+	struct loop *worker;
+	struct mailbox *worker_mail;
+};
+struct secret_source *source_new(const struct source_opts *o);
+
+#endif
