@@ -3,7 +3,8 @@
  * to write for a read and to read for a write, and the stream keeps that to itself (pitfall 55).
  *
  * Level-triggered readiness with two switches (want_read, want_write). Records that wait inside
- * OpenSSL are announced like bytes in the socket. */
+ * OpenSSL are announced like bytes in the socket. No SIGPIPE is ever raised. One event costs one recv: after
+ * a short read, or a short write, the call that follows says STREAM_AGAIN without asking the kernel. */
 #ifndef PGIAM_IO_STREAM_H
 #define PGIAM_IO_STREAM_H
 
@@ -35,23 +36,25 @@ void stream_abort(struct stream *s);
 #define STREAM_AGAIN (-1)
 #define STREAM_FAIL  (-2)
 
-/* > 0 bytes; 0: the peer closed its side (for TLS also without close_notify); STREAM_AGAIN: nothing now, the callback
- * comes if want_read is on; STREAM_FAIL: broken, stream_error() says how. */
+/* n > 0. > 0 bytes; 0: the peer closed its side (for TLS also without close_notify); STREAM_AGAIN: nothing now, the
+ * callback comes if want_read is on; STREAM_FAIL: broken, for writing as well, stream_error() says how. TLS
+ * fills up to n from as many records as are there. */
 ssize_t stream_read(struct stream *s, void *p, size_t n);
 
-/* > 0 bytes taken (maybe fewer than n); STREAM_AGAIN: the callback comes if want_write is on; STREAM_FAIL. TLS
- * writes go out in records of at most 16 KB, and after STREAM_AGAIN the same bytes must come first again
- * (the pointer may differ). */
+/* n > 0. > 0 bytes taken (maybe fewer than n); STREAM_AGAIN: the callback comes if want_write is on; STREAM_FAIL. TLS
+ * writes go out in records of at most 16 KB. The bytes not taken must come first, and not be fewer, in the
+ * next call: TLS may have encrypted some of them already (the pointer may differ). */
 ssize_t stream_write(struct stream *s, const void *p, size_t n);
 
 void stream_want_read(struct stream *s, bool on);
 void stream_want_write(struct stream *s, bool on);
 
-/* Calls back with STREAM_READABLE next turn although nothing arrived: to go on after a fairness budget. */
+/* Calls back with STREAM_READABLE next turn although nothing arrived, want_read or not: to go on after a
+ * fairness budget. */
 void stream_kick(struct stream *s);
 
-/* Has bytes or an end of file waiting, without taking them (socket peek, or records inside OpenSSL)?
- * For a connection that should be silent: true means dead or talking (pitfall 44). */
+/* Has bytes or an end of file waiting, without taking them? For a connection that should be silent: true means
+ * dead or talking (pitfall 44). Session tickets and key updates of TLS are dealt with and do not count. */
 bool stream_peek(struct stream *s);
 
 /* The reason of the last STREAM_FAIL, "connection reset by peer"; borrowed. */

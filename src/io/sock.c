@@ -1,0 +1,123 @@
+/* "Short means empty" holds for stream sockets: the kernel ends a recv early only when its queue is
+ * empty, and a send only when its buffer is full. What arrives later is told by epoll, which is
+ * level-triggered, so nothing can be missed. */
+#include "io/sock.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+ssize_t sock_recv(struct sock *s, void *p, size_t n)
+{
+	ssize_t r;
+
+	if (s->drained)
+		return SOCK_AGAIN;
+	do
+		r = recv(s->fd, p, n, 0);
+	while (r < 0 && errno == EINTR);
+	if (r > 0) {
+		s->drained = (size_t)r < n;
+		return r;
+	}
+	if (r == 0) {
+		s->eof = true;
+		return 0;
+	}
+	if (errno == EAGAIN || errno == EWOULDBLOCK) {
+		s->drained = true;
+		return SOCK_AGAIN;
+	}
+	s->error = errno;
+	return SOCK_FAIL;
+}
+
+ssize_t sock_send(struct sock *s, const void *p, size_t n)
+{
+	ssize_t r;
+
+	if (s->clogged)
+		return SOCK_AGAIN;
+	do
+		r = send(s->fd, p, n, MSG_NOSIGNAL);
+	while (r < 0 && errno == EINTR);
+	if (r >= 0) {
+		s->clogged = (size_t)r < n;
+		return r > 0 ? r : SOCK_AGAIN;
+	}
+	if (errno == EAGAIN || errno == EWOULDBLOCK) {
+		s->clogged = true;
+		return SOCK_AGAIN;
+	}
+	s->error = errno;
+	return SOCK_FAIL;
+}
+
+/* ---- the BIO ---- */
+
+static int sock_bio_read(BIO *b, char *p, size_t n, size_t *got)
+{
+	struct sock *s = BIO_get_data(b);
+	ssize_t r;
+
+	BIO_clear_retry_flags(b);
+	if (s->reads == 0) {
+		/* Looks like an empty socket; what is really in it brings the next event. */
+		BIO_set_retry_read(b);
+		return 0;
+	}
+	s->reads--;
+	r = sock_recv(s, p, n);
+	if (r > 0) {
+		*got = (size_t)r;
+		return 1;
+	}
+	if (r == SOCK_AGAIN)
+		BIO_set_retry_read(b);
+	return 0;
+}
+
+static int sock_bio_write(BIO *b, const char *p, size_t n, size_t *put)
+{
+	struct sock *s = BIO_get_data(b);
+	ssize_t r;
+
+	BIO_clear_retry_flags(b);
+	r = sock_send(s, p, n);
+	if (r > 0) {
+		*put = (size_t)r;
+		return 1;
+	}
+	if (r == SOCK_AGAIN)
+		BIO_set_retry_write(b);
+	return 0;
+}
+
+static long sock_bio_ctrl(BIO *b, int cmd, long larg, void *parg)
+{
+	const struct sock *s = BIO_get_data(b);
+
+	(void)larg;
+	(void)parg;
+	switch (cmd) {
+	case BIO_CTRL_FLUSH: return 1;
+	case BIO_CTRL_EOF: return s->eof;
+	default: return 0;
+	}
+}
+
+static int sock_bio_create(BIO *b)
+{
+	BIO_set_init(b, 1);
+	return 1;
+}
+
+BIO_METHOD *sock_bio_method_new(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "pgiam socket");
+
+	if (m && BIO_meth_set_read_ex(m, sock_bio_read) && BIO_meth_set_write_ex(m, sock_bio_write) &&
+	    BIO_meth_set_ctrl(m, sock_bio_ctrl) && BIO_meth_set_create(m, sock_bio_create))
+		return m;
+	BIO_meth_free(m);
+	return NULL;
+}

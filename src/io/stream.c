@@ -1,0 +1,252 @@
+/* The hot path of everything: what a transaction costs here is paid by every transaction.
+ *
+ * Two libevent events, because switching one of them is one epoll_ctl where re-assigning a common one
+ * is two. The read event is taken out lazily: turning want_read off costs nothing unless bytes arrive
+ * meanwhile, and most pauses are shorter than that. The write event is taken out at once, because a
+ * socket is nearly always writable. */
+#include "config.h"
+#include "io/stream_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <event2/event.h>
+#include "base/mem.h"
+
+void stream_update(struct stream *s)
+{
+	unsigned need = (s->want & STREAM_READABLE ? s->read_on : 0) | (s->want & STREAM_WRITABLE ? s->write_on : 0);
+	bool later = s->kicked || (s->held && (s->want & STREAM_READABLE));
+
+	if (need & ~s->armed & STREAM_READABLE) {
+		event_add(&s->ev_read, NULL);
+		s->armed |= STREAM_READABLE;
+	}
+	if ((need ^ s->armed) & STREAM_WRITABLE) {
+		if (need & STREAM_WRITABLE)
+			event_add(&s->ev_write, NULL);
+		else
+			event_del(&s->ev_write);
+		s->armed ^= STREAM_WRITABLE;
+	}
+	if (later != s->later) {
+		if (later)
+			defer_set(&s->soon);
+		else
+			defer_clear(&s->soon);
+		s->later = later;
+	}
+}
+
+static void stream_ready(struct stream *s, unsigned fired)
+{
+	unsigned what = 0;
+
+	if (s->read_on & fired)
+		what |= STREAM_READABLE;
+	if (s->write_on & fired)
+		what |= STREAM_WRITABLE;
+	what &= s->want;
+	if (!what) {
+		/* Nobody wants it any more, or TLS waits for the other direction: now it would spin. */
+		event_del(fired == STREAM_READABLE ? &s->ev_read : &s->ev_write);
+		s->armed &= ~fired;
+		return;
+	}
+	if (what & STREAM_READABLE)
+		s->read_on = STREAM_READABLE;
+	if (what & STREAM_WRITABLE)
+		s->write_on = STREAM_WRITABLE;
+	stream_update(s);
+	s->cb(s->arg, what);
+}
+
+static void stream_on_readable(evutil_socket_t fd, short events, void *arg)
+{
+	struct stream *s = arg;
+
+	(void)fd;
+	(void)events;
+	s->sock.drained = false;
+	stream_ready(s, STREAM_READABLE);
+}
+
+static void stream_on_writable(evutil_socket_t fd, short events, void *arg)
+{
+	struct stream *s = arg;
+
+	(void)fd;
+	(void)events;
+	s->sock.clogged = false;
+	stream_ready(s, STREAM_WRITABLE);
+}
+
+static void stream_on_soon(void *arg)
+{
+	struct stream *s = arg;
+
+	s->later = false;
+	s->kicked = false;
+	/* Still held if the owner does not read now: it is announced again, as a socket's bytes are. */
+	stream_update(s);
+	s->cb(s->arg, STREAM_READABLE);
+}
+
+struct stream *stream_new(struct loop *l, int fd, stream_cb cb, void *arg)
+{
+	struct stream *s = mem_zalloc(sizeof *s);
+
+	s->loop = l;
+	s->cb = cb;
+	s->arg = arg;
+	s->sock.fd = fd;
+	s->read_on = STREAM_READABLE;
+	s->write_on = STREAM_WRITABLE;
+	event_assign(&s->ev_read, loop_base(l), fd, EV_READ | EV_PERSIST, stream_on_readable, s);
+	event_assign(&s->ev_write, loop_base(l), fd, EV_WRITE | EV_PERSIST, stream_on_writable, s);
+	defer_init(&s->soon, l, stream_on_soon, s);
+	return s;
+}
+
+void stream_set_owner(struct stream *s, stream_cb cb, void *arg)
+{
+	s->cb = cb;
+	s->arg = arg;
+	s->want = 0;
+	s->kicked = false;
+	stream_update(s);
+}
+
+static void stream_release(void *p)
+{
+	struct stream *s = p;
+
+	free(s->error);
+	free(s);
+}
+
+static void stream_shut(struct stream *s, bool notify)
+{
+	/* Before the descriptor goes: epoll must not keep one that is closed and handed out again. */
+	event_del(&s->ev_read);
+	event_del(&s->ev_write);
+	defer_clear(&s->soon);
+	stream_tls_close(s, notify);
+	close(s->sock.fd);
+	s->sock.fd = -1;
+	loop_free_later(s->loop, stream_release, s);
+}
+
+void stream_close(struct stream *s)
+{
+	if (s)
+		stream_shut(s, !s->error);
+}
+
+void stream_abort(struct stream *s)
+{
+	struct linger rst = {.l_onoff = 1, .l_linger = 0};
+
+	if (!s)
+		return;
+	setsockopt(s->sock.fd, SOL_SOCKET, SO_LINGER, &rst, sizeof rst);
+	stream_shut(s, false);
+}
+
+ssize_t stream_broken(struct stream *s, const char *why)
+{
+	char text[128];
+
+	if (!s->error)
+		s->error = mem_strdup(why ? why : strerror_r(s->sock.error, text, sizeof text));
+	return STREAM_FAIL;
+}
+
+ssize_t stream_read(struct stream *s, void *p, size_t n)
+{
+	ssize_t r;
+
+	assert(n > 0 && !s->hs);
+	if (s->error)
+		return STREAM_FAIL;
+	r = s->ssl ? stream_tls_read(s, p, n) : sock_recv(&s->sock, p, n);
+	if (r == SOCK_AGAIN)
+		s->sock.drained = false; /* known once; who asks again without an event is given a real answer */
+	else if (r == SOCK_FAIL)
+		return stream_broken(s, NULL);
+	return r;
+}
+
+ssize_t stream_write(struct stream *s, const void *p, size_t n)
+{
+	ssize_t r;
+
+	assert(n > 0 && !s->hs);
+	if (s->error)
+		return STREAM_FAIL;
+	r = s->ssl ? stream_tls_write(s, p, n) : sock_send(&s->sock, p, n);
+	if (r == SOCK_AGAIN)
+		s->sock.clogged = false;
+	else if (r == SOCK_FAIL)
+		return stream_broken(s, NULL);
+	return r;
+}
+
+static void stream_want(struct stream *s, unsigned what, bool on)
+{
+	unsigned want = on ? s->want | what : s->want & ~what;
+
+	if (want == s->want)
+		return;
+	s->want = want;
+	stream_update(s);
+}
+
+void stream_want_read(struct stream *s, bool on)
+{
+	stream_want(s, STREAM_READABLE, on);
+}
+
+void stream_want_write(struct stream *s, bool on)
+{
+	stream_want(s, STREAM_WRITABLE, on);
+}
+
+void stream_kick(struct stream *s)
+{
+	s->kicked = true;
+	stream_update(s);
+}
+
+bool stream_peek(struct stream *s)
+{
+	char c;
+	ssize_t r;
+
+	if (s->error || s->sock.eof)
+		return true;
+	do
+		r = recv(s->sock.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+	while (r < 0 && errno == EINTR);
+	if (s->ssl && !s->hs && (r > 0 || s->held))
+		return stream_tls_peek(s);
+	return r >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+const char *stream_error(const struct stream *s)
+{
+	return s->error ? s->error : "";
+}
+
+int stream_fd(const struct stream *s)
+{
+	return s->sock.fd;
+}
+
+bool stream_is_tls(const struct stream *s)
+{
+	return s->ssl && !s->hs;
+}

@@ -1,0 +1,51 @@
+/* Inside of a TLS context, for tls*.c and stream_tls.c only. */
+#ifndef PGIAM_IO_TLS_PRIVATE_H
+#define PGIAM_IO_TLS_PRIVATE_H
+
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <openssl/ssl.h>
+#include "base/buf.h"
+#include "io/tls.h"
+
+/* A file as it was when the context was made; one that was absent counts, too: it may appear. */
+struct tls_file {
+	char *path;
+	bool present;
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct timespec mtime;
+};
+
+#define TLS_FILES_MAX 12
+
+struct tls_ctx {
+	atomic_uint refs;
+	SSL_CTX *ssl_ctx;
+	BIO_METHOD *bio; /* io/sock.h's */
+	bool verify;
+	char *ca_text;
+	struct tls_file file[TLS_FILES_MAX];
+	size_t file_count;
+};
+
+/* Notes a file for tls_ctx_is_stale; to be called before it is read. Returns whether it is there. */
+bool tls_ctx_watch(struct tls_ctx *c, const char *path);
+
+/* Trust anchors: ca_file, or with NULL the RDS bundle and the system's roots; sets ca_text. */
+int tls_ca_load(struct tls_ctx *c, const char *ca_file, struct err *e);
+
+/* A key and a self-signed certificate for localhost, made in memory. */
+int tls_selfsigned_use(SSL_CTX *ctx, const char *host_name, struct err *e);
+
+/* SNI, and the name the certificate must bear where c verifies. e: ERR_TLS_VERIFY if no such name can be verified. */
+int tls_verify_prepare(const struct tls_ctx *c, SSL *ssl, const char *name, struct err *e);
+
+/* For SSL_set_verify: explains a failure in the struct err that is SSL_get_app_data(ssl). */
+int tls_verify_callback(int ok, X509_STORE_CTX *sc);
+
+/* "reason" of the oldest error in this thread's OpenSSL queue, which is emptied. Borrowed from text. */
+const char *tls_error_text(char *text, size_t n);
+
+#endif
