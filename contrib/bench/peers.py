@@ -5,8 +5,8 @@ usage: peers.py TARGET... [--rounds N] [--secs S] [--scenario NAME...] [--db NAM
 TARGET is name=port[:pid]; with a pid (or a pid file) CPU time per transaction is told too.
 
 Prints for each scenario and target the medians over the rounds of transactions a second, CPU microseconds a
-transaction, and latency; and the median of each round's ratio to the first target. Rounds are interleaved and the order turns, so that
-what else the machine does hits all targets alike: trust the ratios, not the numbers.
+transaction, and latency; and the median of each round's ratio to the first target. Rounds are interleaved and the
+order turns, so that what else the machine does hits all targets alike: trust the ratios, not the numbers.
 """
 import argparse
 import os
