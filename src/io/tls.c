@@ -88,6 +88,8 @@ static void tls_ctx_release(struct tls_ctx *c)
 	for (size_t i = 0; i < c->file_count; i++)
 		free(c->file[i].path);
 	free(c->ca_text);
+	free(c->ca_file);
+	free(c->alpn);
 	free(c);
 }
 
@@ -162,6 +164,8 @@ struct tls_ctx *tls_client_ctx_new(const struct tls_client_opts *o, struct err *
 	if (!c)
 		return NULL;
 	c->verify = o->verify;
+	c->ca_file = mem_strdup(o->ca_file);
+	c->alpn = mem_strdup(o->alpn);
 	if (o->verify)
 		SSL_CTX_set_verify(c->ssl_ctx, SSL_VERIFY_PEER, tls_verify_callback);
 	if ((o->verify && tls_ca_load(c, o->ca_file, e) < 0) || (o->alpn && tls_set_alpn(c, o->alpn, e) < 0)) {
@@ -169,6 +173,13 @@ struct tls_ctx *tls_client_ctx_new(const struct tls_client_opts *o, struct err *
 		return NULL;
 	}
 	return c;
+}
+
+struct tls_ctx *tls_client_ctx_reload(const struct tls_ctx *old, struct err *e)
+{
+	struct tls_client_opts o = {.ca_file = old->ca_file, .verify = old->verify, .alpn = old->alpn};
+
+	return tls_client_ctx_new(&o, e);
 }
 
 /* ---- server side ---- */

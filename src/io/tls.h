@@ -32,6 +32,10 @@ struct tls_ctx *tls_server_ctx_new(const struct tls_server_opts *o, struct err *
 /* Has a file the context was made from changed on disk (mtime, size, inode)? Cheap; then make a new one. */
 bool tls_ctx_is_stale(const struct tls_ctx *c);
 
+/* A new client context from the same options and the files as they are now; NULL with e set if they cannot be used (the
+ * old one stays as it is). */
+struct tls_ctx *tls_client_ctx_reload(const struct tls_ctx *old, struct err *e);
+
 /* What it was made from, for messages: "/etc/ssl/certs/rds.pem", or "the RDS bundle /... and the system's roots". */
 const char *tls_ctx_ca_text(const struct tls_ctx *c);
 bool tls_ctx_verifies(const struct tls_ctx *c);

@@ -26,6 +26,7 @@ struct tls_ctx {
 	BIO_METHOD *bio; /* io/sock.h's */
 	bool verify;
 	char *ca_text;
+	char *ca_file, *alpn; /* as tls_client_opts gave them */
 	struct tls_file file[TLS_FILES_MAX];
 	size_t file_count;
 };

@@ -15,7 +15,9 @@ struct proxy_opts {
 	uint64_t client_login_timeout_us, client_idle_timeout_us; /* 0: none (the second) */
 	uint64_t cancel_wait_timeout_us;
 
-	struct tls_ctx *client_tls; /* never NULL: clients may always ask for TLS */
+	const char *const *ignore_startup; /* ignore_startup_parameters, NULL-terminated, or NULL */
+
+	struct tls_ctx *client_tls; /* NULL: clients that ask for TLS are refused it */
 	bool client_tls_required;   /* client_tls_sslmode = require */
 
 	/* Restrictions; NULL lists: everybody. */

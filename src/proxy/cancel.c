@@ -1,0 +1,167 @@
+#include "proxy/cancel.h"
+
+#include <stdlib.h>
+#include "base/mem.h"
+#include "proxy/state.h"
+
+enum cancel_state { CANCEL_REACH, CANCEL_SEND, CANCEL_WAIT, CANCEL_DONE };
+
+static const struct state_row rows[] = {
+	[CANCEL_REACH] = {"reach", STATE_BIT(CANCEL_SEND) | STATE_BIT(CANCEL_DONE), DEADLINE_OWN},
+	[CANCEL_SEND] = {"send", STATE_BIT(CANCEL_WAIT) | STATE_BIT(CANCEL_DONE), DEADLINE_OWN},
+	[CANCEL_WAIT] = {"wait", STATE_BIT(CANCEL_DONE), DEADLINE_OWN},
+	[CANCEL_DONE] = {"done", 0, DEADLINE_FINAL},
+};
+
+/* An application that cancels in a storm must not hurt others (pitfall 51). */
+#define CANCELS_PER_SERVER 4
+
+struct cancel {
+	struct list node;
+	struct cancels *all;
+	struct server *server; /* kept alive by server_cancel_begin */
+	enum cancel_state state;
+	struct upstream *upstream; /* non-NULL exactly in CANCEL_REACH */
+	struct stream *stream;
+	struct buf out;
+	struct timer deadline;
+	void (*done)(void *arg); /* NULL once detached */
+	void *arg;
+};
+
+void cancels_init(struct cancels *c, const struct server_env *env, uint32_t max, void (*empty)(void *arg), void *arg)
+{
+	*c = (struct cancels){.env = env, .max = max, .empty = empty, .arg = arg};
+	list_init(&c->running);
+}
+
+static void set_state(struct cancel *c, enum cancel_state s)
+{
+	state_check(rows, c->state, s);
+	c->state = s;
+}
+
+static void finish(struct cancel *c)
+{
+	struct cancels *all = c->all;
+
+	set_state(c, CANCEL_DONE);
+	timer_clear(&c->deadline);
+	if (c->upstream)
+		upstream_cancel(c->upstream);
+	stream_close(c->stream);
+	buf_free(&c->out);
+	list_del(&c->node);
+	all->count--;
+	server_cancel_end(c->server);
+	if (c->done)
+		c->done(c->arg);
+	loop_free_later(all->env->login.up.loop, free, c);
+	if (all->count == 0)
+		all->empty(all->arg);
+}
+
+void cancels_stop(struct cancels *c)
+{
+	struct list *n;
+
+	while ((n = list_first(&c->running)))
+		finish(container_of(n, struct cancel, node));
+}
+
+static void on_deadline(void *arg)
+{
+	finish(arg);
+}
+
+static void send_request(struct cancel *c)
+{
+	ssize_t n = stream_write(c->stream, c->out.p, c->out.n);
+
+	if (n == STREAM_AGAIN) {
+		stream_want_write(c->stream, true);
+		return;
+	}
+	if (n < 0) {
+		finish(c);
+		return;
+	}
+	buf_drop_front(&c->out, (size_t)n);
+	if (c->out.n > 0) {
+		stream_want_write(c->stream, true);
+		return;
+	}
+	c->server->rq.db->stats.cancels_sent++;
+	stream_want_write(c->stream, false);
+	set_state(c, CANCEL_WAIT);
+	stream_want_read(c->stream, true);
+}
+
+static void await_close(struct cancel *c)
+{
+	unsigned char ignored[256];
+	ssize_t n = stream_read(c->stream, ignored, sizeof(ignored));
+
+	if (n != STREAM_AGAIN && n <= 0)
+		finish(c);
+}
+
+static void on_ready(void *arg, unsigned what)
+{
+	struct cancel *c = arg;
+
+	(void)what;
+	switch (c->state) {
+	case CANCEL_SEND: send_request(c); break;
+	case CANCEL_WAIT: await_close(c); break;
+	case CANCEL_REACH:
+	case CANCEL_DONE: break;
+	}
+}
+
+static void on_upstream(void *arg, const struct upstream_result *r, const struct err *e)
+{
+	struct cancel *c = arg;
+	struct login_result *session = c->server->session;
+
+	c->upstream = NULL;
+	if (e) {
+		log_info(loop_log(c->all->env->login.up.loop), "cancel request not delivered",
+		         LS("database", c->server->rq.db->target->name), LERR(e));
+		finish(c);
+		return;
+	}
+	c->stream = r->stream;
+	stream_set_owner(c->stream, on_ready, c);
+	set_state(c, CANCEL_SEND);
+	startup_write_cancel(&c->out, session->pid, slice_of(session->key, session->key_bytes));
+	send_request(c);
+}
+
+struct cancel *cancel_start(struct cancels *all, struct server *s, void (*done)(void *arg), void *arg)
+{
+	const struct target *t = s->rq.db->target;
+	struct cancel *c;
+
+	if (all->count >= all->max || s->cancels >= CANCELS_PER_SERVER)
+		return NULL;
+	c = mem_zalloc(sizeof(*c));
+	c->all = all;
+	c->server = s;
+	c->state = CANCEL_REACH;
+	c->done = done;
+	c->arg = arg;
+	buf_init_secret(&c->out, 16 + STARTUP_CANCEL_KEY_MAX);
+	list_add_tail(&all->running, &c->node);
+	all->count++;
+	server_cancel_begin(s);
+	timer_init(&c->deadline, all->env->login.up.loop, on_deadline, c);
+	timer_set(&c->deadline, all->env->fence_timeout_us);
+	c->upstream = upstream_start(&all->env->login.up, t, database_tls(s->rq.db), on_upstream, c);
+	return c;
+}
+
+void cancel_detach(struct cancel *c)
+{
+	c->done = NULL;
+}

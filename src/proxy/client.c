@@ -1,0 +1,451 @@
+/* A client's life. Two owners take turns at its stream: this file while pgiam itself talks to the client, the relay
+ * while a server does. */
+#include "proxy/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "pg/frame.h"
+#include "pg/message.h"
+#include "pg/msg.h"
+#include "proxy/state.h"
+
+#define CLOSING_US      (5 * CLOCK_US_PER_SEC) /* for a slow client to take its last message */
+#define CLIENT_IN_MAX   (MSG_MAX_STARTUP_PACKET + 2 * 4096)
+#define CLIENT_OUT_MAX  (1u << 20)
+#define FIRST_READ_MAX  8192
+
+#define END (STATE_BIT(CLIENT_CLOSING) | STATE_BIT(CLIENT_CLOSED))
+
+static const struct state_row rows[] = {
+	[CLIENT_STARTUP] = {"startup", STATE_BIT(CLIENT_TLS) | STATE_BIT(CLIENT_CANCEL) | STATE_BIT(CLIENT_WELCOME) | END,
+                            DEADLINE_OWN},
+	[CLIENT_TLS] = {"tls", STATE_BIT(CLIENT_STARTUP) | END, DEADLINE_OWN},
+	[CLIENT_CANCEL] = {"cancel", END, DEADLINE_OUTER},
+	[CLIENT_WELCOME] = {"welcome", STATE_BIT(CLIENT_IDLE) | END, DEADLINE_OUTER},
+	[CLIENT_IDLE] = {"idle", STATE_BIT(CLIENT_WAIT) | END, DEADLINE_NONE},
+	[CLIENT_WAIT] = {"wait", STATE_BIT(CLIENT_LINKED) | END, DEADLINE_OUTER},
+	[CLIENT_LINKED] = {"linked", END, DEADLINE_NONE},
+	[CLIENT_CLOSING] = {"closing", STATE_BIT(CLIENT_CLOSED), DEADLINE_OWN},
+	[CLIENT_CLOSED] = {"closed", 0, DEADLINE_FINAL},
+};
+
+static void on_ready(void *arg, unsigned what);
+static void on_relay_end(void *arg, enum relay_end how, const struct err *e);
+static void on_relay_ready(void *arg, char tx);
+static void on_relay_busy(void *arg);
+static void on_server_gone(void *arg, const struct err *e, bool fatal);
+
+static const struct server_link link_ops = {
+	.relay = {.end = on_relay_end, .ready = on_relay_ready, .busy = on_relay_busy},
+	.server_gone = on_server_gone,
+};
+
+void client_set_state(struct client *c, enum client_state s)
+{
+	state_check(rows, c->state, s);
+	c->state = s;
+}
+
+const char *client_state_name(enum client_state s)
+{
+	return rows[s].name;
+}
+
+bool client_is_busy(const struct client *c)
+{
+	return c->state == CLIENT_LINKED && c->server->relay.busy && c->server->relay.hidden == 0;
+}
+
+void client_count_bytes(struct client *c)
+{
+	struct relay *r = &c->server->relay;
+	struct stats *st = &c->pool->db->stats;
+
+	st->bytes_received += r->up.bytes - c->seen_up;
+	st->bytes_sent += r->down.bytes - c->seen_down;
+	c->seen_up = r->up.bytes;
+	c->seen_down = r->down.bytes;
+}
+
+/* ---- ending ---- */
+
+/* Gives everything back but the stream and what is to be said through it. The server finds its own way. */
+static void let_go(struct client *c, bool *clean)
+{
+	struct server *s = c->server;
+
+	*clean = true;
+	pool_wait_cancel(&c->waiter);
+	if (s) {
+		struct iobuf *unsent;
+		client_count_bytes(c);
+		c->server = NULL;
+		unsent = server_unlink(s, clean);
+		stream_set_owner(c->stream, on_ready, c);
+		iobuf_put(c->env->bufs, c->unsent);
+		c->unsent = unsent;
+	}
+	if (c->cancel) {
+		cancel_detach(c->cancel);
+		c->cancel = NULL;
+	}
+	iobuf_put(c->env->bufs, c->first);
+	c->first = NULL;
+	keyring_del(c->env->keys, &c->key);
+	if (c->pool) {
+		pool_unref(c->pool);
+		c->pool = NULL;
+	}
+	if (c->counted) {
+		c->counted = false;
+		c->env->welcomed--;
+	}
+}
+
+static void client_free(void *p)
+{
+	struct client *c = p;
+
+	buf_free(&c->in);
+	buf_free(&c->out);
+	free(c->user);
+	free(c->database);
+	free(c->app_name);
+	free(c);
+}
+
+void client_close(struct client *c)
+{
+	struct client_env *env = c->env;
+	bool clean;
+
+	if (c->state == CLIENT_CLOSED)
+		return;
+	let_go(c, &clean);
+	client_set_state(c, CLIENT_CLOSED);
+	timer_clear(&c->timer);
+	iobuf_put(env->bufs, c->unsent);
+	c->unsent = NULL;
+	if (env->opts->log_disconnections && c->user)
+		log_info(loop_log(env->loop), "client disconnected", LS("database", c->database), LS("user", c->user),
+		         LU("seconds", (loop_now_us(env->loop) - c->connected_us) / CLOCK_US_PER_SEC));
+	stream_close(c->stream);
+	list_del(&c->node);
+	env->count--;
+	loop_free_later(env->loop, client_free, c);
+	env->gone(env->arg);
+}
+
+int client_flush(struct client *c)
+{
+	while (c->unsent || c->out.n > 0) {
+		struct iobuf *b = c->unsent;
+		const unsigned char *p = b ? b->data + b->sent : c->out.p;
+		size_t left = b ? b->parsed - b->sent : c->out.n;
+		ssize_t n = stream_write(c->stream, p, left);
+
+		if (n == STREAM_AGAIN) {
+			stream_want_write(c->stream, true);
+			return 1;
+		}
+		if (n < 0) {
+			client_close(c);
+			return -1;
+		}
+		if (!b) {
+			buf_drop_front(&c->out, (size_t)n);
+			continue;
+		}
+		b->sent += (size_t)n;
+		if (b->sent == b->parsed) {
+			iobuf_put(c->env->bufs, b);
+			c->unsent = NULL;
+		}
+	}
+	stream_want_write(c->stream, false);
+	buf_free(&c->out); /* an idle client holds none */
+	return 0;
+}
+
+/* Whatever is to be said has been put in place: send it and close. */
+static void close_when_sent(struct client *c)
+{
+	unsigned char ignored[4096];
+
+	client_set_state(c, CLIENT_CLOSING);
+	timer_set(&c->timer, CLOSING_US);
+	stream_want_read(c->stream, false);
+	if (client_flush(c) != 0)
+		return;
+	/* Closing with bytes unread would send a reset, which can overtake our last words. */
+	(void)stream_read(c->stream, ignored, sizeof(ignored));
+	client_close(c);
+}
+
+void client_fail(struct client *c, const struct err *e)
+{
+	bool clean;
+
+	if (c->state == CLIENT_CLOSING || c->state == CLIENT_CLOSED)
+		return;
+	c->env->totals->client_errors[e->code]++;
+	log_at(loop_log(c->env->loop), LOG_INFO, "client refused or ended", LS("database", c->database),
+	       LS("user", c->user), LS("state", rows[c->state].name), LERR(e));
+	let_go(c, &clean);
+	if (clean)
+		message_fatal_err(&c->out, e, c->trusted);
+	close_when_sent(c);
+}
+
+void client_end_quietly(struct client *c)
+{
+	client_close(c);
+}
+
+void client_stop(struct client *c)
+{
+	struct err e;
+
+	if (c->state == CLIENT_LINKED && (c->server->relay.busy || c->server->relay.tx != 'I'))
+		return; /* on_relay_ready */
+	if (c->state == CLIENT_WAIT || c->state == CLIENT_CANCEL)
+		return;
+	err_set(&e, ERR_SHUTDOWN, "terminating connection due to administrator command");
+	client_fail(c, &e);
+}
+
+static void on_timer(void *arg)
+{
+	struct client *c = arg;
+	struct err e;
+
+	switch (c->state) {
+	case CLIENT_STARTUP:
+	case CLIENT_TLS:
+		err_set(&e, ERR_CLIENT_TIMEOUT, "no login within client_login_timeout");
+		c->env->totals->client_errors[e.code]++;
+		client_close(c); /* as PostgreSQL does: it may not even speak the protocol */
+		return;
+	case CLIENT_IDLE:
+	case CLIENT_LINKED:
+		err_set(&e, ERR_IDLE_TIMEOUT, "terminating connection due to idle-session timeout");
+		client_fail(c, &e);
+		return;
+	case CLIENT_CLOSING:
+	case CLIENT_CANCEL:
+	case CLIENT_WELCOME:
+	case CLIENT_WAIT:
+	case CLIENT_CLOSED: client_close(c); return;
+	}
+}
+
+static void idle_clock(struct client *c, bool idle)
+{
+	uint64_t us = c->env->opts->client_idle_timeout_us;
+
+	if (us == 0)
+		return;
+	if (idle)
+		timer_set(&c->timer, us);
+	else
+		timer_clear(&c->timer);
+}
+
+/* ---- waiting for a server ---- */
+
+static void on_served(void *arg, struct server *s)
+{
+	struct client *c = arg;
+
+	if (c->state == CLIENT_WELCOME) {
+		client_welcome(c);
+		return;
+	}
+	client_set_state(c, CLIENT_LINKED);
+	c->server = s;
+	c->seen_up = s->relay.up.bytes = 0;
+	c->seen_down = s->relay.down.bytes = 0;
+	server_link(s, c->stream, c->first, c->app_name, &link_ops, c);
+	c->first = NULL;
+	relay_start(&s->relay);
+}
+
+static void on_refused(void *arg, const struct err *e)
+{
+	client_fail(arg, e);
+}
+
+/* The first bytes of a session are here: they need a server, unless they say goodbye. */
+static void ask_for_server(struct client *c)
+{
+	if (c->first->filled >= FRAME_HEAD_BYTES && c->first->data[0] == 'X') {
+		client_close(c);
+		return;
+	}
+	stream_want_read(c->stream, false);
+	idle_clock(c, false);
+	client_set_state(c, CLIENT_WAIT);
+	pool_wait(c->pool, &c->waiter, false);
+}
+
+static void read_first(struct client *c)
+{
+	ssize_t n;
+
+	c->first = iobuf_get(c->env->bufs);
+	n = stream_read(c->stream, c->first->data, FIRST_READ_MAX);
+	if (n > 0) {
+		c->first->filled = (size_t)n;
+		ask_for_server(c);
+		return;
+	}
+	iobuf_put(c->env->bufs, c->first);
+	c->first = NULL;
+	if (n != STREAM_AGAIN)
+		client_close(c);
+}
+
+void client_idle(struct client *c)
+{
+	client_set_state(c, CLIENT_IDLE);
+	if (client_flush(c) != 0)
+		return; /* on_ready goes on */
+	if (c->in.n > 0) {
+		/* It did not wait for the welcome before it went on. */
+		c->first = iobuf_get(c->env->bufs);
+		memcpy(c->first->data, c->in.p, c->in.n);
+		c->first->filled = c->in.n;
+	}
+	buf_free(&c->in);
+	if (c->first) {
+		ask_for_server(c);
+		return;
+	}
+	if (c->env->stopping) {
+		client_stop(c);
+		return;
+	}
+	idle_clock(c, true);
+	stream_want_read(c->stream, true);
+}
+
+/* ---- linked ---- */
+
+static void on_relay_busy(void *arg)
+{
+	struct client *c = arg;
+
+	c->query_start_us = loop_now_us(c->env->loop);
+	if (c->xact_start_us == 0)
+		c->xact_start_us = c->query_start_us;
+	idle_clock(c, false);
+}
+
+static void on_relay_ready(void *arg, char tx)
+{
+	struct client *c = arg;
+	struct relay *r = &c->server->relay;
+	struct stats *st = &c->pool->db->stats;
+	uint64_t now = loop_now_us(c->env->loop);
+
+	st->query_count += r->ready_count;
+	st->xact_count += r->tx_count;
+	r->ready_count = r->tx_count = 0;
+	histogram_add(&st->query, now - c->query_start_us);
+	if (tx == 'I') {
+		histogram_add(&st->xact, now - c->xact_start_us);
+		c->xact_start_us = 0;
+	}
+	idle_clock(c, true);
+	if (c->env->stopping && tx == 'I')
+		client_stop(c);
+}
+
+static void on_relay_end(void *arg, enum relay_end how, const struct err *e)
+{
+	struct client *c = arg;
+
+	if (how == RELAY_VIOLATION)
+		client_fail(c, e);
+	else
+		client_close(c);
+}
+
+static void on_server_gone(void *arg, const struct err *e, bool fatal)
+{
+	struct client *c = arg;
+	bool clean;
+
+	if (!fatal) {
+		client_fail(c, e);
+		return;
+	}
+	/* The server has said why itself; that goes out, and nothing after it. */
+	log_info(loop_log(c->env->loop), "server ended a client's session", LS("database", c->database),
+	         LS("user", c->user));
+	let_go(c, &clean);
+	close_when_sent(c);
+}
+
+/* ---- readiness, while no relay has the stream ---- */
+
+static void on_ready(void *arg, unsigned what)
+{
+	struct client *c = arg;
+
+	switch (c->state) {
+	case CLIENT_STARTUP:
+		if ((what & STREAM_WRITABLE) && client_flush(c) < 0)
+			return;
+		if (what & STREAM_READABLE)
+			client_login_ready(c, what);
+		return;
+	case CLIENT_TLS: client_login_ready(c, what); return;
+	case CLIENT_IDLE:
+		if (what & STREAM_WRITABLE) {
+			if (client_flush(c) != 0)
+				return;
+			stream_want_read(c->stream, true);
+		}
+		if ((what & STREAM_READABLE) && c->out.n == 0)
+			read_first(c);
+		return;
+	case CLIENT_CLOSING:
+		if (client_flush(c) == 0)
+			client_close(c);
+		return;
+	case CLIENT_CANCEL:
+	case CLIENT_WELCOME:
+	case CLIENT_WAIT:
+	case CLIENT_LINKED:
+	case CLIENT_CLOSED: return;
+	}
+}
+
+void client_new(struct client_env *env, int fd, const struct addr *peer, const struct addr *local)
+{
+	struct client *c = mem_zalloc(sizeof(*c));
+
+	c->env = env;
+	c->state = CLIENT_STARTUP;
+	c->peer = *peer;
+	c->local = *local;
+	c->trusted = addr_is_loopback(peer);
+	c->connected_us = loop_now_us(env->loop);
+	buf_init(&c->in, CLIENT_IN_MAX);
+	buf_init(&c->out, CLIENT_OUT_MAX);
+	pool_waiter_init(&c->waiter, env->loop);
+	c->waiter.served = on_served;
+	c->waiter.failed = on_refused;
+	c->waiter.arg = c;
+	timer_init(&c->timer, env->loop, on_timer, c);
+	if (env->opts->client_login_timeout_us > 0)
+		timer_set(&c->timer, env->opts->client_login_timeout_us);
+	dial_set_keepalive(fd, &env->opts->keepalive);
+	c->stream = stream_new(env->loop, fd, on_ready, c);
+	list_add_tail(env->clients, &c->node);
+	env->count++;
+	env->totals->client_accepts++;
+	stream_want_read(c->stream, true);
+}

@@ -1,0 +1,100 @@
+/* One client connection, from accept to close. client.c is the state machine, client_login.c what happens until
+ * the client has been welcomed. */
+#ifndef PGIAM_PROXY_CLIENT_H
+#define PGIAM_PROXY_CLIENT_H
+
+#include "io/addr.h"
+#include "pg/startup.h"
+#include "proxy/cancel.h"
+#include "proxy/keyring.h"
+#include "proxy/opts.h"
+#include "proxy/registry.h"
+
+enum client_state {
+	CLIENT_STARTUP, /* reading startup packets */
+	CLIENT_TLS,     /* TLS handshake */
+	CLIENT_CANCEL,  /* it sent a CancelRequest, which is on its way */
+	CLIENT_WELCOME, /* waits until the pool knows its server */
+	CLIENT_IDLE,    /* welcomed, no server yet */
+	CLIENT_WAIT,    /* has sent something, waits for a server */
+	CLIENT_LINKED,  /* has a server */
+	CLIENT_CLOSING, /* what is left to say is being sent */
+	CLIENT_CLOSED,
+};
+
+/* What clients share: the proxy's. */
+struct client_env {
+	struct loop *loop;
+	const struct proxy_opts *opts;
+	struct iobuf_pool *bufs;
+	struct registry *registry;
+	struct keyring *keys;
+	struct cancels *cancels;
+	struct stats_snapshot *totals;
+	struct list *clients;
+	uint32_t count, welcomed; /* connections; those that count for max_client_conn */
+	bool stopping;            /* nobody new is let in, and whoever is between transactions is sent away */
+	/* A CancelRequest: true if it was started for somebody here and done(arg) will come. */
+	struct cancel *(*cancel)(void *arg, uint32_t pid, struct slice key, void (*done)(void *arg), void *client);
+	void (*gone)(void *arg); /* a client was closed */
+	void *arg;
+};
+
+struct client {
+	struct list node;
+	struct client_env *env;
+	struct stream *stream;
+	enum client_state state;
+	struct timer timer;        /* login, idle and closing deadlines */
+	struct addr peer, local;
+	struct buf in;             /* startup packets, and what came behind them */
+	struct buf out;            /* what pgiam itself says */
+	struct iobuf *unsent;      /* what the server said and was not sent yet; goes before out */
+	struct iobuf *first;       /* the first bytes of a session, on their way to a server */
+	bool ssl_asked, gss_asked; /* each once (pitfall 3) */
+	bool trusted;              /* may see the server's own texts (design.md rule 6) */
+	bool counted;              /* in env->welcomed */
+	bool terminating;          /* said Terminate: whatever is unsent does not matter */
+	char *user, *database;     /* as it asked; NULL before */
+	char *app_name;
+	struct pool *pool;         /* a reference */
+	struct pool_waiter waiter;
+	struct server *server;     /* non-NULL exactly in CLIENT_LINKED */
+	struct cancel *cancel;     /* non-NULL exactly in CLIENT_CANCEL */
+	struct cancel_key key;
+	uint64_t connected_us;
+	uint64_t query_start_us, xact_start_us; /* 0: none */
+	uint64_t seen_up, seen_down; /* bytes of the link already counted */
+};
+
+/* Takes fd. */
+void client_new(struct client_env *env, int fd, const struct addr *peer, const struct addr *local);
+
+/* Sends FATAL and closes when it is sent; for any state. */
+void client_fail(struct client *c, const struct err *e);
+
+/* Closes without a word. Idempotent. */
+void client_close(struct client *c);
+
+/* Told to go: at once if nothing is going on, else at the end of its transaction (client_env.stopping). */
+void client_stop(struct client *c);
+
+/* Is a cancel for it worth sending: does its server have something to do? */
+bool client_is_busy(const struct client *c);
+
+/* Adds the bytes of the present link to its database's counters. */
+void client_count_bytes(struct client *c);
+
+const char *client_state_name(enum client_state s);
+
+/* ---- between client.c and client_login.c ---- */
+void client_set_state(struct client *c, enum client_state s);
+void client_login_ready(struct client *c, unsigned what); /* CLIENT_STARTUP, CLIENT_TLS */
+void client_welcome(struct client *c);                     /* the pool knows its server: say so */
+void client_idle(struct client *c);                        /* welcomed */
+void client_end_quietly(struct client *c);                 /* the peer closed */
+
+/* Sends what is in out. 0 all sent, 1 waits, -1 the client is gone. */
+int client_flush(struct client *c);
+
+#endif

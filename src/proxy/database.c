@@ -1,0 +1,165 @@
+/* Turns are granted from the loop, never inside the asking, in the order asked: every pool has one place in the
+ * queue however many connections it wants, and goes to the end after each grant. That is what makes it fair
+ * between users and bounds the queue by the number of pools. */
+#include "proxy/database.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+
+#define TLS_CHECK_US (1 * CLOCK_US_PER_SEC)
+
+static void grant_turns(void *arg);
+
+struct database *database_new(struct target *t, struct loop *l, struct secret_source *secret,
+                              void (*evict)(struct list *node))
+{
+	struct database *d = mem_zalloc(sizeof(*d));
+	double max = t->login_rate_max, rate = t->profile->login_rate;
+
+	d->target = target_ref(t);
+	d->loop = l;
+	d->secret = secret;
+	d->evict = evict;
+	d->tls = t->tls ? tls_ctx_ref(t->tls) : NULL;
+	/* Only a database that checks tokens has a rate to be afraid of. */
+	if (t->auth != TARGET_AUTH_IAM && max <= 0)
+		rate = 0;
+	governor_init(&d->governor, rate, max, t->login_parallel, loop_now_us(l));
+	list_init(&d->turns);
+	list_init(&d->idle);
+	timer_init(&d->turn_timer, l, grant_turns, d);
+	defer_init(&d->turn_defer, l, grant_turns, d);
+	stats_init(&d->stats, t->name);
+	return d;
+}
+
+void database_free(struct database *d)
+{
+	if (!d)
+		return;
+	timer_clear(&d->turn_timer);
+	defer_clear(&d->turn_defer);
+	stats_fini(&d->stats);
+	tls_ctx_unref(d->tls);
+	target_unref(d->target);
+	free(d);
+}
+
+void login_turn_init(struct login_turn *t, struct database *d, void (*granted)(void *arg), void *arg)
+{
+	list_init(&t->node);
+	t->db = d;
+	t->granted = granted;
+	t->arg = arg;
+}
+
+void login_turn_ask(struct login_turn *t)
+{
+	if (list_linked(&t->node))
+		return;
+	list_add_tail(&t->db->turns, &t->node);
+	defer_set(&t->db->turn_defer);
+}
+
+void login_turn_drop(struct login_turn *t)
+{
+	list_del(&t->node);
+}
+
+/* Is there room under max_db_connections, if need be by closing somebody's idle connection? */
+static bool make_room(struct database *d)
+{
+	uint32_t max = d->target->max_db_connections;
+	struct list *oldest;
+
+	if (max == 0 || d->connections < max)
+		return true;
+	oldest = list_first(&d->idle);
+	if (!oldest)
+		return false;
+	d->evict(oldest);
+	return d->connections < max;
+}
+
+static void grant_turns(void *arg)
+{
+	struct database *d = arg;
+
+	while (!list_empty(&d->turns)) {
+		uint64_t now = loop_now_us(d->loop);
+		struct login_turn *t = container_of(list_first(&d->turns), struct login_turn, node);
+
+		if (!make_room(d))
+			return; /* database_connection_closed comes back */
+		if (!governor_take(&d->governor, now)) {
+			uint64_t wait = governor_wait_us(&d->governor, now);
+			if (wait > 0)
+				timer_set(&d->turn_timer, wait);
+			return; /* otherwise database_login_done comes back */
+		}
+		list_del(&t->node);
+		d->connections++;
+		t->granted(t->arg);
+	}
+}
+
+/* Does this failure mean that the database or its authentication helper is overloaded? */
+static bool is_strain(const struct err *e)
+{
+	static const enum err_code codes[] = {ERR_CONNECT_TIMEOUT, ERR_LOGIN_TIMEOUT, ERR_SERVER_CLOSED, ERR_AUTH_IAM};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+		if (e->code == codes[i])
+			return true;
+	/* class 53: insufficient resources; 57P03: cannot connect now; 57014: authentication timed out */
+	return e->from_server && (memcmp(e->sqlstate, "53", 2) == 0 || memcmp(e->sqlstate, "57P03", 5) == 0 ||
+	                          memcmp(e->sqlstate, "57014", 5) == 0);
+}
+
+void database_login_done(struct database *d, const struct err *e)
+{
+	governor_done(&d->governor, !e ? GOVERNOR_OK : is_strain(e) ? GOVERNOR_STRAIN : GOVERNOR_REFUSED);
+	d->tried = true;
+	d->ok = !e;
+	if (e) {
+		d->last_error = *e;
+		stats_login_failed(&d->stats, e);
+	} else {
+		d->stats.server_logins++;
+	}
+	if (!list_empty(&d->turns))
+		defer_set(&d->turn_defer);
+}
+
+void database_connection_closed(struct database *d)
+{
+	d->connections--;
+	d->stats.server_closed++;
+	if (!list_empty(&d->turns))
+		defer_set(&d->turn_defer);
+}
+
+struct tls_ctx *database_tls(struct database *d)
+{
+	uint64_t now = loop_now_us(d->loop);
+	struct tls_ctx *fresh;
+	struct err e;
+
+	if (!d->tls || now - d->tls_checked_us < TLS_CHECK_US)
+		return d->tls;
+	d->tls_checked_us = now;
+	if (!tls_ctx_is_stale(d->tls))
+		return d->tls;
+	fresh = tls_client_ctx_reload(d->tls, &e);
+	if (fresh) {
+		log_info(loop_log(d->loop), "certificates read again", LS("database", d->target->name),
+		         LS("tls_ca", tls_ctx_ca_text(fresh)));
+		tls_ctx_unref(d->tls);
+		d->tls = fresh;
+	} else {
+		log_warning(loop_log(d->loop), "certificates changed but cannot be read; keeping the old ones",
+		            LS("database", d->target->name), LERR(&e));
+	}
+	return d->tls;
+}

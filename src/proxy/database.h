@@ -1,0 +1,59 @@
+/* One target at run time, on one worker: the login governor and its fair queue, the count of connections, the TLS
+ * context as it is on disk now, and the counters. Knows nothing of pools; they ask for turns. */
+#ifndef PGIAM_PROXY_DATABASE_H
+#define PGIAM_PROXY_DATABASE_H
+
+#include "io/loop.h"
+#include "proxy/governor.h"
+#include "proxy/login.h"
+#include "proxy/stats.h"
+#include "proxy/target.h"
+
+struct database {
+	struct target *target; /* a reference */
+	struct loop *loop;
+	struct secret_source *secret; /* borrowed; NULL for auth=none */
+	struct tls_ctx *tls;   /* a reference; NULL: plaintext */
+	uint64_t tls_checked_us;
+	struct governor governor;
+	struct list turns;     /* struct login_turn waiting, oldest first */
+	struct timer turn_timer;
+	struct defer turn_defer;
+	uint32_t connections;  /* servers of all pools, logging in included */
+	struct list idle;      /* idle servers of all pools, least recently used first (server.db_node) */
+	void (*evict)(struct list *node); /* closes the server at this node of `idle` */
+	struct stats stats;
+	/* for /readiness: how the last login ended */
+	bool tried, ok;
+	struct err last_error;
+};
+
+/* A place in the queue for starting one login. */
+struct login_turn {
+	struct list node;
+	struct database *db;
+	void (*granted)(void *arg); /* a login must be started now, and database_login_done called when it ends */
+	void *arg;
+};
+
+struct database *database_new(struct target *t, struct loop *l, struct secret_source *secret,
+                              void (*evict)(struct list *node));
+/* No turn may be waiting, no connection counted. */
+void database_free(struct database *d);
+
+void login_turn_init(struct login_turn *t, struct database *d, void (*granted)(void *arg), void *arg);
+
+/* Queues up; granted comes once, never inside. Idempotent while queued. */
+void login_turn_ask(struct login_turn *t);
+void login_turn_drop(struct login_turn *t); /* idempotent */
+
+/* A granted login ended. e: NULL if it succeeded. Counts it and adapts the rate. */
+void database_login_done(struct database *d, const struct err *e);
+
+/* A connection of this database was closed: there may be room for a waiting turn. */
+void database_connection_closed(struct database *d);
+
+/* The TLS context for a new connection: made again if its files changed on disk and can be read. Borrowed. */
+struct tls_ctx *database_tls(struct database *d);
+
+#endif

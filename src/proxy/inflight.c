@@ -1,0 +1,253 @@
+/* One queue for both protocols: only with Parse..Close in it can an error be told to belong to the extended
+ * batch (skip to Sync) or to the simple query behind it (its own ReadyForQuery). */
+#include "proxy/inflight.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+
+void inflight_init(struct inflight *f)
+{
+	memset(f, 0, sizeof(*f));
+	f->runs = f->first;
+	f->size = INFLIGHT_INLINE;
+}
+
+void inflight_free(struct inflight *f)
+{
+	if (f->runs != f->first)
+		free(f->runs);
+	inflight_init(f);
+}
+
+static struct inflight_run *run_at(const struct inflight *f, uint32_t i)
+{
+	return &f->runs[(f->head + i) % f->size];
+}
+
+static void grow(struct inflight *f)
+{
+	struct inflight_run *bigger = mem_array(f->size * 2, sizeof(*bigger));
+
+	for (uint32_t i = 0; i < f->count; i++)
+		bigger[i] = *run_at(f, i);
+	if (f->runs != f->first)
+		free(f->runs);
+	f->runs = bigger;
+	f->head = 0;
+	f->size *= 2;
+}
+
+static bool push(struct inflight *f, enum inflight_kind kind)
+{
+	if (f->count > 0) {
+		struct inflight_run *last = run_at(f, f->count - 1);
+		if (last->kind == kind && last->count < UINT32_MAX) {
+			last->count++;
+			return true;
+		}
+	}
+	if (f->count == INFLIGHT_MAX_RUNS)
+		return false;
+	if (f->count == f->size)
+		grow(f);
+	*run_at(f, f->count) = (struct inflight_run){.kind = (uint8_t)kind, .count = 1};
+	f->count++;
+	return true;
+}
+
+static bool push_ready(struct inflight *f, enum inflight_kind kind)
+{
+	if (f->ready_owed == UINT32_MAX || !push(f, kind))
+		return false;
+	f->ready_owed++;
+	return true;
+}
+
+static void pop_run(struct inflight *f)
+{
+	f->head = (f->head + 1) % f->size;
+	f->count--;
+}
+
+static void pop_one(struct inflight *f)
+{
+	if (--run_at(f, 0)->count == 0)
+		pop_run(f);
+}
+
+static bool head_is(const struct inflight *f, enum inflight_kind kind)
+{
+	return f->count > 0 && run_at(f, 0)->kind == kind;
+}
+
+/* COPY ends that meet no COPY are ignored by the server. */
+static void drop_copy_ends(struct inflight *f)
+{
+	while (head_is(f, INFLIGHT_COPY_END))
+		pop_run(f);
+}
+
+bool inflight_closed(const struct inflight *f)
+{
+	if (f->skip_to_sync || f->copy_in)
+		return false;
+	for (uint32_t i = f->count; i > 0; i--) {
+		uint8_t kind = run_at(f, i - 1)->kind;
+		if (kind != INFLIGHT_COPY_END)
+			return kind != INFLIGHT_EXTENDED;
+	}
+	return true;
+}
+
+/* What the client sends while the server reads COPY data. */
+static bool client_in_copy(struct inflight *f, uint8_t type)
+{
+	switch (type) {
+	case 'd':
+	case 'H':
+	case 'S':
+		return true;
+	default:
+		/* CopyDone and CopyFail end it; any other message fails it and is eaten by that. What comes behind
+		 * is read normally again. */
+		f->copy_in = false;
+		return true;
+	}
+}
+
+bool inflight_client(struct inflight *f, uint8_t type)
+{
+	if (f->copy_in)
+		return client_in_copy(f, type);
+	if (f->skip_to_sync) {
+		if (type != 'S')
+			return true;
+		if (!push_ready(f, INFLIGHT_SYNC))
+			return false;
+		f->skip_to_sync = false;
+		return true;
+	}
+	switch (type) {
+	case 'Q':
+	case 'F':
+		return push_ready(f, INFLIGHT_QUERY);
+	case 'S':
+		return push_ready(f, INFLIGHT_SYNC);
+	case 'P':
+	case 'B':
+	case 'D':
+	case 'E':
+	case 'C':
+		return push(f, INFLIGHT_EXTENDED);
+	case 'c':
+	case 'f':
+		/* Only matters if a COPY that is already in flight will meet it. */
+		return f->count == 0 || push(f, INFLIGHT_COPY_END);
+	default:
+		return true;
+	}
+}
+
+/* An error in the extended protocol: all is skipped up to the next Sync, which is answered. */
+static void skip(struct inflight *f)
+{
+	while (f->count > 0 && !head_is(f, INFLIGHT_SYNC)) {
+		if (head_is(f, INFLIGHT_QUERY))
+			f->ready_owed -= run_at(f, 0)->count;
+		pop_run(f);
+	}
+	f->skip_to_sync = f->count == 0;
+}
+
+static bool server_error(struct inflight *f)
+{
+	f->copy_in = false;
+	drop_copy_ends(f);
+	if (head_is(f, INFLIGHT_EXTENDED))
+		skip(f);
+	return true; /* also legal with nothing in flight: FATAL at any time */
+}
+
+/* CopyInResponse, CopyBothResponse: Syncs and Flushes that are already under way will be ignored, up to the end of
+ * the COPY, or all of them if the client has not sent its end yet. */
+static bool server_copy_in(struct inflight *f)
+{
+	struct inflight kept;
+	bool ended = false;
+
+	drop_copy_ends(f);
+	if (!head_is(f, INFLIGHT_EXTENDED) && !head_is(f, INFLIGHT_QUERY))
+		return false;
+	inflight_init(&kept);
+	for (uint32_t i = 0; i < f->count; i++) {
+		struct inflight_run run = *run_at(f, i);
+		if (i == 0) {
+			/* the one that started the COPY stays at the head until it completes */
+			push(&kept, run.kind);
+			run.count--;
+		}
+		while (run.count > 0 && !ended) {
+			run.count--;
+			if (run.kind == INFLIGHT_SYNC) {
+				f->ready_owed--;
+			} else {
+				ended = true; /* by its CopyDone, or by a message that fails it and is eaten */
+				if (run.kind == INFLIGHT_QUERY)
+					f->ready_owed--;
+			}
+		}
+		if (run.count > 0) {
+			push(&kept, run.kind);
+			run_at(&kept, kept.count - 1)->count += run.count - 1;
+		}
+	}
+	kept.ready_owed = f->ready_owed;
+	kept.copy_in = !ended;
+	inflight_free(f);
+	*f = kept;
+	if (kept.runs == kept.first)
+		f->runs = f->first;
+	return true;
+}
+
+bool inflight_server(struct inflight *f, uint8_t type)
+{
+	switch (type) {
+	case 'Z':
+		drop_copy_ends(f);
+		if (!head_is(f, INFLIGHT_QUERY) && !head_is(f, INFLIGHT_SYNC))
+			return false;
+		f->copy_in = false;
+		f->ready_owed--;
+		pop_one(f);
+		if (f->count > 0 && f->ready_owed == 0)
+			drop_copy_ends(f);
+		return true;
+	case 'E':
+		return server_error(f);
+	case 'G':
+	case 'W':
+		return server_copy_in(f);
+	case '1':
+	case '2':
+	case '3':
+	case 'n':
+	case 's':
+	case 'I':
+	case 'C':
+	case 'T':
+		drop_copy_ends(f);
+		if (head_is(f, INFLIGHT_EXTENDED)) {
+			pop_one(f);
+			return true;
+		}
+		/* 'T', 'I' and 'C' are also parts of a simple query's answer */
+		return head_is(f, INFLIGHT_QUERY) && (type == 'T' || type == 'I' || type == 'C');
+	case 't':
+		drop_copy_ends(f);
+		return head_is(f, INFLIGHT_EXTENDED);
+	default:
+		return true;
+	}
+}

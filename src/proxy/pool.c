@@ -1,0 +1,407 @@
+/* Everything that changes a pool ends in pump(): it hands idle servers to waiting clients, oldest first, and asks
+ * for as many logins as there are clients left over. pump() runs from the loop, so that a callback never finds the
+ * pool half changed. */
+#include "proxy/pool.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/digest.h"
+#include "base/mem.h"
+
+#define BACKOFF_MAX_US (15 * CLOCK_US_PER_SEC)
+
+static void pump(void *arg);
+
+/* ---- errors ----
+ * Whom does a failed login concern? A client that is only just connecting wants to know what a direct connection would
+ * tell it. One that is waiting with a query has been promised query_wait_timeout: it is told only what waiting cannot
+ * mend. A server that is starting up or full answers nobody: that passes (pitfall 59). */
+enum failure { FAILURE_PASSING, FAILURE_NETWORK, FAILURE_FINAL };
+
+static enum failure failure_of(const struct err *e)
+{
+	if (e->from_server && (strcmp(e->sqlstate, "57P03") == 0 || strcmp(e->sqlstate, "53300") == 0))
+		return FAILURE_PASSING;
+	switch ((int)e->code) {
+	case ERR_LOGIN_QUEUE: return FAILURE_PASSING;
+	case ERR_RESOLVE:
+	case ERR_CONNECT:
+	case ERR_CONNECT_TIMEOUT:
+	case ERR_LOGIN_TIMEOUT:
+	case ERR_SERVER_CLOSED: return FAILURE_NETWORK;
+	default: return FAILURE_FINAL;
+	}
+}
+
+static struct loop *pool_loop(const struct pool *p)
+{
+	return p->db->loop;
+}
+
+/* ---- waiters ---- */
+
+static void unqueue(struct pool_waiter *w)
+{
+	struct pool *p = w->pool;
+
+	list_del(&w->node);
+	timer_clear(&w->deadline);
+	p->waiting--;
+	if (w->welcome)
+		p->waiting_welcome--;
+	w->pool = NULL;
+}
+
+void pool_wait_cancel(struct pool_waiter *w)
+{
+	if (w->pool)
+		unqueue(w);
+}
+
+static void serve(struct pool_waiter *w, struct server *s)
+{
+	struct pool *p = w->pool;
+
+	unqueue(w);
+	if (s) {
+		uint64_t waited = loop_now_us(pool_loop(p)) - w->since_us;
+		histogram_add(&p->db->stats.wait, waited);
+		p->db->stats.server_assignments++;
+	}
+	w->served(w->arg, s);
+}
+
+static void refuse(struct pool_waiter *w, const struct err *e)
+{
+	unqueue(w);
+	w->failed(w->arg, e);
+}
+
+static void on_deadline(void *arg)
+{
+	struct pool_waiter *w = arg;
+	struct pool *p = w->pool;
+	struct err e;
+
+	err_set(&e, ERR_QUERY_WAIT, "no server connection became free within query_wait_timeout");
+	if (p->failures > 0) {
+		err_detail(&e, "The last login failed: %s", p->last_error.msg);
+		e.from_server = p->last_error.from_server;
+	} else {
+		err_detail(&e, "All %u server connections of this pool are in use.", (unsigned)p->total);
+	}
+	refuse(w, &e);
+}
+
+void pool_waiter_init(struct pool_waiter *w, struct loop *l)
+{
+	list_init(&w->node);
+	w->pool = NULL;
+	timer_init(&w->deadline, l, on_deadline, w);
+}
+
+void pool_wait(struct pool *p, struct pool_waiter *w, bool welcome)
+{
+	assert(!w->pool);
+	w->pool = p;
+	w->welcome = welcome;
+	w->since_us = loop_now_us(pool_loop(p));
+	list_add_tail(&p->waiters, &w->node);
+	p->waiting++;
+	if (welcome)
+		p->waiting_welcome++;
+	if (p->db->target->query_wait_timeout_us > 0)
+		timer_set(&w->deadline, p->db->target->query_wait_timeout_us);
+	defer_set(&p->pump);
+}
+
+/* Answers every waiter the failure concerns. */
+static void refuse_all(struct pool *p, const struct err *e)
+{
+	enum failure f = failure_of(e);
+
+	if (f == FAILURE_PASSING)
+		return;
+	for (uint32_t n = p->waiting; n > 0; n--) {
+		struct pool_waiter *w = container_of(list_first(&p->waiters), struct pool_waiter, node);
+		if (f == FAILURE_FINAL || w->welcome) {
+			refuse(w, e);
+		} else {
+			list_del(&w->node);
+			list_add_tail(&p->waiters, &w->node); /* once around: the order stays */
+		}
+	}
+}
+
+/* ---- servers ---- */
+
+static void on_login_done(void *arg, struct server *s, const struct err *e);
+static void on_idle(void *arg, struct server *s);
+static void on_closed(void *arg, struct server *s);
+static void on_parameter(void *arg, struct slice name, struct slice value);
+
+static const struct server_ops server_ops = {
+	.login_done = on_login_done, .idle = on_idle, .closed = on_closed, .parameter = on_parameter};
+
+static void turn_granted(void *arg)
+{
+	struct pool *p = arg;
+	struct server_request rq = {.db = p->db,
+	                            .user = p->user,
+	                            .database = p->database,
+	                            .startup = &p->startup,
+	                            .replication = p->replication};
+	struct server *s = server_new(p->env, &rq, &server_ops, p);
+
+	list_add_head(&p->busy, &s->pool_node);
+	p->total++;
+	p->logins++;
+	defer_set(&p->pump);
+}
+
+/* A refused secret may just have been an old one: fetch a new one and try once more before anybody is told. */
+static bool worth_another_secret(struct pool *p, const struct err *e)
+{
+	struct secret_source *src = p->db->secret;
+
+	if (e->code != ERR_AUTH_IAM && e->code != ERR_AUTH_PASSWORD)
+		return false;
+	if (p->retried_secret || !src || !src->ops->refused || !src->ops->refused(src))
+		return false;
+	p->retried_secret = true;
+	return true;
+}
+
+static uint64_t backoff_us(const struct pool *p)
+{
+	uint64_t us = p->db->target->login_retry_us;
+	uint32_t r;
+
+	for (unsigned i = 1; i < p->failures && us < BACKOFF_MAX_US; i++)
+		us *= 2;
+	if (us > BACKOFF_MAX_US)
+		us = BACKOFF_MAX_US;
+	digest_random(&r, sizeof(r));
+	return us - us / 4 + (uint64_t)((double)us / 2 * ((double)r / UINT32_MAX)); /* 75 % to 125 % */
+}
+
+static void on_login_done(void *arg, struct server *s, const struct err *e)
+{
+	struct pool *p = arg;
+
+	p->logins--;
+	database_login_done(p->db, e);
+	if (!e) {
+		p->failures = 0;
+		p->retried_secret = false;
+		params_free(&p->welcome);
+		params_copy(&p->welcome, &s->session->params);
+		p->welcome_known = true;
+		log_debug(loop_log(pool_loop(p)), "server logged in", LS("database", p->db->target->name),
+		          LS("user", p->user), LU("auth_us", s->session->auth_us));
+		return;
+	}
+	if (worth_another_secret(p, e)) {
+		log_info(loop_log(pool_loop(p)), "login refused; trying once more with a fresh secret",
+		         LS("database", p->db->target->name), LS("user", p->user), LERR(e));
+		return;
+	}
+	p->failures++;
+	p->retried_secret = false;
+	p->last_error = *e;
+	p->retry_at_us = loop_now_us(pool_loop(p)) + backoff_us(p);
+	log_warning(loop_log(pool_loop(p)), "login failed", LS("database", p->db->target->name), LS("user", p->user),
+	            LU("failures", p->failures), LERR(e));
+	refuse_all(p, e);
+}
+
+static void on_idle(void *arg, struct server *s)
+{
+	struct pool *p = arg;
+
+	list_del(&s->pool_node);
+	list_add_head(&p->idle, &s->pool_node);
+	defer_set(&p->pump);
+}
+
+static void on_closed(void *arg, struct server *s)
+{
+	struct pool *p = arg;
+
+	list_del(&s->pool_node);
+	p->total--;
+	defer_set(&p->pump);
+}
+
+static void on_parameter(void *arg, struct slice name, struct slice value)
+{
+	struct pool *p = arg;
+
+	/* of the client that last had it, or of nobody */
+	if (name.n != strlen("application_name") || memcmp(name.p, "application_name", name.n) != 0)
+		params_set(&p->welcome, name, value);
+}
+
+/* ---- the pump ---- */
+
+/* An idle server that is alive, off the idle list; NULL if there is none. */
+static struct server *take_idle(struct pool *p)
+{
+	struct list *n;
+
+	while ((n = list_first(&p->idle))) {
+		struct server *s = container_of(n, struct server, pool_node);
+		if (!server_check(s))
+			continue; /* closed, and off the list by on_closed */
+		list_del(&s->pool_node);
+		list_add_head(&p->busy, &s->pool_node);
+		return s;
+	}
+	return NULL;
+}
+
+static struct pool_waiter *first_waiter(struct pool *p, bool welcome)
+{
+	list_each (n, tmp, &p->waiters) {
+		struct pool_waiter *w = container_of(n, struct pool_waiter, node);
+		if (w->welcome == welcome)
+			return w;
+	}
+	return NULL;
+}
+
+static void serve_waiters(struct pool *p)
+{
+	struct pool_waiter *w;
+	struct server *s;
+
+	/* Known values are good as long as a server stands behind them. */
+	while (p->welcome_known && (p->failures == 0 || p->total > p->logins) && p->waiting_welcome > 0 &&
+	       (w = first_waiter(p, true)))
+		serve(w, NULL);
+	while (p->waiting > p->waiting_welcome && !list_empty(&p->idle)) {
+		s = take_idle(p);
+		w = s ? first_waiter(p, false) : NULL;
+		if (!w)
+			break;
+		serve(w, s);
+	}
+}
+
+/* How many more connections should there be? */
+static uint32_t wanted(const struct pool *p)
+{
+	uint32_t want = p->waiting - p->waiting_welcome, min = p->db->target->min_pool_size;
+
+	if (p->waiting_welcome > 0 && want == 0)
+		want = 1;
+	if (p->refs > 0 && p->total < min && want < min - p->total)
+		want = min - p->total;
+	return want > p->logins ? want - p->logins : 0;
+}
+
+static void pump(void *arg)
+{
+	struct pool *p = arg;
+	uint64_t now = loop_now_us(pool_loop(p));
+
+	serve_waiters(p);
+	if (p->failures > 0 && now < p->retry_at_us) {
+		/* Somebody has just been told why; whoever comes now is told the same. */
+		if (p->logins == 0)
+			refuse_all(p, &p->last_error);
+		login_turn_drop(&p->turn);
+		if (p->waiting > 0)
+			timer_set(&p->retry, p->retry_at_us - now);
+	} else if (wanted(p) > 0 && p->total < p->db->target->pool_size) {
+		login_turn_ask(&p->turn);
+	} else {
+		login_turn_drop(&p->turn);
+	}
+	if (pool_unused(p) && p->unused_since_us == 0)
+		p->unused_since_us = now;
+	else if (!pool_unused(p))
+		p->unused_since_us = 0;
+}
+
+/* ---- life ---- */
+
+struct pool *pool_new(const struct pool_request *rq)
+{
+	struct pool *p = mem_zalloc(sizeof(*p));
+
+	p->db = rq->db;
+	p->env = rq->env;
+	p->user = mem_strdup(rq->user);
+	p->database = mem_strdup(rq->database);
+	p->replication = rq->replication;
+	params_init(&p->startup);
+	params_copy(&p->startup, rq->startup);
+	params_init(&p->welcome);
+	list_init(&p->idle);
+	list_init(&p->busy);
+	list_init(&p->waiters);
+	login_turn_init(&p->turn, rq->db, turn_granted, p);
+	timer_init(&p->retry, rq->db->loop, pump, p);
+	defer_init(&p->pump, rq->db->loop, pump, p);
+	return p;
+}
+
+static void close_servers(struct pool *p)
+{
+	struct list *n;
+
+	while ((n = list_first(&p->idle)))
+		server_close(container_of(n, struct server, pool_node), NULL);
+	while ((n = list_first(&p->busy)))
+		server_close(container_of(n, struct server, pool_node), NULL);
+}
+
+void pool_free(struct pool *p)
+{
+	if (!p)
+		return;
+	assert(p->refs == 0 && list_empty(&p->waiters));
+	close_servers(p);
+	login_turn_drop(&p->turn);
+	timer_clear(&p->retry);
+	defer_clear(&p->pump);
+	params_free(&p->startup);
+	params_free(&p->welcome);
+	free(p->user);
+	free(p->database);
+	free(p);
+}
+
+void pool_ref(struct pool *p)
+{
+	p->refs++;
+	p->unused_since_us = 0;
+}
+
+void pool_unref(struct pool *p)
+{
+	p->refs--;
+	defer_set(&p->pump);
+}
+
+bool pool_unused(const struct pool *p)
+{
+	return p->refs == 0 && p->total == 0;
+}
+
+void pool_retire(struct pool *p)
+{
+	struct list *n;
+
+	while ((n = list_first(&p->idle)))
+		server_retire(container_of(n, struct server, pool_node));
+	list_each (it, tmp, &p->busy)
+		server_retire(container_of(it, struct server, pool_node));
+}
+
+void pool_evict(struct list *db_node)
+{
+	server_close(container_of(db_node, struct server, db_node), NULL);
+}

@@ -1,0 +1,77 @@
+/* The servers of one (database, user, startup parameters), and the clients that wait for one. Startup parameters are
+ * part of the key so that RESET and DISCARD ALL return to the client's own values; application_name is not, it
+ * is set when a client is linked. */
+#ifndef PGIAM_PROXY_POOL_H
+#define PGIAM_PROXY_POOL_H
+
+#include "proxy/server.h"
+
+/* A client's place in the queue. Exactly one of the callbacks comes, once, never inside pool_wait. */
+struct pool_waiter {
+	struct list node;
+	struct pool *pool; /* non-NULL exactly while waiting */
+	bool welcome;      /* waits for the pool to know its server, not for a server */
+	uint64_t since_us;
+	struct timer deadline; /* query_wait_timeout */
+	void (*served)(void *arg, struct server *s); /* s: idle, to be linked now; NULL for a welcome */
+	void (*failed)(void *arg, const struct err *e);
+	void *arg;
+};
+
+struct pool {
+	struct database *db;
+	const struct server_env *env;
+	char *user, *database;   /* to log in as, and to */
+	struct params startup;   /* sent at login */
+	bool replication;
+	struct list idle;        /* most recently used first */
+	struct list busy;        /* logging in, linked, resetting, ... */
+	uint32_t total, logins;
+	struct list waiters;     /* oldest first */
+	uint32_t waiting, waiting_welcome;
+	struct login_turn turn;
+	struct timer retry;      /* when logins may be tried again; also collects an unused pool */
+	struct defer pump;
+	unsigned failures;       /* logins failed in a row */
+	bool retried_secret;     /* the secret was refreshed after the last refusal */
+	struct err last_error;
+	uint64_t retry_at_us;
+	struct params welcome;   /* the server's ParameterStatus values */
+	bool welcome_known;
+	uint32_t refs;           /* clients that name this pool */
+	uint64_t unused_since_us;
+	void *owner_key;         /* the registry's */
+};
+
+struct pool_request {
+	struct database *db;
+	const struct server_env *env;
+	const char *user, *database;
+	const struct params *startup; /* copied */
+	bool replication;
+};
+
+struct pool *pool_new(const struct pool_request *rq);
+/* Closes its servers. No client may name it. */
+void pool_free(struct pool *p);
+
+/* A client names it: it stays. */
+void pool_ref(struct pool *p);
+void pool_unref(struct pool *p);
+
+/* Nothing in it and nobody names it. */
+bool pool_unused(const struct pool *p);
+
+/* Queues up. If logins have been failing just now, a waiter for a welcome is told the same error at once
+ * instead of waiting for the same to happen again. */
+void pool_wait(struct pool *p, struct pool_waiter *w, bool welcome);
+void pool_wait_cancel(struct pool_waiter *w); /* idempotent */
+void pool_waiter_init(struct pool_waiter *w, struct loop *l);
+
+/* Closes idle servers now and the others as they get free. */
+void pool_retire(struct pool *p);
+
+/* For database.evict. */
+void pool_evict(struct list *db_node);
+
+#endif

@@ -1,0 +1,573 @@
+/* The hot path. One read a turn and direction, one pass over the message heads, one write. Rules that keep it from
+ * deadlock (pitfall 54): a side is read as long as there is room in its buffer, whatever the other direction does. */
+#include "proxy/relay.h"
+
+#include <assert.h>
+#include <string.h>
+#include "pg/frame.h"
+#include "pg/message.h"
+#include "pg/msg.h"
+#include "pg/parse.h"
+
+/* What an absent client may be owed before closing is cheaper than reading on. */
+#define RELAY_DRAIN_BYTES (16u << 20)
+
+static void server_ready(void *arg, unsigned what);
+static void client_ready(void *arg, unsigned what);
+
+/* What a step says about going on. A callback may have closed the relay: then nothing may be touched. */
+enum step { STEP_ON, STEP_GONE };
+
+void relay_init(struct relay *r, struct iobuf_pool *bufs, struct stream *server, const struct relay_server_ops *ops,
+                void *arg)
+{
+	memset(r, 0, sizeof(*r));
+	r->bufs = bufs;
+	r->server = server;
+	r->server_ops = ops;
+	r->server_arg = arg;
+	r->tx = 'I';
+	inflight_init(&r->inflight);
+	stream_set_owner(server, server_ready, r);
+	stream_want_read(server, true);
+}
+
+static void flow_release(struct relay *r, struct relay_flow *f)
+{
+	iobuf_put(r->bufs, f->b);
+	f->b = NULL;
+}
+
+void relay_close(struct relay *r)
+{
+	if (!r->server)
+		return;
+	assert(!r->client);
+	if (relay_aligned(r) && !r->up.b && !r->fatal) {
+		static const unsigned char terminate[] = {'X', 0, 0, 0, 4};
+		(void)stream_write(r->server, terminate, sizeof(terminate));
+	}
+	stream_close(r->server);
+	r->server = NULL;
+	flow_release(r, &r->up);
+	flow_release(r, &r->down);
+	inflight_free(&r->inflight);
+}
+
+bool relay_aligned(const struct relay *r)
+{
+	return r->up.remain == 0;
+}
+
+/* ---- writing ---- */
+
+/* Writes what is parsed. 0 all gone, 1 blocked, -1 the destination is broken. */
+static int flow_flush(struct relay *r, struct relay_flow *f, struct stream *to)
+{
+	struct iobuf *b = f->b;
+
+	while (b && b->sent < b->parsed) {
+		ssize_t n = stream_write(to, b->data + b->sent, b->parsed - b->sent);
+		if (n < 0) {
+			if (n != STREAM_AGAIN)
+				return -1;
+			if (!f->blocked) {
+				f->blocked = true;
+				stream_want_write(to, true);
+			}
+			return 1;
+		}
+		b->sent += (size_t)n;
+	}
+	if (f->blocked) {
+		f->blocked = false;
+		stream_want_write(to, false);
+	}
+	if (b && b->sent == b->filled)
+		flow_release(r, f);
+	return 0;
+}
+
+/* ---- reading ---- */
+
+/* Fills the buffer with what is there. > 0 bytes were read, 0 nothing now or no room, -1 end or failure. */
+static int flow_fill(struct relay *r, struct relay_flow *f, struct stream *from)
+{
+	struct iobuf *b = f->b;
+	ssize_t n = STREAM_AGAIN;
+
+	if (!b)
+		b = f->b = iobuf_get(r->bufs);
+	else if (b->filled == IOBUF_BYTES)
+		iobuf_compact(b);
+	if (b->filled < IOBUF_BYTES)
+		n = stream_read(from, b->data + b->filled, IOBUF_BYTES - b->filled);
+	if (n > 0) {
+		b->filled += (size_t)n;
+		f->bytes += (uint64_t)n;
+		return 1;
+	}
+	if (b->filled == b->sent)
+		flow_release(r, f);
+	return n == STREAM_AGAIN ? 0 : -1;
+}
+
+/* No room, and what takes it waits for a slow destination: stop reading. */
+static bool flow_full(const struct relay_flow *f)
+{
+	return f->b && f->blocked && f->b->filled == IOBUF_BYTES;
+}
+
+/* Room enough again that reading on is worth a compaction. */
+static bool flow_roomy(const struct relay_flow *f)
+{
+	return !f->b || f->b->filled - f->b->sent <= IOBUF_BYTES / 2;
+}
+
+/* Takes the n bytes behind `parsed` out of the stream of bytes. */
+static void flow_drop(struct relay_flow *f, size_t n)
+{
+	struct iobuf *b = f->b;
+
+	if (b->sent == b->parsed) {
+		b->parsed += n;
+		b->sent = b->parsed;
+		return;
+	}
+	memmove(b->data + b->parsed, b->data + b->parsed + n, b->filled - b->parsed - n);
+	b->filled -= n;
+}
+
+/* Passes on, or drops, what is there of the current message. */
+static void flow_take(struct relay_flow *f)
+{
+	size_t n = f->b->filled - f->b->parsed;
+
+	if (n > f->remain)
+		n = f->remain;
+	f->remain -= (uint32_t)n;
+	if (f->drop)
+		flow_drop(f, n);
+	else
+		f->b->parsed += n;
+}
+
+static struct slice flow_unparsed(const struct relay_flow *f)
+{
+	return slice_of(f->b->data + f->b->parsed, f->b->filled - f->b->parsed);
+}
+
+/* ---- from the server ---- */
+
+static enum step server_end(struct relay *r, const struct err *e)
+{
+	r->server_ops->end(r->server_arg, e);
+	return STEP_GONE;
+}
+
+static enum step server_violation(struct relay *r, const char *what, uint8_t type)
+{
+	struct err e;
+
+	err_set(&e, ERR_SERVER_PROTOCOL, "the server sent %s (message type 0x%02x)", what, type);
+	return server_end(r, &e);
+}
+
+static bool is_fatal(struct slice prefix)
+{
+	struct parse_error pe;
+
+	parse_error_prefix(prefix, &pe);
+	return slice_eq_str(pe.severity, "FATAL") || slice_eq_str(pe.severity, "PANIC");
+}
+
+/* A ReadyForQuery that the client shall see. */
+static enum step ready_passed(struct relay *r)
+{
+	r->ready_count++;
+	if (r->tx == 'I')
+		r->tx_count++;
+	return STEP_ON;
+}
+
+/* A message the relay looks at. body is as much of it as the class promises. */
+static enum step server_message(struct relay *r, const struct frame *f, struct slice body, bool hide)
+{
+	char tx;
+
+	switch (f->type) {
+	case 'Z':
+		tx = parse_ready(body);
+		if (!tx)
+			return server_violation(r, "a malformed ReadyForQuery", f->type);
+		r->tx = tx;
+		if (r->hidden > 0)
+			r->hidden--;
+		else if (!hide)
+			return ready_passed(r);
+		break;
+	case 'E':
+		if (is_fatal(body))
+			r->fatal = true;
+		break;
+	default:
+		break;
+	}
+	if (hide) {
+		r->server_ops->hidden(r->server_arg, f->type, body);
+		if (!r->server)
+			return STEP_GONE;
+	}
+	return STEP_ON;
+}
+
+/* Parses what was read. STEP_ON: everything complete was looked at. */
+static enum step parse_down(struct relay *r)
+{
+	struct relay_flow *d = &r->down;
+
+	while (d->b && d->b->parsed < d->b->filled) {
+		const struct msg_info *mi;
+		struct frame f;
+		struct slice in;
+		size_t want;
+
+		if (d->remain > 0) {
+			flow_take(d);
+			continue;
+		}
+		in = flow_unparsed(d);
+		switch (frame_head(in, &f)) {
+		case FRAME_PARTIAL: return STEP_ON;
+		case FRAME_BAD: return server_violation(r, "an impossible length", in.p[0]);
+		case FRAME_OK: break;
+		}
+		mi = msg_from_server(f.type);
+		if (mi->class == MSG_REJECT)
+			return server_violation(r, "a message that has no place here", f.type);
+		if (f.body > mi->max_body)
+			return server_violation(r, "a message that is too long", f.type);
+		want = mi->class == MSG_WHOLE ? f.body : mi->class == MSG_PREFIX ? mi->need : 0;
+		if (want > f.body)
+			want = f.body;
+		if (in.n - FRAME_HEAD_BYTES < want)
+			return STEP_ON;
+		if ((mi->completes || mi->class != MSG_FORWARD || f.type == 't' || f.type == 'G' || f.type == 'W') &&
+		    !inflight_server(&r->inflight, f.type))
+			return server_violation(r, "an answer to nothing that was asked", f.type);
+		d->drop = !r->client || r->hidden > 0;
+		if (d->drop && r->hidden == 0 && (r->drained_bytes += f.body) > RELAY_DRAIN_BYTES) {
+			struct err e;
+			err_set(&e, ERR_LIMIT, "a client left, and what it was owed is too much to read and drop");
+			return server_end(r, &e);
+		}
+		if (mi->class != MSG_FORWARD &&
+		    server_message(r, &f, slice_of(in.p + FRAME_HEAD_BYTES, want), d->drop) == STEP_GONE)
+			return STEP_GONE;
+		d->remain = f.body + FRAME_HEAD_BYTES;
+	}
+	return STEP_ON;
+}
+
+/* Tells the owners where things stand, once everything read was passed on. */
+static enum step report(struct relay *r)
+{
+	if (r->hidden > 0 || !inflight_idle(&r->inflight) || r->down.remain > 0)
+		return STEP_ON;
+	if (!r->client) {
+		if (r->up.b)
+			return STEP_ON; /* still on its way to the server */
+		r->server_ops->settled(r->server_arg, r->tx);
+		return r->server ? STEP_ON : STEP_GONE;
+	}
+	if (r->busy) {
+		r->busy = false;
+		r->client_ops->ready(r->client_arg, r->tx);
+		return r->server && r->client ? STEP_ON : STEP_GONE;
+	}
+	return STEP_ON;
+}
+
+static enum step client_end(struct relay *r, enum relay_end how, const struct err *e)
+{
+	r->up_stopped = true;
+	stream_want_read(r->client, false);
+	r->client_ops->end(r->client_arg, how, e);
+	return STEP_GONE;
+}
+
+static enum step pump_up(struct relay *r);
+
+/* From the server's stream to the client's. */
+static enum step pump_down(struct relay *r)
+{
+	struct relay_flow *d = &r->down;
+	int got = flow_fill(r, d, r->server);
+	bool was_settled = inflight_idle(&r->inflight) && r->hidden == 0;
+
+	if (got < 0) {
+		struct err e;
+		const char *why = stream_error(r->server);
+		if (r->client)
+			(void)flow_flush(r, d, r->client); /* what cannot be sent now is handed over at detach */
+		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection unexpectedly%s%s", *why ? ": " : "", why);
+		return server_end(r, &e);
+	}
+	if (flow_full(d))
+		stream_want_read(r->server, false);
+	if (got == 0)
+		return STEP_ON;
+	if (parse_down(r) == STEP_GONE)
+		return STEP_GONE;
+	if (d->b && d->b->sent == d->b->filled)
+		flow_release(r, d);
+	if (d->b && r->client && flow_flush(r, d, r->client) < 0)
+		return client_end(r, RELAY_EOF, NULL);
+	if (flow_full(d))
+		stream_want_read(r->server, false);
+	/* replies make room for messages that were held back */
+	if (r->client && r->up.b && r->up.b->parsed < r->up.b->filled && !r->up_stopped &&
+	    pump_up(r) == STEP_GONE)
+		return STEP_GONE;
+	return was_settled && !r->busy ? STEP_ON : report(r);
+}
+
+/* ---- from the client ---- */
+
+static enum step client_violation(struct relay *r, const struct err *e)
+{
+	return client_end(r, RELAY_VIOLATION, e);
+}
+
+/* Parses what was read. */
+static enum step parse_up(struct relay *r)
+{
+	struct relay_flow *u = &r->up;
+	struct err e;
+
+	while (u->b && u->b->parsed < u->b->filled) {
+		const struct msg_info *mi;
+		struct frame f;
+		struct slice in;
+
+		if (u->remain > 0) {
+			flow_take(u);
+			continue;
+		}
+		in = flow_unparsed(u);
+		mi = msg_from_client(in.p[0]);
+		if (mi->class == MSG_REJECT) {
+			err_set(&e, ERR_CLIENT_PROTOCOL, "invalid frontend message type %d", in.p[0]);
+			return client_violation(r, &e);
+		}
+		switch (frame_head(in, &f)) {
+		case FRAME_PARTIAL: return STEP_ON;
+		case FRAME_OK:
+			if (f.body <= mi->max_body)
+				break;
+			__attribute__((fallthrough));
+		case FRAME_BAD: err_set(&e, ERR_CLIENT_PROTOCOL, "invalid message length"); return client_violation(r, &e);
+		}
+		if (f.type == 'X')
+			return STEP_GONE; /* the caller passes on what came before and ends the client */
+		if (!inflight_client(&r->inflight, f.type))
+			return STEP_ON; /* too much in flight: goes on when the server has answered */
+		if (!r->busy) {
+			r->busy = true;
+			r->client_ops->busy(r->client_arg);
+		}
+		u->remain = f.body + FRAME_HEAD_BYTES;
+	}
+	return STEP_ON;
+}
+
+/* Has the client said Terminate? Its head is then what comes next. */
+static bool at_terminate(const struct relay *r)
+{
+	const struct relay_flow *u = &r->up;
+
+	return u->b && u->remain == 0 && u->b->parsed < u->b->filled && u->b->data[u->b->parsed] == 'X';
+}
+
+/* Is a message kept here because too much is in flight? */
+static bool held_back(const struct relay *r)
+{
+	return r->inflight.count == INFLIGHT_MAX_RUNS && r->up.b && r->up.remain == 0 &&
+	       r->up.b->parsed < r->up.b->filled;
+}
+
+/* Parses and passes on what was read from the client. */
+static enum step pump_up(struct relay *r)
+{
+	struct relay_flow *u = &r->up;
+	struct stream *client = r->client;
+	enum step s = parse_up(r);
+
+	if (s == STEP_GONE && (r->client != client || !r->server || r->up_stopped))
+		return STEP_GONE;
+	if (u->b && flow_flush(r, u, r->server) < 0) {
+		/* The server may have said why: reading it tells. */
+		stream_want_read(r->server, true);
+		stream_kick(r->server);
+		r->up_stopped = true;
+		stream_want_read(r->client, false);
+		return STEP_ON;
+	}
+	if (s == STEP_GONE && at_terminate(r)) {
+		u->b->filled = u->b->parsed; /* the Terminate and whatever is behind it */
+		if (u->b->sent == u->b->filled)
+			flow_release(r, u);
+		return client_end(r, RELAY_TERMINATE, NULL);
+	}
+	stream_want_read(r->client, !flow_full(u) && !held_back(r));
+	return STEP_ON;
+}
+
+static enum step read_up(struct relay *r)
+{
+	int got = flow_fill(r, &r->up, r->client);
+
+	if (got < 0)
+		return client_end(r, RELAY_EOF, NULL);
+	return got > 0 ? pump_up(r) : STEP_ON;
+}
+
+/* ---- readiness ---- */
+
+/* A destination took more: send, and read its source again. */
+static enum step resume(struct relay *r, struct relay_flow *f, struct stream *to, struct stream *from)
+{
+	int rc = flow_flush(r, f, to);
+
+	if (rc < 0)
+		return to == r->client ? client_end(r, RELAY_EOF, NULL) : STEP_ON;
+	if (from && flow_roomy(f) && !(from == r->client && (r->up_stopped || held_back(r))))
+		stream_want_read(from, true);
+	return STEP_ON;
+}
+
+static void server_ready(void *arg, unsigned what)
+{
+	struct relay *r = arg;
+
+	if (what & STREAM_WRITABLE) {
+		if (resume(r, &r->up, r->server, r->client) == STEP_GONE)
+			return;
+		if (!r->client && !r->up.b && report(r) == STEP_GONE)
+			return;
+	}
+	if (what & STREAM_READABLE)
+		pump_down(r);
+}
+
+static void client_ready(void *arg, unsigned what)
+{
+	struct relay *r = arg;
+
+	if ((what & STREAM_WRITABLE) && resume(r, &r->down, r->client, r->server) == STEP_GONE)
+		return;
+	if ((what & STREAM_READABLE) && !r->up_stopped)
+		read_up(r);
+}
+
+/* ---- attaching ---- */
+
+void relay_attach(struct relay *r, struct stream *client, struct iobuf *first, const struct relay_client_ops *ops,
+                  void *arg)
+{
+	assert(!r->client && !r->up.b && !r->down.b && inflight_idle(&r->inflight));
+	r->client = client;
+	r->client_ops = ops;
+	r->client_arg = arg;
+	r->up = (struct relay_flow){.b = first};
+	r->down = (struct relay_flow){.b = NULL};
+	r->busy = false;
+	r->up_stopped = false;
+	r->ready_count = r->tx_count = 0;
+	stream_set_owner(client, client_ready, r);
+}
+
+void relay_start(struct relay *r)
+{
+	stream_want_read(r->client, true);
+	if (r->up.b)
+		pump_up(r);
+}
+
+struct iobuf *relay_detach(struct relay *r, bool *clean)
+{
+	struct iobuf *unsent = r->down.b;
+
+	*clean = r->down.remain == 0;
+	stream_want_read(r->client, false);
+	stream_want_write(r->client, false);
+	r->client = NULL;
+	r->client_ops = NULL;
+	r->client_arg = NULL;
+	r->drained_bytes = 0;
+	if (r->up.b && r->up.remain == 0) {
+		r->up.b->filled = r->up.b->parsed; /* an unfinished head, or what was held back */
+		if (r->up.b->sent == r->up.b->filled)
+			flow_release(r, &r->up);
+	}
+	r->down.b = NULL;
+	r->down.blocked = false;
+	if (unsent) {
+		/* What is not parsed yet stays with the server's side. */
+		size_t rest = unsent->filled - unsent->parsed;
+		if (rest > 0) {
+			r->down.b = iobuf_get(r->bufs);
+			memcpy(r->down.b->data, unsent->data + unsent->parsed, rest);
+			r->down.b->filled = rest;
+			unsent->filled = unsent->parsed;
+		}
+		if (unsent->sent == unsent->filled) {
+			iobuf_put(r->bufs, unsent);
+			unsent = NULL;
+		}
+	}
+	r->down.drop = true; /* the rest of a message the client has part of */
+	if (r->server)
+		stream_want_read(r->server, true);
+	return unsent;
+}
+
+/* ---- queries of our own ---- */
+
+void relay_query(struct relay *r, const char *sql)
+{
+	struct buf q;
+
+	assert(inflight_idle(&r->inflight) && r->up.remain == 0);
+	buf_init(&q, IOBUF_BYTES / 2);
+	message_query(&q, sql);
+	assert(!q.full);
+	if (r->up.b && r->up.b->filled > r->up.b->parsed) {
+		/* in front of what a client has sent already */
+		struct iobuf *b = r->up.b;
+		size_t rest = b->filled - b->parsed, at = b->parsed;
+		assert(rest <= IOBUF_BYTES - at - q.n);
+		memmove(b->data + at + q.n, b->data + at, rest);
+		memcpy(b->data + at, q.p, q.n);
+		b->filled += q.n;
+		b->parsed += q.n;
+	} else {
+		if (!r->up.b)
+			r->up.b = iobuf_get(r->bufs);
+		memcpy(r->up.b->data + r->up.b->filled, q.p, q.n);
+		r->up.b->filled += q.n;
+		r->up.b->parsed = r->up.b->filled;
+	}
+	inflight_client(&r->inflight, 'Q');
+	r->hidden++;
+	if (flow_flush(r, &r->up, r->server) < 0) {
+		stream_want_read(r->server, true);
+		stream_kick(r->server); /* reading tells why */
+	}
+	buf_free(&q);
+}
+
+bool relay_server_quiet(struct relay *r)
+{
+	return !r->down.b && !stream_peek(r->server);
+}

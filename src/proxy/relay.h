@@ -1,0 +1,99 @@
+/* Moves bytes between a client's stream and a server's stream, and knows just enough of the protocol to say what the
+ * server owes. Each direction has at most one buffer, held only while it has bytes. Nothing is copied: what was
+ * read is parsed in place and written from there.
+ *
+ * A relay belongs to a server and lives as long as it does. Attached, a client's bytes go through; detached, what the
+ * server sends is read, understood and dropped. A query of pgiam's own can be put in front: its replies are hidden. */
+#ifndef PGIAM_PROXY_RELAY_H
+#define PGIAM_PROXY_RELAY_H
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "io/iobuf.h"
+#include "io/stream.h"
+#include "proxy/inflight.h"
+
+enum relay_end {
+	RELAY_TERMINATE, /* the client said Terminate */
+	RELAY_EOF,       /* it closed, or its connection broke */
+	RELAY_VIOLATION, /* it broke the protocol: e says how */
+};
+
+/* For whoever owns the server. None may be called after relay_close. Each may call relay_close, as its last act. */
+struct relay_server_ops {
+	/* The server closed, broke or violated the protocol. A FATAL error it sent before has been forwarded. */
+	void (*end)(void *arg, const struct err *e);
+	/* A message that no client sees, while detached or for a hidden query: 'S', 'E' (bodies as in
+	 * pg/msg.h: a prefix for 'E'), 'Z'. */
+	void (*hidden)(void *arg, uint8_t type, struct slice body);
+	/* Detached, and everything owed has come. tx: the last ReadyForQuery's status. */
+	void (*settled)(void *arg, char tx);
+};
+
+/* For whoever owns the client, while attached. Each may detach, as its last act. */
+struct relay_client_ops {
+	void (*end)(void *arg, enum relay_end how, const struct err *e);
+	/* A ReadyForQuery was passed on and nothing more is owed. */
+	void (*ready)(void *arg, char tx);
+	/* The first message after `ready` (or after attaching) was passed on. */
+	void (*busy)(void *arg);
+};
+
+struct relay_flow {
+	struct iobuf *b;  /* NULL while empty */
+	uint32_t remain;  /* bytes of the current message still to come */
+	bool drop;        /* the current message goes nowhere */
+	bool blocked;     /* the peer takes no more: its readiness is awaited */
+	uint64_t bytes;   /* read in all */
+};
+
+struct relay {
+	struct iobuf_pool *bufs;
+	struct stream *client, *server; /* client: borrowed, NULL while detached; server: owned */
+	struct relay_flow up, down;     /* from the client, from the server */
+	struct inflight inflight;
+	uint32_t hidden;                /* ReadyForQuery messages of our own queries to come */
+	char tx;
+	bool busy;                      /* something is owed to the client */
+	bool fatal;                     /* the server said FATAL */
+	bool up_stopped;                /* the client's end was seen: nothing more is read from it */
+	uint64_t drained_bytes;         /* dropped since the client left */
+	uint64_t ready_count, tx_count; /* ReadyForQuery passed on; with status 'I' */
+	const struct relay_server_ops *server_ops;
+	void *server_arg;
+	const struct relay_client_ops *client_ops;
+	void *client_arg;
+};
+
+/* Takes server, a stream on which a login was completed. */
+void relay_init(struct relay *r, struct iobuf_pool *bufs, struct stream *server, const struct relay_server_ops *ops,
+                void *arg);
+
+/* Closes the server's stream (with a Terminate message if the server would understand it) and frees buffers. Detach
+ * first. Idempotent. */
+void relay_close(struct relay *r);
+
+/* The client's bytes go through from now on. first: what was read from it already (its `parsed` is 0), taken; or
+ * NULL. Nothing may be unsent to the client. Nothing is called back before the loop's next turn or relay_start. */
+void relay_attach(struct relay *r, struct stream *client, struct iobuf *first, const struct relay_client_ops *ops,
+                  void *arg);
+
+/* Starts moving after relay_attach; may call back. */
+void relay_start(struct relay *r);
+
+/* Lets go of the client: its stream is the caller's again, with both switches off. What was read from it and is
+ * complete still goes to the server; a message cut short is dropped and makes relay_aligned false. What the client has
+ * not been sent yet is returned (owned, between sent and parsed), or NULL; *clean tells whether it ends with a
+ * complete message. */
+struct iobuf *relay_detach(struct relay *r, bool *clean);
+
+/* Was the last message to the server complete? */
+bool relay_aligned(const struct relay *r);
+
+/* Sends a query of our own. Only while nothing is owed. Its replies are hidden. */
+void relay_query(struct relay *r, const char *sql);
+
+/* Is the server silent, as it should be? For a server about to be handed out. */
+bool relay_server_quiet(struct relay *r);
+
+#endif

@@ -1,0 +1,384 @@
+#include "proxy/server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/digest.h"
+#include "base/mem.h"
+#include "pg/message.h"
+#include "pg/parse.h"
+#include "proxy/policy.h"
+#include "proxy/state.h"
+
+#define END STATE_BIT(SERVER_CLOSED)
+#define AFTER_CLIENT                                                                                          \
+	(STATE_BIT(SERVER_DRAIN) | STATE_BIT(SERVER_FENCE) | STATE_BIT(SERVER_ROLLBACK) |                     \
+	 STATE_BIT(SERVER_RESET) | STATE_BIT(SERVER_IDLE) | END)
+
+static const struct state_row rows[] = {
+	[SERVER_LOGIN] = {"login", STATE_BIT(SERVER_SETUP) | STATE_BIT(SERVER_IDLE) | END, DEADLINE_OUTER},
+	[SERVER_SETUP] = {"setup", STATE_BIT(SERVER_IDLE) | END, DEADLINE_OWN},
+	[SERVER_IDLE] = {"idle", STATE_BIT(SERVER_LINKED) | END, DEADLINE_OWN},
+	[SERVER_LINKED] = {"linked", AFTER_CLIENT, DEADLINE_NONE},
+	[SERVER_DRAIN] = {"drain", AFTER_CLIENT, DEADLINE_OWN},
+	[SERVER_FENCE] = {"fence", AFTER_CLIENT, DEADLINE_OWN},
+	[SERVER_ROLLBACK] = {"rollback", AFTER_CLIENT, DEADLINE_OWN},
+	[SERVER_RESET] = {"reset", AFTER_CLIENT, DEADLINE_OWN},
+	[SERVER_CLOSED] = {"closed", 0, DEADLINE_FINAL},
+};
+
+/* An abandoned query may finish, within bounds of time (and of bytes, in relay.c). */
+#define DRAIN_US        (10 * CLOCK_US_PER_SEC)
+#define OWN_QUERY_US    (10 * CLOCK_US_PER_SEC)
+#define LIFETIME_JITTER 0.1
+
+static void set_state(struct server *s, enum server_state to)
+{
+	state_check(rows, s->state, to);
+	s->state = to;
+	timer_clear(&s->timer);
+}
+
+const char *server_state_name(enum server_state s)
+{
+	return rows[s].name;
+}
+
+static struct loop *server_loop(const struct server *s)
+{
+	return s->env->login.up.loop;
+}
+
+static void server_free(void *p)
+{
+	struct server *s = p;
+
+	login_result_free(s->session);
+	free(s->app_name);
+	free((char *)(uintptr_t)s->rq.user);
+	free((char *)(uintptr_t)s->rq.database);
+	free(s);
+}
+
+/* The end of every server, from every state but SERVER_LINKED. */
+static void end(struct server *s)
+{
+	if (s->state == SERVER_CLOSED)
+		return;
+	assert(s->state != SERVER_LINKED);
+	set_state(s, SERVER_CLOSED);
+	list_del(&s->db_node);
+	if (s->login) {
+		login_cancel(s->login);
+		s->login = NULL;
+	}
+	relay_close(&s->relay);
+	database_connection_closed(s->rq.db);
+	s->ops->closed(s->pool, s);
+	s->env->closed(s->env->arg);
+	if (s->cancels == 0)
+		loop_free_later(server_loop(s), server_free, s);
+}
+
+void server_close(struct server *s, const struct err *e)
+{
+	struct err why;
+
+	if (s->state == SERVER_LINKED) {
+		if (e)
+			why = *e;
+		else
+			err_set(&why, ERR_SHUTDOWN, "terminating connection: the server connection was closed");
+		s->ending = true;
+		s->link->server_gone(s->link_arg, &why, false); /* unlinks, which ends it */
+		return;
+	}
+	end(s);
+}
+
+static bool too_old(const struct server *s)
+{
+	return s->max_age_us > 0 && loop_now_us(server_loop(s)) - s->born_us >= s->max_age_us;
+}
+
+/* ---- idling ---- */
+
+static void become_idle(struct server *s)
+{
+	uint64_t now = loop_now_us(server_loop(s)), idle = s->rq.db->target->server_idle_timeout_us, left = idle;
+
+	set_state(s, SERVER_IDLE);
+	s->idle_since_us = now;
+	if (s->max_age_us > 0) {
+		uint64_t age = now - s->born_us, life = age < s->max_age_us ? s->max_age_us - age : 1;
+		if (left == 0 || life < left)
+			left = life;
+	}
+	if (left > 0)
+		timer_set(&s->timer, left);
+	list_add_tail(&s->rq.db->idle, &s->db_node);
+	s->ops->idle(s->pool, s);
+}
+
+bool server_check(struct server *s)
+{
+	if (s->state == SERVER_IDLE && !s->ending && !too_old(s) && relay_server_quiet(&s->relay))
+		return true;
+	end(s);
+	return false;
+}
+
+/* ---- after a client ---- */
+
+static void own_query(struct server *s, enum server_state st, const char *sql)
+{
+	set_state(s, st);
+	s->failed_query = false;
+	timer_set(&s->timer, OWN_QUERY_US);
+	relay_query(&s->relay, sql);
+}
+
+static void next_step(struct server *s)
+{
+	const char *reset = s->rq.db->target->reset_query;
+	struct policy_input in = {
+		.aligned = relay_aligned(&s->relay),
+		.closed = inflight_closed(&s->relay.inflight),
+		.idle = inflight_idle(&s->relay.inflight) && !s->relay.up.b && s->relay.hidden == 0,
+		.tx = s->relay.tx,
+		.dedicated = s->rq.replication,
+		.ending = s->ending || s->relay.fatal || too_old(s),
+		.clean = s->clean || !*reset,
+	};
+	enum policy_action a = policy_released(&in);
+
+	if (s->cancels > 0 && (a == POLICY_ROLLBACK || a == POLICY_RESET || a == POLICY_IDLE)) {
+		set_state(s, SERVER_FENCE);
+		timer_set(&s->timer, s->env->fence_timeout_us);
+		return;
+	}
+	switch (a) {
+	case POLICY_CLOSE: end(s); return;
+	case POLICY_DRAIN:
+		set_state(s, SERVER_DRAIN);
+		timer_set(&s->timer, DRAIN_US);
+		return;
+	case POLICY_ROLLBACK: own_query(s, SERVER_ROLLBACK, "ROLLBACK"); return;
+	case POLICY_RESET: own_query(s, SERVER_RESET, reset); return;
+	case POLICY_IDLE: become_idle(s); return;
+	}
+}
+
+static void on_timer(void *arg)
+{
+	struct server *s = arg;
+
+	if (s->state != SERVER_IDLE)
+		log_info(loop_log(server_loop(s)), "server closed: it did not get free in time",
+		         LS("database", s->rq.db->target->name), LS("user", s->rq.user), LS("state", rows[s->state].name));
+	end(s);
+}
+
+/* ---- what the relay says ---- */
+
+static void on_end(void *arg, const struct err *e)
+{
+	struct server *s = arg;
+
+	s->ending = true;
+	if (s->state == SERVER_LINKED) {
+		s->link->server_gone(s->link_arg, e, s->relay.fatal);
+		return;
+	}
+	log_at(loop_log(server_loop(s)), e->code == ERR_SERVER_PROTOCOL ? LOG_WARNING : LOG_INFO, "server closed",
+	       LS("database", s->rq.db->target->name), LS("user", s->rq.user), LS("state", rows[s->state].name), LERR(e));
+	end(s);
+}
+
+static void on_hidden(void *arg, uint8_t type, struct slice body)
+{
+	struct server *s = arg;
+	struct slice name, value;
+
+	if (type == 'E') {
+		struct parse_error pe;
+		parse_error_prefix(body, &pe);
+		s->failed_query = true;
+		log_info(loop_log(server_loop(s)), "server reported an error outside a client's session",
+		         LS("database", s->rq.db->target->name), LS("user", s->rq.user), LS("state", rows[s->state].name),
+		         LB("sqlstate", pe.sqlstate), LB("error", pe.message));
+	} else if (type == 'S' && (s->state == SERVER_IDLE || s->state == SERVER_RESET)) {
+		if (parse_parameter_status(body, &name, &value) == 0)
+			s->ops->parameter(s->pool, name, value);
+	}
+}
+
+static void on_settled(void *arg, char tx)
+{
+	struct server *s = arg;
+	struct err e;
+
+	switch (s->state) {
+	case SERVER_SETUP:
+		if (s->failed_query || tx != 'I') {
+			err_set(&e, ERR_LOGIN_REFUSED, "connect_query failed");
+			s->ops->login_done(s->pool, s, &e);
+			end(s);
+			return;
+		}
+		s->ops->login_done(s->pool, s, NULL);
+		become_idle(s);
+		return;
+	case SERVER_ROLLBACK:
+	case SERVER_RESET:
+		if (s->failed_query || tx != 'I') {
+			s->ending = true;
+		} else if (s->state == SERVER_RESET) {
+			s->clean = true;
+			s->app_name[0] = '\0';
+		}
+		next_step(s);
+		return;
+	case SERVER_DRAIN: next_step(s); return;
+	case SERVER_LOGIN:
+	case SERVER_IDLE:
+	case SERVER_LINKED:
+	case SERVER_FENCE:
+	case SERVER_CLOSED: return;
+	}
+}
+
+static const struct relay_server_ops relay_ops = {.end = on_end, .hidden = on_hidden, .settled = on_settled};
+
+/* ---- linking ---- */
+
+void server_link(struct server *s, struct stream *client, struct iobuf *first, const char *app_name,
+                 const struct server_link *link, void *arg)
+{
+	struct buf sql;
+
+	set_state(s, SERVER_LINKED);
+	list_del(&s->db_node);
+	s->link = link;
+	s->link_arg = arg;
+	s->clean = false;
+	relay_attach(&s->relay, client, first, &link->relay, arg);
+	if (strcmp(s->app_name, app_name) == 0)
+		return;
+	buf_init(&sql, 8192);
+	buf_add_str(&sql, "SET application_name = ");
+	message_literal(&sql, app_name);
+	if (!sql.full) {
+		relay_query(&s->relay, buf_cstr(&sql));
+		free(s->app_name);
+		s->app_name = mem_strdup(app_name);
+	}
+	buf_free(&sql);
+}
+
+struct iobuf *server_unlink(struct server *s, bool *clean)
+{
+	struct iobuf *unsent = relay_detach(&s->relay, clean);
+
+	s->link = NULL;
+	s->link_arg = NULL;
+	next_step(s);
+	return unsent;
+}
+
+void server_retire(struct server *s)
+{
+	s->ending = true;
+	if (s->state == SERVER_IDLE)
+		end(s);
+}
+
+void server_cancel_begin(struct server *s)
+{
+	s->cancels++;
+}
+
+void server_cancel_end(struct server *s)
+{
+	s->cancels--;
+	if (s->state == SERVER_CLOSED && s->cancels == 0)
+		loop_free_later(server_loop(s), server_free, s); /* the last to name it */
+	else if (s->state == SERVER_FENCE && s->cancels == 0)
+		next_step(s);
+}
+
+/* ---- birth ---- */
+
+static uint64_t jittered(uint64_t us)
+{
+	uint32_t r;
+
+	digest_random(&r, sizeof(r));
+	return us - (uint64_t)((double)us * LIFETIME_JITTER * ((double)r / UINT32_MAX));
+}
+
+static void on_login(void *arg, struct login_result *r, const struct err *e)
+{
+	struct server *s = arg;
+	struct stats *st = &s->rq.db->stats;
+	uint64_t lifetime = s->rq.db->target->server_lifetime_us;
+	uint64_t cut = (uint64_t)s->rq.db->target->profile->max_age_sec * CLOCK_US_PER_SEC;
+
+	s->login = NULL;
+	if (e) {
+		s->ops->login_done(s->pool, s, e);
+		end(s);
+		return;
+	}
+	s->session = r;
+	s->born_us = loop_now_us(server_loop(s));
+	if (cut > 0 && (lifetime == 0 || lifetime > cut))
+		lifetime = cut;
+	s->max_age_us = jittered(lifetime);
+	histogram_add(&st->resolve, r->resolve_us);
+	histogram_add(&st->connect, r->connect_us);
+	if (s->rq.db->tls)
+		histogram_add(&st->tls, r->tls_us);
+	histogram_add(&st->auth, r->auth_us);
+	histogram_add(&st->login, r->resolve_us + r->connect_us + r->tls_us + r->auth_us);
+	if (r->token)
+		st->tokens++;
+	relay_init(&s->relay, s->env->bufs, r->stream, &relay_ops, s);
+	r->stream = NULL;
+	s->clean = true;
+	if (s->rq.db->target->connect_query && !s->rq.replication) {
+		own_query(s, SERVER_SETUP, s->rq.db->target->connect_query);
+		return;
+	}
+	s->ops->login_done(s->pool, s, NULL);
+	become_idle(s);
+}
+
+struct server *server_new(const struct server_env *env, const struct server_request *rq,
+                          const struct server_ops *ops, void *pool)
+{
+	struct server *s = mem_zalloc(sizeof(*s));
+	struct login_request lr;
+
+	s->env = env;
+	s->rq = *rq;
+	s->rq.user = mem_strdup(rq->user);
+	s->rq.database = mem_strdup(rq->database);
+	s->ops = ops;
+	s->pool = pool;
+	s->state = SERVER_LOGIN;
+	s->app_name = mem_strdup("");
+	list_init(&s->pool_node);
+	list_init(&s->db_node);
+	timer_init(&s->timer, env->login.up.loop, on_timer, s);
+	lr = (struct login_request){
+		.target = rq->db->target,
+		.tls = database_tls(rq->db),
+		.secret = rq->db->secret,
+		.user = s->rq.user,
+		.database = s->rq.database,
+		.startup = rq->startup,
+	};
+	s->login = login_start(&env->login, &lr, on_login, s);
+	return s;
+}

@@ -1,0 +1,105 @@
+/* One server connection, from its login to its end. Belongs to a pool, which is told what it needs to know through
+ * struct server_ops; serves at most one client at a time, which is linked to it. */
+#ifndef PGIAM_PROXY_SERVER_H
+#define PGIAM_PROXY_SERVER_H
+
+#include "proxy/database.h"
+#include "proxy/relay.h"
+
+enum server_state {
+	SERVER_LOGIN,    /* struct login is at work */
+	SERVER_SETUP,    /* connect_query is running */
+	SERVER_IDLE,     /* may be handed out */
+	SERVER_LINKED,   /* a client has it */
+	SERVER_DRAIN,    /* the client left; what is owed is read and dropped */
+	SERVER_FENCE,    /* a cancel request for it is under way: it could hit whoever comes next */
+	SERVER_ROLLBACK, /* ending an abandoned transaction */
+	SERVER_RESET,    /* the reset query is running */
+	SERVER_CLOSED,
+};
+
+struct server;
+
+/* For the pool. Each may close the server, as its last act. */
+struct server_ops {
+	void (*login_done)(void *pool, struct server *s, const struct err *e); /* e: closed comes next */
+	void (*idle)(void *pool, struct server *s);                           /* may be handed out */
+	void (*closed)(void *pool, struct server *s); /* gone; memory goes after the turn */
+	/* The server changed a parameter by itself, or a reset set it to this value. */
+	void (*parameter)(void *pool, struct slice name, struct slice value);
+};
+
+struct server_env {
+	struct login_env login;
+	struct iobuf_pool *bufs;
+	uint64_t fence_timeout_us; /* cancel_wait_timeout */
+	void (*closed)(void *arg); /* any server was closed */
+	void *arg;
+};
+
+struct server_request {
+	struct database *db;
+	const char *user, *database;  /* copied */
+	const struct params *startup; /* borrowed while the server lives: the pool's */
+	bool replication;
+};
+
+/* The client at the other end. */
+struct server_link {
+	struct relay_client_ops relay;
+	/* The server is gone; e says why, fatal: it sent the client a FATAL error already. server_unlink must be
+	 * called inside. */
+	void (*server_gone)(void *arg, const struct err *e, bool fatal);
+};
+
+struct server {
+	const struct server_env *env;
+	struct server_request rq;
+	enum server_state state;
+	const struct server_ops *ops;
+	void *pool;
+	struct list pool_node; /* the pool's */
+	struct list db_node;   /* database.idle */
+	struct login *login;   /* non-NULL exactly in SERVER_LOGIN */
+	struct login_result *session; /* parameters and cancel key, once logged in */
+	struct relay relay;
+	const struct server_link *link; /* non-NULL exactly in SERVER_LINKED */
+	void *link_arg;
+	struct timer timer;    /* deadline of the state, or of idling */
+	char *app_name;        /* application_name as we last set it; "" after login and reset */
+	uint64_t born_us, idle_since_us;
+	uint64_t max_age_us;   /* server_lifetime with jitter; 0: none */
+	uint32_t cancels;      /* cancel requests under way */
+	bool clean;            /* nobody used it since login or reset */
+	bool failed_query;     /* one of our own queries ended in an error */
+	bool ending;           /* to be closed when its client leaves */
+};
+
+/* Starts logging in. login_done comes later, never inside. */
+struct server *server_new(const struct server_env *env, const struct server_request *rq,
+                          const struct server_ops *ops, void *pool);
+
+/* Closes at once, whatever it does. A linked client is told (server_gone) with e. Idempotent while closing. */
+void server_close(struct server *s, const struct err *e);
+
+/* Closes it when it is free. */
+void server_retire(struct server *s);
+
+/* Is an idle server alive and silent? If not it has been closed. */
+bool server_check(struct server *s);
+
+/* Links a client to an idle server. first: bytes read from the client already, taken, or NULL. app_name: the client's
+ * application_name. Then call relay_start(&s->relay). */
+void server_link(struct server *s, struct stream *client, struct iobuf *first, const char *app_name,
+                 const struct server_link *link, void *arg);
+
+/* Lets the client go; see relay_detach for what is returned. The server finds its way back to idle or is closed. */
+struct iobuf *server_unlink(struct server *s, bool *clean);
+
+/* A cancel request for this server was started or is through. */
+void server_cancel_begin(struct server *s);
+void server_cancel_end(struct server *s);
+
+const char *server_state_name(enum server_state s);
+
+#endif
