@@ -1,4 +1,4 @@
-/* The subcommands: run, check, token, help, version. */
+/* The subcommands. */
 #ifndef PGIAM_CMD_CMD_H
 #define PGIAM_CMD_CMD_H
 
@@ -12,5 +12,9 @@ enum cmd_exit {
 
 /* Runs the program; returns its exit code. */
 int cmd_main(int argc, char **argv);
+
+/* Each is called with its own name as argv[0], prints its help and returns CMD_OK for "--help", and returns
+ * an exit code. A new one needs a row in the table of cmd.c. */
+int cmd_token(int argc, char **argv);
 
 #endif

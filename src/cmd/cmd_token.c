@@ -1,0 +1,206 @@
+/* Prints the token alone on standard output, like `aws rds generate-db-auth-token`, and signs what it is
+ * given, to the letter: it is the tool to find out with why a login fails. What looks wrong is said on
+ * standard error. */
+#include "config.h" /* for environ */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "aws/aws.h"
+#include "aws/date.h"
+#include "aws/token.h"
+#include "aws/token_host.h"
+#include "base/clock.h"
+#include "base/harden.h"
+
+#define PORT_DEFAULT "5432"
+
+struct args {
+	const char *host, *port, *user, *region, *at;
+	bool help;
+};
+
+static const char help_text[] =
+	"usage: pgiam token --host HOST [--port PORT] --user USER [--region REGION] [--at TIME]\n"
+	"\n"
+	"Prints a token that logs USER in to the RDS, Aurora or RDS Proxy endpoint HOST within 15 minutes.\n"
+	"Credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.\n"
+	"\n"
+	"  --host HOST      the endpoint's own name, signed as it is given (also --hostname)\n"
+	"  --port PORT      the port the database listens on; default " PORT_DEFAULT "\n"
+	"  --user USER      the database user (also --username)\n"
+	"  --region REGION  default: from HOST, then AWS_REGION, then AWS_DEFAULT_REGION\n"
+	"  --at TIME        sign for this time and not for now, e.g. 2026-01-15T12:34:56Z\n"
+	"\n"
+	"The token is a password: mind where it goes. Warnings about it come on standard error.\n";
+
+static void warning(const char *text)
+{
+	fprintf(stderr, "pgiam token: warning: %s\n", text);
+}
+
+static int usage(const char *what, const char *arg)
+{
+	fprintf(stderr, "pgiam token: %s%s; see `pgiam help token`\n", what, arg);
+	return CMD_USAGE;
+}
+
+static int fail(const struct err *e)
+{
+	const char *hint = err_hint_text(e);
+
+	if (e->code == ERR_REGION)
+		hint = "Give --region or set AWS_REGION.";
+	if (e->code == ERR_CREDENTIALS)
+		hint = e->hint; /* the table's names this command */
+
+	fprintf(stderr, "pgiam token: %s\n", e->msg);
+	if (e->detail[0])
+		fprintf(stderr, "  %s\n", e->detail);
+	if (hint[0])
+		fprintf(stderr, "  %s\n", hint);
+	return e->code == ERR_CONFIG || e->code == ERR_REGION ? CMD_USAGE : CMD_FAILED;
+}
+
+static int read_args(int argc, char **argv, struct args *a)
+{
+	static const struct option options[] = {
+		{"host",     required_argument, NULL, 'H'},
+		{"hostname", required_argument, NULL, 'H'},
+		{"port",     required_argument, NULL, 'P'},
+		{"user",     required_argument, NULL, 'U'},
+		{"username", required_argument, NULL, 'U'},
+		{"region",   required_argument, NULL, 'R'},
+		{"at",       required_argument, NULL, 'A'},
+		{"help",     no_argument,       NULL, 'h'},
+		{NULL,       0,                 NULL, 0  },
+	};
+	int c;
+
+	optind = 0; /* start anew */
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'H': a->host = optarg; break;
+		case 'P': a->port = optarg; break;
+		case 'U': a->user = optarg; break;
+		case 'R': a->region = optarg; break;
+		case 'A': a->at = optarg; break;
+		case 'h': a->help = true; break;
+		case ':': return usage("a value is missing after ", argv[optind - 1]);
+		default: return usage("unknown option ", argv[optind - 1]);
+		}
+	}
+	if (a->help)
+		return CMD_OK;
+	if (optind < argc)
+		return usage("unexpected argument ", argv[optind]);
+	if (!a->host || !*a->host)
+		return usage("--host is missing", "");
+	if (!a->user || !*a->user)
+		return usage("--user is missing", "");
+	return CMD_OK;
+}
+
+/* 0 if it is not a port. */
+static uint16_t parse_port(const char *s)
+{
+	size_t n = strlen(s);
+	unsigned long v;
+
+	if (n == 0 || n > 5 || strspn(s, "0123456789") != n)
+		return 0;
+	v = strtoul(s, NULL, 10);
+	return v <= UINT16_MAX ? (uint16_t)v : 0;
+}
+
+static void warn_about(const struct token_request *rq, const char *region_warning)
+{
+	char text[512], when[DATE_RFC3339_SIZE];
+	int64_t expires = rq->creds->expires_wall_us;
+	unsigned step = 0;
+
+	while (token_host_warning(rq->host, &step, text, sizeof(text)))
+		warning(text);
+	if (region_warning[0])
+		warning(region_warning);
+	if (expires && expires < rq->wall_us + (int64_t)TOKEN_LIFE_SEC * 1000000) {
+		date_format_rfc3339(expires, when);
+		snprintf(text, sizeof(text),
+			 "the credentials expire at %s, before the token, which ends with them", when);
+		warning(text);
+	}
+	if (strncmp(rq->creds->access_key, "ASIA", 4) == 0 && !secret_is_set(&rq->creds->session_token))
+		warning("the access key is temporary (ASIA...), but AWS_SESSION_TOKEN is not set");
+}
+
+/* Past stdio, whose buffer would keep a copy. */
+static int print_secret(struct slice s)
+{
+	while (s.n > 0) {
+		ssize_t n = write(STDOUT_FILENO, s.p, s.n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			perror("pgiam token: standard output");
+			return CMD_FAILED;
+		}
+		s = slice_of(s.p + n, s.n - (size_t)n);
+	}
+	return CMD_OK;
+}
+
+static int print_token(struct token_request *rq, const struct args *a, const char *const *env, struct err *e)
+{
+	struct credentials *creds = aws_credentials_once(env, e);
+	char region[64], region_warning[256];
+	struct buf token;
+	int rc = CMD_FAILED;
+
+	buf_init_secret(&token, TOKEN_MAX + 1);
+	rq->creds = creds;
+	rq->region = region;
+	if (!creds || aws_region(a->region, rq->host, env, region, region_warning, e) != 0 ||
+	    token_rds(rq, &token, e) != 0) {
+		rc = fail(e);
+	} else {
+		warn_about(rq, region_warning);
+		buf_add_char(&token, '\n');
+		rc = print_secret(buf_slice(&token));
+	}
+	buf_free(&token);
+	credentials_unref(creds);
+	return rc;
+}
+
+int cmd_token(int argc, char **argv)
+{
+	struct args a = {.port = PORT_DEFAULT};
+	struct token_request rq = {.wall_us = clock_wall_us(clock_system())};
+	struct err e;
+	int rc;
+
+	if (harden_process(&e) != 0)
+		return fail(&e);
+	rc = read_args(argc, argv, &a);
+	if (rc != CMD_OK)
+		return rc;
+	if (a.help) {
+		fputs(help_text, stdout);
+		return CMD_OK;
+	}
+	rq.host = a.host;
+	rq.user = a.user;
+	rq.port = parse_port(a.port);
+	if (rq.port == 0)
+		return usage("not a port: ", a.port);
+	if (a.at && date_parse_rfc3339(slice_str(a.at), &rq.wall_us) != 0)
+		return usage("--at wants a time like 2026-01-15T12:34:56Z, not ", a.at);
+	return print_token(&rq, &a, (const char *const *)environ, &e);
+}
