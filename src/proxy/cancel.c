@@ -29,7 +29,7 @@ struct cancel {
 	void *arg;
 };
 
-void cancels_init(struct cancels *c, const struct server_env *env, uint32_t max, void (*empty)(void *arg), void *arg)
+void cancel_all_init(struct cancels *c, const struct server_env *env, uint32_t max, void (*empty)(void *arg), void *arg)
 {
 	*c = (struct cancels){.env = env, .max = max, .empty = empty, .arg = arg};
 	list_init(&c->running);
@@ -61,7 +61,7 @@ static void finish(struct cancel *c)
 		all->empty(all->arg);
 }
 
-void cancels_stop(struct cancels *c)
+void cancel_all_stop(struct cancels *c)
 {
 	struct list *n;
 

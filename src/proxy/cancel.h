@@ -14,10 +14,10 @@ struct cancels {
 	void *arg;
 };
 
-void cancels_init(struct cancels *c, const struct server_env *env, uint32_t max, void (*empty)(void *arg), void *arg);
+void cancel_all_init(struct cancels *c, const struct server_env *env, uint32_t max, void (*empty)(void *arg), void *arg);
 
 /* Ends them all at once. */
-void cancels_stop(struct cancels *c);
+void cancel_all_stop(struct cancels *c);
 
 struct cancel;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "proxy/turn.h"
 
 #define TLS_CHECK_US (1 * CLOCK_US_PER_SEC)
 
@@ -46,27 +47,6 @@ void database_free(struct database *d)
 	free(d);
 }
 
-void login_turn_init(struct login_turn *t, struct database *d, void (*granted)(void *arg), void *arg)
-{
-	list_init(&t->node);
-	t->db = d;
-	t->granted = granted;
-	t->arg = arg;
-}
-
-void login_turn_ask(struct login_turn *t)
-{
-	if (list_linked(&t->node))
-		return;
-	list_add_tail(&t->db->turns, &t->node);
-	defer_set(&t->db->turn_defer);
-}
-
-void login_turn_drop(struct login_turn *t)
-{
-	list_del(&t->node);
-}
-
 /* Is there room under max_db_connections, if need be by closing somebody's idle connection? */
 static bool make_room(struct database *d)
 {
@@ -88,7 +68,7 @@ static void grant_turns(void *arg)
 
 	while (!list_empty(&d->turns)) {
 		uint64_t now = loop_now_us(d->loop);
-		struct login_turn *t = container_of(list_first(&d->turns), struct login_turn, node);
+		struct turn *t = container_of(list_first(&d->turns), struct turn, node);
 
 		if (!make_room(d))
 			return; /* database_connection_closed comes back */
@@ -128,14 +108,18 @@ void database_login_done(struct database *d, const struct err *e)
 	} else {
 		d->stats.server_logins++;
 	}
-	if (!list_empty(&d->turns))
-		defer_set(&d->turn_defer);
+	database_grant(d);
 }
 
 void database_connection_closed(struct database *d)
 {
 	d->connections--;
 	d->stats.server_closed++;
+	database_grant(d);
+}
+
+void database_grant(struct database *d)
+{
 	if (!list_empty(&d->turns))
 		defer_set(&d->turn_defer);
 }

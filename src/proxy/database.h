@@ -16,7 +16,7 @@ struct database {
 	struct tls_ctx *tls;   /* a reference; NULL: plaintext */
 	uint64_t tls_checked_us;
 	struct governor governor;
-	struct list turns;     /* struct login_turn waiting, oldest first */
+	struct list turns;     /* struct turn waiting, oldest first */
 	struct timer turn_timer;
 	struct defer turn_defer;
 	uint32_t connections;  /* servers of all pools, logging in included */
@@ -28,24 +28,13 @@ struct database {
 	struct err last_error;
 };
 
-/* A place in the queue for starting one login. */
-struct login_turn {
-	struct list node;
-	struct database *db;
-	void (*granted)(void *arg); /* a login must be started now, and database_login_done called when it ends */
-	void *arg;
-};
-
 struct database *database_new(struct target *t, struct loop *l, struct secret_source *secret,
                               void (*evict)(struct list *node));
 /* No turn may be waiting, no connection counted. */
 void database_free(struct database *d);
 
-void login_turn_init(struct login_turn *t, struct database *d, void (*granted)(void *arg), void *arg);
-
-/* Queues up; granted comes once, never inside. Idempotent while queued. */
-void login_turn_ask(struct login_turn *t);
-void login_turn_drop(struct login_turn *t); /* idempotent */
+/* Grants turns as far as the governor and max_db_connections allow; from the loop. */
+void database_grant(struct database *d);
 
 /* A granted login ended. e: NULL if it succeeded. Counts it and adapts the rate. */
 void database_login_done(struct database *d, const struct err *e);

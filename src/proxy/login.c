@@ -1,31 +1,16 @@
 /* One state machine: reach, start up, authenticate, set up. What the server may send is a table of states, not a matter
  * of what was seen before. Everything read is small (limits in pg/msg.h), so it is collected in one capped buffer. */
-#include "proxy/login.h"
+#include "proxy/login_private.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include "base/digest.h"
 #include "base/mem.h"
-#include "base/secret.h"
 #include "pg/frame.h"
 #include "pg/message.h"
 #include "pg/msg.h"
 #include "pg/parse.h"
 #include "pg/scram.h"
 #include "proxy/state.h"
-
-enum login_state {
-	LOGIN_REACH,       /* upstream is at work */
-	LOGIN_AUTH,        /* the startup packet is sent: an authentication request must come */
-	LOGIN_SECRET,      /* the secret source is at work */
-	LOGIN_VERDICT,     /* the cleartext secret is sent: AuthenticationOk must come */
-	LOGIN_SCRAM_FIRST, /* client-first is sent */
-	LOGIN_SCRAM_HASH,  /* PBKDF2 is at work */
-	LOGIN_SCRAM_FINAL, /* client-final is sent: the server's signature must come */
-	LOGIN_SCRAM_OK,    /* verified: AuthenticationOk must come */
-	LOGIN_SETUP,       /* ParameterStatus, BackendKeyData, ReadyForQuery */
-	LOGIN_DONE,
-};
 
 #define ANY_END STATE_BIT(LOGIN_DONE)
 
@@ -42,46 +27,10 @@ static const struct state_row rows[] = {
 	[LOGIN_DONE] = {"done", 0, DEADLINE_FINAL},
 };
 
-#define LOGIN_BUFFER_MAX   65536 /* one message of at most MSG_MAX_SERVER_LOGIN, and what came with it */
-#define LOGIN_PARAMS_MAX   256   /* ParameterStatus messages */
-#define LOGIN_MESSAGES_MAX 4096  /* of all kinds: notices could go on for ever */
-
-/* A PBKDF2 on its way through io/offload; lives on when the login is cancelled meanwhile. */
-struct hash_job {
-	struct login *login; /* NULL once cancelled */
-	struct buf password; /* prepared */
-	struct buf salt;
-	uint32_t iterations;
-	unsigned char out[SCRAM_KEY_BYTES];
-};
-
-struct login {
-	struct login_env env;
-	struct login_request rq;
-	enum login_state state;
-	struct upstream *upstream;   /* non-NULL exactly in LOGIN_REACH */
-	struct secret_op *secret_op; /* non-NULL exactly in LOGIN_SECRET */
-	struct offload_op *hash_op;  /* non-NULL exactly in LOGIN_SCRAM_HASH */
-	struct hash_job *hash;
-	struct scram_client *scram;
-	const char *mechanism;
-	uint32_t request;            /* the authentication request that waits for the secret */
-	struct stream *stream;
-	struct buf in, out;
-	unsigned messages;
-	bool local, ready;
-	char *user;                  /* who logs in: the source may name another */
-	struct timer deadline;
-	uint64_t auth_start_us;
-	struct login_result *result;
-	login_cb cb;
-	void *arg;
-};
-
 static void on_ready(void *arg, unsigned what);
 static void parse(struct login *l);
 
-static void set_state(struct login *l, enum login_state s)
+void login_set_state(struct login *l, enum login_state s)
 {
 	state_check(rows, l->state, s);
 	l->state = s;
@@ -96,15 +45,6 @@ void login_result_free(struct login_result *r)
 	mem_free_wipe(r, sizeof(*r));
 }
 
-static void hash_job_free(void *data)
-{
-	struct hash_job *j = data;
-
-	buf_free(&j->password);
-	buf_free(&j->salt);
-	mem_free_wipe(j, sizeof(*j));
-}
-
 static void login_free(struct login *l)
 {
 	timer_clear(&l->deadline);
@@ -112,9 +52,7 @@ static void login_free(struct login *l)
 		upstream_cancel(l->upstream);
 	if (l->secret_op)
 		l->rq.secret->ops->cancel(l->secret_op);
-	if (l->hash_op)
-		offload_cancel(l->hash_op); /* frees the job when the helper is through */
-	scram_client_free(l->scram);
+	login_scram_free(l);
 	stream_close(l->stream);
 	buf_free(&l->in);
 	buf_free(&l->out);
@@ -134,7 +72,7 @@ static void finish(struct login *l, const struct err *e)
 	void *arg = l->arg;
 	struct login_result *r = l->result;
 
-	set_state(l, LOGIN_DONE);
+	login_set_state(l, LOGIN_DONE);
 	if (!e) {
 		stream_want_read(l->stream, false);
 		stream_want_write(l->stream, false);
@@ -147,17 +85,17 @@ static void finish(struct login *l, const struct err *e)
 	cb(arg, e ? NULL : r, e);
 }
 
-static void fail(struct login *l, struct err *e)
+void login_fail(struct login *l, struct err *e)
 {
 	finish(l, e);
 }
 
-static void fail_protocol(struct login *l, const char *what)
+void login_fail_protocol(struct login *l, const char *what)
 {
 	struct err e;
 
 	err_set(&e, ERR_SERVER_PROTOCOL, "login: the server sent %s", what);
-	fail(l, &e);
+	login_fail(l, &e);
 }
 
 static void on_deadline(void *arg)
@@ -168,7 +106,7 @@ static void on_deadline(void *arg)
 	if (l->state == LOGIN_REACH)
 		return; /* upstream has the same deadline and knows more about it */
 	err_set(&e, ERR_LOGIN_TIMEOUT, "login: no end within server_connect_timeout (%s)", rows[l->state].name);
-	fail(l, &e);
+	login_fail(l, &e);
 }
 
 static void secret_request(const struct login *l, struct secret_request *rq)
@@ -190,7 +128,7 @@ static bool flush(struct login *l)
 		if (n < 0) {
 			struct err e;
 			err_set(&e, ERR_SERVER_CLOSED, "login: the server closed the connection");
-			fail(l, &e);
+			login_fail(l, &e);
 			return false;
 		}
 		buf_drop_front(&l->out, (size_t)n);
@@ -205,14 +143,14 @@ static bool send_out(struct login *l)
 	if (l->out.full) {
 		struct err e;
 		err_set(&e, ERR_LIMIT, "login: the startup packet or the secret is too long");
-		fail(l, &e);
+		login_fail(l, &e);
 		return false;
 	}
 	return flush(l);
 }
 
 /* Sends what is in out and listens for the answer; something may have come already. */
-static void send_and_listen(struct login *l)
+void login_send(struct login *l)
 {
 	if (!send_out(l))
 		return;
@@ -231,8 +169,6 @@ static bool may_send_secret(const struct login *l)
 	return l->local && l->rq.secret->ops->kind == SECRET_PASSWORD;
 }
 
-static void scram_begin(struct login *l, struct slice secret);
-
 static void on_secret(void *arg, const struct secret_answer *a, const struct err *e)
 {
 	struct login *l = arg;
@@ -241,17 +177,17 @@ static void on_secret(void *arg, const struct secret_answer *a, const struct err
 	if (e) {
 		struct err copy = *e;
 		err_prefix(&copy, "login");
-		fail(l, &copy);
+		login_fail(l, &copy);
 		return;
 	}
 	l->result->token = true;
 	if (l->request == AUTH_SASL) {
-		scram_begin(l, a->secret);
+		login_scram_begin(l, a->secret);
 		return;
 	}
-	set_state(l, LOGIN_VERDICT);
+	login_set_state(l, LOGIN_VERDICT);
 	message_password(&l->out, a->secret);
-	send_and_listen(l);
+	login_send(l);
 }
 
 /* The server asks for a secret: who does it think we are? */
@@ -289,7 +225,7 @@ static void asked(struct login *l, uint32_t request, struct slice data)
 		plus = parse_sasl_offers(data, SCRAM_SHA_256_PLUS);
 		plain = parse_sasl_offers(data, SCRAM_SHA_256);
 		if (plus < 0 || plain < 0) {
-			fail_protocol(l, "a malformed list of SASL mechanisms");
+			login_fail_protocol(l, "a malformed list of SASL mechanisms");
 			return;
 		}
 		if (!plus && !plain) {
@@ -303,120 +239,14 @@ static void asked(struct login *l, uint32_t request, struct slice data)
 		}
 	}
 	l->request = request;
-	set_state(l, LOGIN_SECRET);
+	login_set_state(l, LOGIN_SECRET);
 	/* Nothing may come now; what comes all the same is read when the answer is out. */
 	stream_want_read(l->stream, false);
 	secret_request(l, &rq);
 	l->secret_op = l->rq.secret->ops->start(l->rq.secret, &rq, on_secret, l);
 	return;
 fail:
-	fail(l, &e);
-}
-
-/* ---- SCRAM ---- */
-
-static void hash_work(void *data)
-{
-	struct hash_job *j = data;
-
-	digest_pbkdf2_sha256(buf_slice(&j->password), buf_slice(&j->salt), j->iterations, j->out);
-}
-
-static void hash_done(void *data)
-{
-	struct hash_job *j = data;
-	struct login *l = j->login;
-	struct buf msg;
-	int rc;
-
-	l->hash_op = NULL;
-	l->hash = NULL;
-	set_state(l, LOGIN_SCRAM_FINAL);
-	buf_init_secret(&msg, SCRAM_MAX_MESSAGE);
-	rc = scram_client_final(l->scram, j->out, &msg);
-	hash_job_free(j);
-	if (rc == 0)
-		message_sasl_response(&l->out, buf_slice(&msg));
-	else
-		l->out.full = true;
-	buf_free(&msg);
-	send_and_listen(l);
-}
-
-static void scram_begin(struct login *l, struct slice secret)
-{
-	unsigned char nonce[SCRAM_NONCE_BYTES], binding[64];
-	struct slice data = slice_of(NULL, 0);
-	enum scram_binding how = SCRAM_BIND_NONE;
-	struct buf msg;
-	struct err e;
-
-	l->hash = mem_zalloc(sizeof(*l->hash));
-	l->hash->login = l;
-	buf_init_secret(&l->hash->password, LOGIN_BUFFER_MAX);
-	buf_init(&l->hash->salt, SCRAM_MAX_SALT);
-	if (scram_prepare_password(secret, &l->hash->password, &e) != 0) {
-		hash_job_free(l->hash);
-		l->hash = NULL;
-		err_prefix(&e, "login");
-		fail(l, &e);
-		return;
-	}
-	if (strcmp(l->mechanism, SCRAM_SHA_256_PLUS) == 0) {
-		data = slice_of(binding, stream_tls_server_end_point(l->stream, binding));
-		how = SCRAM_BIND_END_POINT;
-		if (data.n == 0) {
-			/* A certificate whose hash is not defined for binding: go without. */
-			l->mechanism = SCRAM_SHA_256;
-			how = SCRAM_BIND_NONE;
-		}
-	} else if (stream_is_tls(l->stream)) {
-		how = SCRAM_BIND_UNUSED;
-	}
-	digest_random(nonce, sizeof(nonce));
-	l->scram = scram_client_new(nonce, how, data);
-	buf_init_secret(&msg, SCRAM_MAX_MESSAGE);
-	if (scram_client_first(l->scram, &msg) == 0)
-		message_sasl_initial(&l->out, l->mechanism, buf_slice(&msg));
-	else
-		l->out.full = true;
-	buf_free(&msg);
-	set_state(l, LOGIN_SCRAM_FIRST);
-	send_and_listen(l);
-}
-
-static void scram_server_first(struct login *l, struct slice data)
-{
-	struct err e;
-
-	if (scram_client_server_first(l->scram, data, &e) != 0) {
-		err_prefix(&e, "login");
-		fail(l, &e);
-		return;
-	}
-	set_state(l, LOGIN_SCRAM_HASH);
-	stream_want_read(l->stream, false);
-	buf_add_slice(&l->hash->salt, scram_client_salt(l->scram));
-	l->hash->iterations = scram_client_iterations(l->scram);
-	l->hash_op = offload_start(l->env.offload, l->env.up.mail, hash_work, hash_done, hash_job_free, l->hash);
-	if (!l->hash_op) {
-		hash_job_free(l->hash);
-		l->hash = NULL;
-		err_set(&e, ERR_LOGIN_QUEUE, "login: too many password hashes are being computed");
-		fail(l, &e);
-	}
-}
-
-static void scram_server_final(struct login *l, struct slice data)
-{
-	struct err e;
-
-	if (scram_client_verify(l->scram, data, &e) != 0) {
-		err_prefix(&e, "login");
-		fail(l, &e);
-		return;
-	}
-	set_state(l, LOGIN_SCRAM_OK);
+	login_fail(l, &e);
 }
 
 /* ---- messages ---- */
@@ -427,35 +257,35 @@ static void on_auth(struct login *l, struct slice body)
 	struct slice data;
 
 	if (parse_auth(body, &request, &data) != 0) {
-		fail_protocol(l, "a malformed authentication request");
+		login_fail_protocol(l, "a malformed authentication request");
 		return;
 	}
 	switch (l->state) {
 	case LOGIN_AUTH:
 		if (request == AUTH_OK)
-			set_state(l, LOGIN_SETUP);
+			login_set_state(l, LOGIN_SETUP);
 		else if (request == AUTH_SASL_CONTINUE || request == AUTH_SASL_FINAL || request == AUTH_GSS_CONTINUE)
-			fail_protocol(l, "the middle of an authentication exchange that was not begun");
+			login_fail_protocol(l, "the middle of an authentication exchange that was not begun");
 		else
 			asked(l, request, data);
 		return;
 	case LOGIN_VERDICT:
 	case LOGIN_SCRAM_OK:
 		if (request == AUTH_OK) {
-			set_state(l, LOGIN_SETUP);
+			login_set_state(l, LOGIN_SETUP);
 			return;
 		}
 		break;
 	case LOGIN_SCRAM_FIRST:
 		if (request == AUTH_SASL_CONTINUE) {
-			scram_server_first(l, data);
+			login_scram_first(l, data);
 			return;
 		}
 		break;
 	case LOGIN_SCRAM_FINAL:
 		/* AuthenticationOk here would be a server that does not know the password. */
 		if (request == AUTH_SASL_FINAL) {
-			scram_server_final(l, data);
+			login_scram_final(l, data);
 			return;
 		}
 		break;
@@ -465,7 +295,7 @@ static void on_auth(struct login *l, struct slice body)
 	case LOGIN_SETUP:
 	case LOGIN_DONE: break;
 	}
-	fail_protocol(l, "an authentication request out of order");
+	login_fail_protocol(l, "an authentication request out of order");
 }
 
 static enum err_code refusal_code(const struct login *l, const struct parse_error *pe)
@@ -488,11 +318,11 @@ static void on_refusal(struct login *l, struct slice body)
 	enum err_code code;
 
 	if (l->rq.tls && !stream_is_tls(l->stream)) {
-		fail_protocol(l, "an error outside TLS");
+		login_fail_protocol(l, "an error outside TLS");
 		return;
 	}
 	if (parse_error(body, &pe) != 0) {
-		fail_protocol(l, "a malformed ErrorResponse");
+		login_fail_protocol(l, "a malformed ErrorResponse");
 		return;
 	}
 	code = refusal_code(l, &pe);
@@ -501,7 +331,7 @@ static void on_refusal(struct login *l, struct slice body)
 		secret_request(l, &rq);
 		l->rq.secret->ops->explain(l->rq.secret, &rq, &e);
 	}
-	fail(l, &e);
+	login_fail(l, &e);
 }
 
 static void on_parameter(struct login *l, struct slice body)
@@ -509,9 +339,9 @@ static void on_parameter(struct login *l, struct slice body)
 	struct slice name, value;
 
 	if (parse_parameter_status(body, &name, &value) != 0)
-		fail_protocol(l, "a malformed ParameterStatus");
+		login_fail_protocol(l, "a malformed ParameterStatus");
 	else if (l->result->params.n >= LOGIN_PARAMS_MAX)
-		fail_protocol(l, "too many ParameterStatus messages");
+		login_fail_protocol(l, "too many ParameterStatus messages");
 	else
 		params_set(&l->result->params, name, value);
 }
@@ -521,7 +351,7 @@ static void on_key(struct login *l, struct slice body)
 	struct slice key;
 
 	if (l->result->has_key || parse_backend_key(body, &l->result->pid, &key) != 0) {
-		fail_protocol(l, "a malformed or second BackendKeyData");
+		login_fail_protocol(l, "a malformed or second BackendKeyData");
 		return;
 	}
 	l->result->has_key = true;
@@ -536,11 +366,11 @@ static void on_setup(struct login *l, uint8_t type, struct slice body)
 	case 'K': on_key(l, body); break;
 	case 'Z':
 		if (parse_ready(body) != 'I')
-			fail_protocol(l, "a ReadyForQuery that is not idle");
+			login_fail_protocol(l, "a ReadyForQuery that is not idle");
 		else
 			l->ready = true;
 		break;
-	default: fail_protocol(l, "an unexpected message"); break;
+	default: login_fail_protocol(l, "an unexpected message"); break;
 	}
 }
 
@@ -549,7 +379,7 @@ static void on_message(struct login *l, uint8_t type, struct slice body)
 	uint32_t version;
 
 	if (++l->messages > LOGIN_MESSAGES_MAX) {
-		fail_protocol(l, "too many messages");
+		login_fail_protocol(l, "too many messages");
 		return;
 	}
 	switch (type) {
@@ -559,14 +389,14 @@ static void on_message(struct login *l, uint8_t type, struct slice body)
 	case 'v':
 		/* We asked for 3.0 and no options: nothing to negotiate, but nothing wrong with saying so. */
 		if (l->state != LOGIN_AUTH || parse_negotiate(body, &version) != 0)
-			fail_protocol(l, "a NegotiateProtocolVersion that makes no sense");
+			login_fail_protocol(l, "a NegotiateProtocolVersion that makes no sense");
 		return;
 	default: break;
 	}
 	if (l->state == LOGIN_SETUP)
 		on_setup(l, type, body);
 	else
-		fail_protocol(l, "an unexpected message before authentication was over");
+		login_fail_protocol(l, "an unexpected message before authentication was over");
 }
 
 /* Handles complete messages; stops when the login waits for something else than the server. */
@@ -578,7 +408,7 @@ static void parse(struct login *l)
 
 		switch (frame_whole(buf_slice(&l->in), MSG_MAX_SERVER_LOGIN, &f, &body)) {
 		case FRAME_PARTIAL: return;
-		case FRAME_BAD: fail_protocol(l, "a message of an impossible length"); return;
+		case FRAME_BAD: login_fail_protocol(l, "a message of an impossible length"); return;
 		case FRAME_OK: break;
 		}
 		on_message(l, f.type, body);
@@ -597,7 +427,7 @@ static void on_readable(struct login *l)
 		ssize_t n;
 
 		if (l->in.n >= LOGIN_BUFFER_MAX / 2) {
-			fail_protocol(l, "more than it was asked for");
+			login_fail_protocol(l, "more than it was asked for");
 			return;
 		}
 		n = stream_read(l->stream, chunk, sizeof(chunk));
@@ -607,7 +437,7 @@ static void on_readable(struct login *l)
 			struct err e;
 			err_set(&e, ERR_SERVER_CLOSED, "login: the server closed the connection (%s)",
 			        rows[l->state].name);
-			fail(l, &e);
+			login_fail(l, &e);
 			return;
 		}
 		buf_add(&l->in, chunk, (size_t)n);
@@ -643,9 +473,9 @@ static void on_upstream(void *arg, const struct upstream_result *r, const struct
 	l->result->tls_us = r->tls_us;
 	l->auth_start_us = loop_now_us(l->env.up.loop);
 	stream_set_owner(l->stream, on_ready, l);
-	set_state(l, LOGIN_AUTH);
+	login_set_state(l, LOGIN_AUTH);
 	startup_write_message(&l->out, STARTUP_3_0, l->user, l->rq.database, l->rq.startup, NULL);
-	send_and_listen(l);
+	login_send(l);
 }
 
 struct login *login_start(const struct login_env *env, const struct login_request *rq, login_cb cb, void *arg)

@@ -311,13 +311,13 @@ static void pump(void *arg)
 		/* Somebody has just been told why; whoever comes now is told the same. */
 		if (p->logins == 0)
 			refuse_all(p, &p->last_error);
-		login_turn_drop(&p->turn);
+		turn_drop(&p->turn);
 		if (p->waiting > 0)
 			timer_set(&p->retry, p->retry_at_us - now);
 	} else if (wanted(p) > 0 && p->total < p->db->target->pool_size) {
-		login_turn_ask(&p->turn);
+		turn_ask(&p->turn);
 	} else {
-		login_turn_drop(&p->turn);
+		turn_drop(&p->turn);
 	}
 	if (pool_unused(p) && p->unused_since_us == 0)
 		p->unused_since_us = now;
@@ -342,7 +342,7 @@ struct pool *pool_new(const struct pool_request *rq)
 	list_init(&p->idle);
 	list_init(&p->busy);
 	list_init(&p->waiters);
-	login_turn_init(&p->turn, rq->db, turn_granted, p);
+	turn_init(&p->turn, rq->db, turn_granted, p);
 	timer_init(&p->retry, rq->db->loop, pump, p);
 	defer_init(&p->pump, rq->db->loop, pump, p);
 	return p;
@@ -364,7 +364,7 @@ void pool_free(struct pool *p)
 		return;
 	assert(p->refs == 0 && list_empty(&p->waiters));
 	close_servers(p);
-	login_turn_drop(&p->turn);
+	turn_drop(&p->turn);
 	timer_clear(&p->retry);
 	defer_clear(&p->pump);
 	params_free(&p->startup);

@@ -5,6 +5,7 @@
 #define PGIAM_PROXY_POOL_H
 
 #include "proxy/server.h"
+#include "proxy/turn.h"
 
 /* A client's place in the queue. Exactly one of the callbacks comes, once, never inside pool_wait. */
 struct pool_waiter {
@@ -29,7 +30,7 @@ struct pool {
 	uint32_t total, logins;
 	struct list waiters;     /* oldest first */
 	uint32_t waiting, waiting_welcome;
-	struct login_turn turn;
+	struct turn turn;
 	struct timer retry;      /* when logins may be tried again; also collects an unused pool */
 	struct defer pump;
 	unsigned failures;       /* logins failed in a row */

@@ -76,7 +76,7 @@ static void grace_over(void *arg)
 		else
 			client_fail(c, &e);
 	}
-	cancels_stop(&p->cancels);
+	cancel_all_stop(&p->cancels);
 	registry_each(&p->registry, close_server, NULL);
 	defer_set(&p->check_stopped);
 }
@@ -304,7 +304,7 @@ struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o)
 	p->totals = stats_snapshot_new();
 	list_init(&p->clients);
 	registry_init(&p->registry, d->loop, &p->server_env, o, d->secrets);
-	cancels_init(&p->cancels, &p->server_env, cancels_max(o), on_cancels_empty, p);
+	cancel_all_init(&p->cancels, &p->server_env, cancels_max(o), on_cancels_empty, p);
 	timer_init(&p->grace, d->loop, grace_over, p);
 	defer_init(&p->check_stopped, d->loop, check_stopped, p);
 	p->client_env = (struct client_env){

@@ -1,0 +1,65 @@
+/* Inside of a login, for login.c and login_scram.c only. */
+#ifndef PGIAM_PROXY_LOGIN_PRIVATE_H
+#define PGIAM_PROXY_LOGIN_PRIVATE_H
+
+#include "proxy/login.h"
+
+enum login_state {
+	LOGIN_REACH,       /* upstream is at work */
+	LOGIN_AUTH,        /* the startup packet is sent: an authentication request must come */
+	LOGIN_SECRET,      /* the secret source is at work */
+	LOGIN_VERDICT,     /* the cleartext secret is sent: AuthenticationOk must come */
+	LOGIN_SCRAM_FIRST, /* client-first is sent */
+	LOGIN_SCRAM_HASH,  /* PBKDF2 is at work */
+	LOGIN_SCRAM_FINAL, /* client-final is sent: the server's signature must come */
+	LOGIN_SCRAM_OK,    /* verified: AuthenticationOk must come */
+	LOGIN_SETUP,       /* ParameterStatus, BackendKeyData, ReadyForQuery */
+	LOGIN_DONE,
+};
+
+#define LOGIN_BUFFER_MAX   65536 /* one message of at most MSG_MAX_SERVER_LOGIN, and what came with it */
+#define LOGIN_PARAMS_MAX   256   /* ParameterStatus messages */
+#define LOGIN_MESSAGES_MAX 4096  /* of all kinds: notices could go on for ever */
+
+struct hash_job;
+
+struct login {
+	struct login_env env;
+	struct login_request rq;
+	enum login_state state;
+	struct upstream *upstream;   /* non-NULL exactly in LOGIN_REACH */
+	struct secret_op *secret_op; /* non-NULL exactly in LOGIN_SECRET */
+	struct offload_op *hash_op;  /* non-NULL exactly in LOGIN_SCRAM_HASH */
+	struct hash_job *hash;
+	struct scram_client *scram;
+	const char *mechanism;
+	uint32_t request;            /* the authentication request that waits for the secret */
+	struct stream *stream;
+	struct buf in, out;
+	unsigned messages;
+	bool local, ready;
+	char *user;                  /* who logs in: the source may name another */
+	struct timer deadline;
+	uint64_t auth_start_us;
+	struct login_result *result;
+	login_cb cb;
+	void *arg;
+};
+
+
+void login_set_state(struct login *l, enum login_state s);
+
+/* The login is over, badly. */
+void login_fail(struct login *l, struct err *e);
+void login_fail_protocol(struct login *l, const char *what);
+
+/* Sends what is in out and listens for the answer; something may have come already. */
+void login_send(struct login *l);
+
+/* ---- SCRAM ---- */
+void login_scram_begin(struct login *l, struct slice secret);
+void login_scram_first(struct login *l, struct slice data); /* server-first-message */
+void login_scram_final(struct login *l, struct slice data); /* server-final-message */
+void login_scram_free(struct login *l);                    /* idempotent */
+
+#endif
