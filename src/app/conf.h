@@ -9,29 +9,44 @@
 #include "io/resolver.h"
 #include "proxy/opts.h"
 
+/* One thing wrong, or worth knowing, found while loading; borrowed during the call. */
+struct conf_problem {
+	enum log_level level; /* LOG_ERROR: the configuration is refused; LOG_WARNING, LOG_INFO: it is not */
+	const char *where;    /* "/etc/pgiam.ini:12", "PGIAM_HOST", "--host", "database \"x\"", or "" */
+	const char *text;     /* begins with the option's name, where it is about one */
+	const char *hint;     /* or "" */
+};
+typedef void (*conf_problem_cb)(void *arg, const struct conf_problem *p);
+
 /* Where options come from. */
 struct conf_input {
-	const char *file;             /* NULL: none, --host or PGIAM_HOST must name the upstream */
-	const char *const *env;       /* as environ(7) */
-	int argc;                     /* command-line options: "--name=value", "--name", "value"; see conf_load */
+	const char *file;       /* NULL: none, --host or PGIAM_HOST must name the upstream */
+	const char *const *env; /* as environ(7); NULL: none. Borrowed during conf_load */
+	/* Options: "--name=value" or "--name", "value"; "--name" alone for yes-or-no options. A word that is not an option
+	 * is the file. */
+	int argc;
 	char *const *argv;
+	conf_problem_cb problem; /* is told of every problem; NULL: they go to the log */
+	void *problem_arg;
 };
 
 struct conf_listen {
 	struct addr addr;
-	char *text; /* "127.0.0.1:5432", "/run/pgiam/.s.PGSQL.5432" */
+	char *text;    /* "127.0.0.1:5432", "/run/pgiam/.s.PGSQL.5432" */
+	bool optional; /* IPv6 nobody named: no reason to stop where the system has none (EAFNOSUPPORT, EADDRNOTAVAIL) */
 };
 
 /* A distinct source of login secrets; target.secret_index points here. Identical settings share one. */
 struct conf_secret {
 	enum target_auth kind;
-	char *region;        /* of TARGET_AUTH_IAM; or NULL */
+	char *region;        /* of TARGET_AUTH_IAM: the one to sign for */
 	char *password_file; /* of TARGET_AUTH_PASSWORD; read again when changed */
-	char *password_env;  /* ... or the variable that holds it */
+	char *password;      /* ... or the password itself: a secret */
 };
 
 struct conf {
 	int refs;                     /* conf.c's */
+	char *file;                   /* the file it was read from, or NULL */
 	unsigned workers;
 	struct conf_listen *listen;   /* clients */
 	size_t listen_count;
@@ -49,8 +64,9 @@ struct conf {
 	struct conf_private *priv;    /* the option values, conf.c's */
 };
 
-/* 0 and *out owned, or -1 with e naming file, line, option and what is wrong. Loads CA files and certificates too, so
- * that a bad one is told here. warnings go to log. */
+/* 0 and *out owned, or -1 with e naming file, line, option and what is wrong: the first error, where there are several
+ * (ERR_CONFIG; ERR_USAGE for the command line's). Loads CA files and certificates too, so that a bad one is told here.
+ * log may be NULL. */
 int conf_load(const struct conf_input *in, struct log *log, struct conf **out, struct err *e);
 struct conf *conf_ref(struct conf *c); /* thread-safe */
 void conf_unref(struct conf *c);
@@ -64,11 +80,13 @@ struct conf_worker *conf_worker_new(struct conf *c, unsigned index);
 void conf_worker_free(struct conf_worker *w);
 
 /* For `pgiam check`: what would be served, in words, and the shares of several workers. */
-int conf_describe(const struct conf *c, struct buf *out);
+int conf_describe(struct conf *c, struct buf *out);
 
-/* For SHOW CONFIG and the lints: walks the options with their present values as text (secrets masked). */
+/* For SHOW CONFIG: walks the options of [pgiam] with their present values as text (secrets masked). Start with *pos = 0.
+ * Borrowed from c. */
 struct conf_option_view {
-	const char *name, *value, *def, *unit, *help;
+	const char *name, *value, *def, *unit, *help; /* value, def, unit: NULL if none */
+	const char *where;                            /* what set it, NULL: the default */
 	bool reloadable;
 };
 bool conf_option_next(const struct conf *c, size_t *pos, struct conf_option_view *out);

@@ -1,0 +1,158 @@
+/* The configuration's life: load, references, and the workers' shares of it. */
+#include <stdlib.h>
+#include <string.h>
+#include "app/conf.h"
+#include "app/conf_build.h"
+#include "app/conf_listen.h"
+#include "base/mem.h"
+
+static void words_free(char **words)
+{
+	for (char **w = words; w && *w; w++)
+		free(*w);
+	free(words);
+}
+
+static void conf_free(struct conf *c)
+{
+	struct conf_private *priv = c->priv;
+
+	for (size_t i = 0; i < priv->target_count; i++)
+		conf_build_target_free(&priv->targets[i]);
+	free(priv->targets);
+	words_free(priv->client_users);
+	words_free(priv->ignore_startup);
+	free(priv->client_uids);
+	tls_ctx_unref(priv->opts.client_tls);
+	conf_values_free(&priv->values);
+	free(priv);
+	for (size_t i = 0; i < c->secret_count; i++) {
+		free(c->secrets[i].region);
+		free(c->secrets[i].password_file);
+		mem_free_str_wipe(c->secrets[i].password);
+	}
+	free(c->secrets);
+	conf_listen_free(c->listen, c->listen_count);
+	conf_listen_free(c->http, c->http_count);
+	free(c->file);
+	free(c->logfile);
+	free(c->pidfile);
+	free(c);
+}
+
+int conf_load(const struct conf_input *in, struct log *log, struct conf **out, struct err *e)
+{
+	struct conf_problems p = {.in = in, .log = log};
+	struct conf *c = mem_zalloc(sizeof(*c));
+	struct conf_builder b = {.in = in, .p = &p, .c = c};
+
+	*out = NULL;
+	c->refs = 1;
+	c->priv = mem_zalloc(sizeof(*c->priv));
+	conf_values_load(in, &p, &c->priv->values);
+	c->file = mem_strdup(c->priv->values.file);
+	conf_build_global(&b); /* also after errors: all of them are told at once */
+	conf_build_targets(&b);
+	if (p.errors == 0) {
+		*out = c;
+		return 0;
+	}
+	if (e)
+		*e = p.first;
+	if (p.errors > 1)
+		err_detail(e, "There are %u errors in all; `pgiam check` tells every one.", p.errors);
+	conf_free(c);
+	return -1;
+}
+
+struct conf *conf_ref(struct conf *c)
+{
+	__atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
+	return c;
+}
+
+void conf_unref(struct conf *c)
+{
+	if (c && __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		conf_free(c);
+}
+
+/* A worker's share of a limit: the first ones take what does not divide. 0 is no limit, and stays. */
+static uint32_t share(uint32_t whole, const struct proxy_opts *o)
+{
+	return whole / o->workers + (o->worker < whole % o->workers);
+}
+
+static struct target *target_share(const struct target *whole, const struct proxy_opts *o)
+{
+	struct target t = *whole;
+
+	t.name = mem_strdup(whole->name);
+	t.host = mem_strdup(whole->host);
+	t.hostaddr = mem_strdup(whole->hostaddr);
+	t.tls_name = mem_strdup(whole->tls_name);
+	t.iam_host = mem_strdup(whole->iam_host);
+	t.dbname = mem_strdup(whole->dbname);
+	t.user = mem_strdup(whole->user);
+	t.reset_query = mem_strdup(whole->reset_query);
+	t.connect_query = mem_strdup(whole->connect_query);
+	params_init(&t.startup_defaults);
+	params_copy(&t.startup_defaults, &whole->startup_defaults);
+	if (t.tls)
+		tls_ctx_ref(t.tls);
+	t.pool_size = share(whole->pool_size, o);
+	t.min_pool_size = share(whole->min_pool_size, o);
+	t.max_db_connections = share(whole->max_db_connections, o);
+	t.login_parallel = share(whole->login_parallel, o);
+	t.login_rate_max = whole->login_rate_max / o->workers;
+	return target_new(&t);
+}
+
+struct conf_worker *conf_worker_new(struct conf *c, unsigned index)
+{
+	struct conf_worker *w = mem_zalloc(sizeof(*w));
+	struct proxy_opts *o = &w->opts;
+	struct target **targets = mem_array(c->priv->target_count, sizeof(*targets));
+
+	w->conf = conf_ref(c);
+	*o = c->priv->opts;
+	o->worker = index;
+	o->max_client_conn = share(o->max_client_conn, o);
+	o->max_pools = share(o->max_pools, o);
+	for (size_t i = 0; i < c->priv->target_count; i++)
+		targets[i] = target_share(&c->priv->targets[i].whole, o);
+	o->targets = targets;
+	o->target_count = c->priv->target_count;
+	return w;
+}
+
+void conf_worker_free(struct conf_worker *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < w->opts.target_count; i++)
+		target_unref(w->opts.targets[i]);
+	free((void *)(uintptr_t)w->opts.targets); /* made by conf_worker_new, const for its readers */
+	conf_unref(w->conf);
+	free(w);
+}
+
+bool conf_option_next(const struct conf *c, size_t *pos, struct conf_option_view *out)
+{
+	for (; *pos < OPT_COUNT; (*pos)++) {
+		const struct option *o = options_get(*pos);
+		const struct conf_setting *s = &c->priv->values.set[*pos];
+		if (!(o->scope & OPTION_GLOBAL))
+			continue;
+		*out = (struct conf_option_view){.name = o->name,
+		                                 .value = o->secret && s->text ? "***" : s->text,
+		                                 .def = o->def,
+		                                 .unit = o->type == OPTION_SECONDS ? "seconds" : o->unit,
+		                                 .help = o->help,
+		                                 .where = s->where,
+		                                 .reloadable = o->reload};
+		(*pos)++;
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,302 @@
+/* [pgiam]: listeners, restrictions, limits, and what holds between them. */
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "app/conf_build.h"
+#include "app/conf_listen.h"
+#include "base/mem.h"
+
+/* Lookups of names run on threads of their own; a resolver that does not answer must not collect them without end. */
+#define RESOLVER_THREADS   4
+#define RESOLVER_PENDING   256
+#define RESOLVER_STALE_SEC 3600
+
+static const struct conf_setting *setting(const struct conf_builder *b, const struct conf_database *db,
+                                          enum option_id id)
+{
+	const struct conf_values *v = &b->c->priv->values;
+
+	return db ? conf_values_of(v, db, id) : &v->set[id];
+}
+
+const char *conf_build_text(const struct conf_builder *b, const struct conf_database *db, enum option_id id)
+{
+	const char *text = setting(b, db, id)->text;
+
+	return text && *text ? text : NULL;
+}
+
+int64_t conf_build_num(const struct conf_builder *b, const struct conf_database *db, enum option_id id)
+{
+	return setting(b, db, id)->v.num;
+}
+
+void conf_build_bad(struct conf_builder *b, const struct conf_database *db, enum option_id id, struct err *e)
+{
+	const struct conf_setting *s = setting(b, db, id);
+	const char *where = s->where ? s->where : db ? db->where : "";
+	char *name = db ? mem_printf("database \"%s\": %s", db->name, options_get(id)->name) : NULL;
+
+	conf_problem_error(b->p, where, name ? name : options_get(id)->name, e);
+	free(name);
+}
+
+static void bad(struct conf_builder *b, enum option_id id, const char *text, const char *hint)
+{
+	struct err e;
+
+	err_set(&e, ERR_CONFIG, "%s", text);
+	if (hint)
+		err_hint(&e, "%s", hint);
+	conf_build_bad(b, NULL, id, &e);
+}
+
+/* ---- where clients connect ---- */
+
+/* Does listen stand, or listen_addr with listen_port? The stronger source's. */
+static bool listen_wins(struct conf_builder *b)
+{
+	const struct conf_setting *pairs = setting(b, NULL, OPT_LISTEN), *hosts = setting(b, NULL, OPT_LISTEN_ADDR),
+				  *port = setting(b, NULL, OPT_LISTEN_PORT);
+	enum conf_rank other = hosts->rank > port->rank ? hosts->rank : port->rank;
+
+	if (!pairs->text || !*pairs->text)
+		return false;
+	if (pairs->rank == other)
+		bad(b, OPT_LISTEN, "stands in place of listen_addr and listen_port, which are set as well",
+		    "Leave one of them out.");
+	return pairs->rank >= other;
+}
+
+static void add_tcp(struct conf_builder *b, struct conf_listen_list *l)
+{
+	bool pairs = listen_wins(b);
+	enum option_id id = pairs ? OPT_LISTEN : OPT_LISTEN_ADDR;
+	const char *text = conf_build_text(b, NULL, id);
+	uint16_t port = (uint16_t)conf_build_num(b, NULL, OPT_LISTEN_PORT);
+	struct err e;
+
+	if (!text)
+		return;
+	if ((pairs ? conf_listen_add_pairs(l, text, &e) : conf_listen_add_hosts(l, text, port, &e)) != 0) {
+		conf_build_bad(b, NULL, id, &e);
+		return;
+	}
+	if (setting(b, NULL, id)->rank == CONF_RANK_DEFAULT) /* nobody asked for ::1 */
+		for (size_t i = 0; i < l->n; i++)
+			l->v[i].optional = l->v[i].addr.ss.ss_family == AF_INET6;
+	for (size_t i = 0; i < l->n; i++) {
+		if (addr_is_loopback(&l->v[i].addr) || conf_build_num(b, NULL, OPT_ALLOW_REMOTE_TRUST))
+			continue;
+		err_set(&e, ERR_CONFIG, "%s can be reached from other hosts, and with auth_type = trust whoever reaches it is let in",
+		        l->v[i].text);
+		err_hint(&e, "Listen on 127.0.0.1 and ::1, or, if the network in front of it is trusted, set "
+		             "allow_remote_trust = 1.");
+		conf_build_bad(b, NULL, id, &e);
+	}
+}
+
+static void add_unix(struct conf_builder *b, struct conf_listen_list *l)
+{
+	const char *dir = conf_build_text(b, NULL, OPT_UNIX_SOCKET_DIR);
+	uint16_t port = (uint16_t)conf_build_num(b, NULL, OPT_LISTEN_PORT);
+	struct err e;
+
+	if (!dir)
+		return;
+	if (conf_listen_add_unix(l, dir, port, &e) != 0)
+		conf_build_bad(b, NULL, OPT_UNIX_SOCKET_DIR, &e);
+	else if (dir[0] == '@' && !conf_build_text(b, NULL, OPT_CLIENT_UIDS))
+		conf_problem_note(b->p, LOG_WARNING, setting(b, NULL, OPT_UNIX_SOCKET_DIR)->where,
+		                  "unix_socket_dir: an abstract socket has no permissions, every local user may open it; see "
+		                  "client_uids");
+}
+
+static void build_listen(struct conf_builder *b)
+{
+	struct conf_listen_list clients = {0}, http = {0};
+	const char *text = conf_build_text(b, NULL, OPT_HTTP_LISTEN);
+	struct err e;
+
+	add_tcp(b, &clients);
+	add_unix(b, &clients);
+	if (clients.n == 0 && b->p->errors == 0)
+		bad(b, OPT_LISTEN_ADDR, "there is no address to listen on", "Set listen_addr or unix_socket_dir.");
+	if (text && conf_listen_add_pairs(&http, text, &e) != 0)
+		conf_build_bad(b, NULL, OPT_HTTP_LISTEN, &e);
+	b->c->listen = clients.v;
+	b->c->listen_count = clients.n;
+	b->c->http = http.v;
+	b->c->http_count = http.n;
+	b->c->listen_opts.backlog = (int)conf_build_num(b, NULL, OPT_LISTEN_BACKLOG);
+	b->c->listen_opts.unix_mode = (mode_t)conf_build_num(b, NULL, OPT_UNIX_SOCKET_MODE);
+}
+
+/* ---- who may connect ---- */
+
+/* The items of a list, NULL-terminated, or NULL if there are none. */
+static char **words(struct conf_builder *b, enum option_id id, size_t *count)
+{
+	const char *rest = conf_build_text(b, NULL, id);
+	char **out = NULL;
+	struct slice item;
+	size_t n = 0;
+
+	while (rest && options_item(&rest, &item)) {
+		out = mem_resize(out, (n + 2) * sizeof(*out));
+		out[n++] = slice_dup(item);
+		out[n] = NULL;
+	}
+	if (count)
+		*count = n;
+	return out;
+}
+
+/* A list of those who may: an empty one is an error, not "all". */
+static char **permitted(struct conf_builder *b, enum option_id id, size_t *count)
+{
+	char **out = words(b, id, count);
+
+	if (!out && setting(b, NULL, id)->text)
+		bad(b, id, "is empty", "Leave it out to let everybody in, or say who may.");
+	return out;
+}
+
+static void build_client_users(struct conf_builder *b)
+{
+	struct conf_private *priv = b->c->priv;
+
+	priv->client_users = permitted(b, OPT_CLIENT_USERS, NULL);
+	priv->opts.client_users = (const char *const *)priv->client_users;
+	priv->ignore_startup = words(b, OPT_IGNORE_STARTUP_PARAMETERS, NULL);
+	priv->opts.ignore_startup = (const char *const *)priv->ignore_startup;
+}
+
+static int user_id(const char *name, uid_t *uid, struct err *e)
+{
+	struct passwd pw, *found = NULL;
+	char buffer[16384];
+
+	if (strspn(name, "0123456789") == strlen(name) && strlen(name) < 10) {
+		*uid = (uid_t)strtoul(name, NULL, 10);
+		return 0;
+	}
+	if (getpwnam_r(name, &pw, buffer, sizeof(buffer), &found) != 0 || !found)
+		return err_set(e, ERR_CONFIG, "there is no user \"%s\" on this machine", name);
+	*uid = found->pw_uid;
+	return 0;
+}
+
+static void build_client_uids(struct conf_builder *b)
+{
+	struct conf_private *priv = b->c->priv;
+	size_t n;
+	char **names = permitted(b, OPT_CLIENT_UIDS, &n);
+	struct err e;
+
+	if (!names)
+		return;
+	priv->client_uids = mem_array(n, sizeof(*priv->client_uids));
+	for (size_t i = 0; i < n; i++) {
+		if (user_id(names[i], &priv->client_uids[i], &e) != 0)
+			conf_build_bad(b, NULL, OPT_CLIENT_UIDS, &e);
+		free(names[i]);
+	}
+	free(names);
+	priv->opts.client_uids = priv->client_uids;
+	priv->opts.client_uid_count = n;
+}
+
+enum { CLIENT_TLS_DISABLE, CLIENT_TLS_ALLOW, CLIENT_TLS_PREFER, CLIENT_TLS_REQUIRE };
+
+static void build_client_tls(struct conf_builder *b)
+{
+	struct tls_server_opts o = {.cert_file = conf_build_text(b, NULL, OPT_CLIENT_TLS_CERT_FILE),
+	                            .key_file = conf_build_text(b, NULL, OPT_CLIENT_TLS_KEY_FILE),
+	                            .host_name = "localhost"};
+	struct proxy_opts *opts = &b->c->priv->opts;
+	int64_t mode = conf_build_num(b, NULL, OPT_CLIENT_TLS_SSLMODE);
+	struct err e;
+
+	if (!o.cert_file != !o.key_file) {
+		bad(b, o.cert_file ? OPT_CLIENT_TLS_CERT_FILE : OPT_CLIENT_TLS_KEY_FILE,
+		    "client_tls_cert_file and client_tls_key_file need each other", NULL);
+		return;
+	}
+	opts->client_tls_required = mode == CLIENT_TLS_REQUIRE;
+	if (mode == CLIENT_TLS_DISABLE)
+		return;
+	opts->client_tls = tls_server_ctx_new(&o, &e);
+	if (!opts->client_tls)
+		conf_build_bad(b, NULL, OPT_CLIENT_TLS_CERT_FILE, &e);
+}
+
+/* ---- the rest ---- */
+
+static void build_opts(struct conf_builder *b)
+{
+	struct proxy_opts *o = &b->c->priv->opts;
+
+	o->max_client_conn = (uint32_t)conf_build_num(b, NULL, OPT_MAX_CLIENT_CONN);
+	o->max_pools = (uint32_t)conf_build_num(b, NULL, OPT_MAX_POOLS);
+	o->client_login_timeout_us = (uint64_t)conf_build_num(b, NULL, OPT_CLIENT_LOGIN_TIMEOUT);
+	o->client_idle_timeout_us = (uint64_t)conf_build_num(b, NULL, OPT_CLIENT_IDLE_TIMEOUT);
+	o->cancel_wait_timeout_us = (uint64_t)conf_build_num(b, NULL, OPT_CANCEL_WAIT_TIMEOUT);
+	o->keepalive.keepalive = conf_build_num(b, NULL, OPT_TCP_KEEPALIVE) != 0;
+	o->keepalive.keepcnt = (int)conf_build_num(b, NULL, OPT_TCP_KEEPCNT);
+	o->keepalive.keepidle_sec = (int)conf_build_num(b, NULL, OPT_TCP_KEEPIDLE);
+	o->keepalive.keepintvl_sec = (int)conf_build_num(b, NULL, OPT_TCP_KEEPINTVL);
+	o->keepalive.user_timeout_ms = (int)conf_build_num(b, NULL, OPT_TCP_USER_TIMEOUT);
+	o->log_connections = conf_build_num(b, NULL, OPT_LOG_CONNECTIONS) != 0;
+	o->log_disconnections = conf_build_num(b, NULL, OPT_LOG_DISCONNECTIONS) != 0;
+	o->workers = b->c->workers;
+}
+
+/* A limit that is shared out must give every worker something. */
+static void check_shares(struct conf_builder *b)
+{
+	const struct conf_values *v = &b->c->priv->values;
+	struct err e;
+
+	for (size_t id = 0; id < OPT_COUNT; id++) {
+		if (!options_get(id)->shared)
+			continue;
+		for (size_t i = 0; i <= v->db_count; i++) { /* [pgiam]'s, then each database's own */
+			const struct conf_database *db = i ? &v->db[i - 1] : NULL;
+			const struct conf_setting *s = db ? &db->set[id] : &v->set[id];
+			if (!s->text || s->v.num == 0 || s->v.num >= b->c->workers)
+				continue;
+			err_set(&e, ERR_CONFIG, "%s%s is too little for %u workers, which share it", s->text,
+			        s->where ? "" : " (the default)", b->c->workers);
+			conf_build_bad(b, db, (enum option_id)id, &e);
+		}
+	}
+}
+
+void conf_build_global(struct conf_builder *b)
+{
+	struct conf *c = b->c;
+
+	c->workers = (unsigned)conf_build_num(b, NULL, OPT_WORKERS);
+	c->resolver = (struct resolver_opts){
+		.threads = RESOLVER_THREADS,
+		.max_pending = RESOLVER_PENDING,
+		.ttl_us = (uint64_t)conf_build_num(b, NULL, OPT_DNS_MAX_TTL),
+		.neg_ttl_us = (uint64_t)conf_build_num(b, NULL, OPT_DNS_NXDOMAIN_TTL),
+		.stale_us = RESOLVER_STALE_SEC * CLOCK_US_PER_SEC,
+	};
+	c->log_level = conf_build_num(b, NULL, OPT_VERBOSE) > 0
+			       ? LOG_DEBUG
+			       : (enum log_level)conf_build_num(b, NULL, OPT_LOG_LEVEL);
+	c->log_format = (enum log_format)conf_build_num(b, NULL, OPT_LOG_FORMAT);
+	c->logfile = mem_strdup(conf_build_text(b, NULL, OPT_LOGFILE));
+	c->pidfile = mem_strdup(conf_build_text(b, NULL, OPT_PIDFILE));
+	c->shutdown_timeout_us = (uint64_t)conf_build_num(b, NULL, OPT_SHUTDOWN_TIMEOUT);
+	build_listen(b);
+	build_client_users(b);
+	build_client_uids(b);
+	build_client_tls(b);
+	build_opts(b);
+	check_shares(b);
+}

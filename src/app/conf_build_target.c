@@ -1,0 +1,468 @@
+/* [databases]: each entry becomes a target. What may be sent where is decided here, once: a secret goes to a server whose
+ * certificate is verified, or to one on this host if the user turned TLS off by name. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+#include "app/conf_build.h"
+#include "aws/aws.h"
+#include "base/mem.h"
+
+#define HOST_MAX 253 /* RFC 1035: 255 octets on the wire */
+
+/* Values of the options, in the table's order. */
+enum { AUTH_IAM, AUTH_PASSWORD, AUTH_NONE };
+enum { SSLMODE_DISABLE, SSLMODE_REQUIRE, SSLMODE_VERIFY_FULL };
+
+/* TLS contexts made so far: databases with the same settings share one. */
+struct tls_shared {
+	const char *ca_file;
+	bool verify;
+	struct tls_ctx *ctx;
+};
+
+struct targets {
+	struct conf_builder *b;
+	const struct conf_database *db;
+	struct target *t; /* of db */
+	bool failed;      /* an error in db was told */
+	struct tls_shared *tls;
+	size_t tls_count;
+};
+
+static void __attribute__((format(printf, 4, 5))) bad(struct targets *ts, enum option_id id, const char *hint,
+                                                      const char *fmt, ...)
+{
+	struct err e;
+	struct buf text;
+	va_list ap;
+
+	buf_init(&text, 1024);
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	err_set(&e, ERR_CONFIG, "%s", buf_cstr(&text));
+	if (hint)
+		err_hint(&e, "%s", hint);
+	buf_free(&text);
+	conf_build_bad(ts->b, ts->db, id, &e);
+	ts->failed = true;
+}
+
+static const char *text(const struct targets *ts, enum option_id id)
+{
+	return conf_build_text(ts->b, ts->db, id);
+}
+
+static uint64_t num(const struct targets *ts, enum option_id id)
+{
+	return (uint64_t)conf_build_num(ts->b, ts->db, id);
+}
+
+/* ---- names ---- */
+
+static bool is_ip(const char *s)
+{
+	struct addr a;
+
+	return addr_parse(&a, s, 0) == 0;
+}
+
+/* Lower case, without one trailing dot; NULL if it is no host name. */
+static char *normalise(const char *name)
+{
+	size_t n = strlen(name);
+	char *out;
+
+	if (n > 1 && name[n - 1] == '.')
+		n--;
+	if (n == 0 || n > HOST_MAX)
+		return NULL;
+	out = mem_strndup(name, n);
+	for (char *c = out; *c; c++) {
+		*c = (char)tolower((unsigned char)*c);
+		if (!isalnum((unsigned char)*c) && !strchr("-._", *c) && !(is_ip(name) && *c == ':')) {
+			free(out);
+			return NULL;
+		}
+	}
+	return out;
+}
+
+/* A name option into *out, normalised. */
+static void take_name(struct targets *ts, enum option_id id, char **out)
+{
+	const char *given = text(ts, id);
+
+	if (!given)
+		return;
+	*out = normalise(given);
+	if (!*out)
+		bad(ts, id, strchr(given, ',') ? "Lists of hosts are not in this version." : NULL,
+		    "\"%s\" is not a host name", given);
+}
+
+static void build_host(struct targets *ts)
+{
+	struct target *t = ts->t;
+	const char *host = text(ts, OPT_HOST), *hostaddr = text(ts, OPT_HOSTADDR);
+
+	if (!host && !hostaddr) {
+		bad(ts, OPT_HOST, "Name the server: host=mydb.abc123.us-east-1.rds.amazonaws.com.", "is missing");
+		return;
+	}
+	if (hostaddr && !is_ip(hostaddr))
+		bad(ts, OPT_HOSTADDR, "Names go into host.", "\"%s\" is not an IP address", hostaddr);
+	t->hostaddr = mem_strdup(hostaddr);
+	if (host && host[0] == '/')
+		t->host = mem_strdup(host);
+	else if (host)
+		take_name(ts, OPT_HOST, &t->host);
+	else
+		t->host = mem_strdup(hostaddr);
+	take_name(ts, OPT_IAM_HOST, &t->iam_host);
+	take_name(ts, OPT_TLS_SERVER_NAME, &t->tls_name);
+	t->port = (uint16_t)num(ts, OPT_PORT);
+	t->iam_port = (uint16_t)(text(ts, OPT_IAM_PORT) ? num(ts, OPT_IAM_PORT) : t->port);
+}
+
+static bool is_unix(const struct target *t)
+{
+	return t->host[0] == '/';
+}
+
+/* Does a connection stay on this host? */
+static bool is_local(const struct target *t)
+{
+	struct addr a;
+
+	if (is_unix(t))
+		return true;
+	if (!t->hostaddr && strcasecmp(t->host, "localhost") == 0)
+		return true;
+	return addr_parse(&a, t->hostaddr ? t->hostaddr : t->host, t->port) == 0 && addr_is_loopback(&a);
+}
+
+/* ---- kind, identity ---- */
+
+static void build_profile(struct targets *ts)
+{
+	struct target *t = ts->t;
+	const char *name = text(ts, OPT_PROFILE);
+	enum profile_kind kind = profile_from_host(t->iam_host ? t->iam_host : t->host);
+
+	if (strcasecmp(name, "auto") != 0)
+		kind = (enum profile_kind)profile_from_name(name);
+	else if (kind == PROFILE_DSQL || kind == PROFILE_REDSHIFT)
+		bad(ts, OPT_HOST, NULL, "%s is %s, which is not in this version", t->host,
+		    kind == PROFILE_DSQL ? "Aurora DSQL" : "Redshift");
+	t->profile = profile_get(kind);
+}
+
+static bool has_password(const struct targets *ts)
+{
+	return text(ts, OPT_PASSWORD) || text(ts, OPT_PASSWORD_FILE) || text(ts, OPT_PASSWORD_ENV);
+}
+
+static bool signs_for_rds(const char *host)
+{
+	enum profile_kind kind = profile_from_host(host);
+
+	return kind == PROFILE_RDS || kind == PROFILE_RDS_PROXY;
+}
+
+static void build_auth(struct targets *ts)
+{
+	struct target *t = ts->t;
+	bool rds = signs_for_rds(t->host);
+
+	t->auth = TARGET_AUTH_NONE;
+	if (text(ts, OPT_AUTH)) {
+		switch (num(ts, OPT_AUTH)) {
+		case AUTH_IAM: t->auth = TARGET_AUTH_IAM; break;
+		case AUTH_PASSWORD: t->auth = TARGET_AUTH_PASSWORD; break;
+		default: break;
+		}
+	} else if (has_password(ts)) {
+		t->auth = TARGET_AUTH_PASSWORD;
+	} else if (t->iam_host || rds) {
+		t->auth = TARGET_AUTH_IAM;
+	} else {
+		bad(ts, OPT_AUTH,
+		    "For IAM give iam_host, the endpoint's own name; for a password, auth=password and password_file; for a server "
+		    "that asks for nothing, auth=none.",
+		    "has to be said: %s is not the name of an RDS endpoint", t->host);
+		return;
+	}
+	if (t->auth != TARGET_AUTH_PASSWORD && has_password(ts))
+		bad(ts, OPT_AUTH, NULL, "a password is given, and auth=%s does not use it",
+		    t->auth == TARGET_AUTH_IAM ? "iam" : "none");
+	if (t->auth == TARGET_AUTH_IAM && !t->iam_host && !rds)
+		bad(ts, OPT_IAM_HOST,
+		    "Set iam_host to the endpoint's own name, as in mydb.abc123.us-east-1.rds.amazonaws.com: the database compares "
+		    "the token with it.",
+		    "is missing: %s is not the name of an RDS endpoint, and a token signed for it would be refused", t->host);
+	if (t->auth == TARGET_AUTH_IAM && t->iam_host && !signs_for_rds(t->iam_host))
+		conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where,
+		                  "database \"%s\": iam_host: %s does not look like the name of an RDS endpoint", ts->db->name,
+		                  t->iam_host);
+}
+
+/* ---- rule 1: nothing secret travels unverified ---- */
+
+static struct tls_ctx *shared_tls(struct targets *ts, const char *ca_file, bool verify, struct err *e)
+{
+	const struct tls_client_opts o = {.ca_file = ca_file, .verify = verify};
+	struct tls_ctx *ctx;
+
+	for (size_t i = 0; i < ts->tls_count; i++) {
+		const struct tls_shared *s = &ts->tls[i];
+		if (s->verify == verify && slice_eq(slice_str(s->ca_file), slice_str(ca_file)))
+			return tls_ctx_ref(s->ctx);
+	}
+	ctx = tls_client_ctx_new(&o, e);
+	if (!ctx)
+		return NULL;
+	ts->tls = mem_resize(ts->tls, (ts->tls_count + 1) * sizeof(*ts->tls));
+	ts->tls[ts->tls_count++] = (struct tls_shared){.ca_file = ca_file, .verify = verify, .ctx = ctx};
+	return tls_ctx_ref(ctx);
+}
+
+static void check_mode(struct targets *ts, uint64_t mode)
+{
+	static const char verify[] = "Use server_tls_sslmode = verify-full; tls_server_name and tls_ca say what to verify.";
+	const struct target *t = ts->t;
+
+	if (t->auth == TARGET_AUTH_IAM && (mode != SSLMODE_VERIFY_FULL || is_unix(t)))
+		bad(ts, OPT_SERVER_TLS_SSLMODE, verify, "%s is refused with auth=iam: a token is sent only over verified TLS",
+		    is_unix(t) ? "a unix socket" : mode == SSLMODE_REQUIRE ? "require" : "disable");
+	else if (t->auth == TARGET_AUTH_PASSWORD && mode == SSLMODE_REQUIRE && !is_unix(t))
+		bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
+		    "require is refused with auth=password: a password is sent only over verified TLS");
+	else if (t->auth == TARGET_AUTH_PASSWORD && mode == SSLMODE_DISABLE && !is_local(t))
+		bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
+		    "disable is refused with auth=password for a server on another host (%s)",
+		    t->hostaddr ? t->hostaddr : t->host);
+}
+
+static void build_tls(struct targets *ts, struct conf_target *ct)
+{
+	uint64_t mode = num(ts, OPT_SERVER_TLS_SSLMODE);
+	struct target *t = ts->t;
+	struct err e;
+
+	check_mode(ts, mode);
+	ct->tls_text = mode == SSLMODE_VERIFY_FULL ? "verify-full" : mode == SSLMODE_REQUIRE ? "require" : "disable";
+	if (is_unix(t))
+		ct->tls_text = "none (unix socket)";
+	if (ts->failed || is_unix(t) || mode == SSLMODE_DISABLE)
+		return;
+	t->tls = shared_tls(ts, text(ts, OPT_SERVER_TLS_CA_FILE), mode == SSLMODE_VERIFY_FULL, &e);
+	if (!t->tls) {
+		conf_build_bad(ts->b, ts->db, OPT_SERVER_TLS_CA_FILE, &e);
+		ts->failed = true;
+	}
+}
+
+/* ---- secrets ---- */
+
+static bool same(const char *a, const char *b)
+{
+	return !a == !b && slice_eq(slice_str(a), slice_str(b));
+}
+
+/* Takes s; returns its index. */
+static uint32_t shared_secret(struct conf *c, struct conf_secret *s)
+{
+	for (size_t i = 0; i < c->secret_count; i++) {
+		struct conf_secret *o = &c->secrets[i];
+		if (o->kind != s->kind || !same(o->region, s->region) || !same(o->password_file, s->password_file) ||
+		    !same(o->password, s->password))
+			continue;
+		free(s->region);
+		free(s->password_file);
+		mem_free_str_wipe(s->password);
+		return (uint32_t)i;
+	}
+	c->secrets = mem_resize(c->secrets, (c->secret_count + 1) * sizeof(*c->secrets));
+	c->secrets[c->secret_count] = *s;
+	return (uint32_t)c->secret_count++;
+}
+
+static void iam_secret(struct targets *ts, struct conf_secret *s)
+{
+	const char *host = ts->t->iam_host ? ts->t->iam_host : ts->t->host;
+	char region[64], warning[256] = "";
+	struct err e;
+
+	if (aws_region(text(ts, OPT_REGION), host, ts->b->in->env, region, warning, &e) != 0) {
+		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
+		ts->failed = true;
+		return;
+	}
+	if (warning[0])
+		conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where, "database \"%s\": region: %s", ts->db->name, warning);
+	s->region = mem_strdup(region);
+}
+
+static void password_secret(struct targets *ts, struct conf_secret *s)
+{
+	const char *inline_text = text(ts, OPT_PASSWORD), *file = text(ts, OPT_PASSWORD_FILE),
+		   *variable = text(ts, OPT_PASSWORD_ENV), *value;
+
+	if (!inline_text + !file + !variable != 2) {
+		bad(ts, OPT_PASSWORD_FILE, NULL, "auth=password needs exactly one of password_file, password_env and password");
+		return;
+	}
+	if (inline_text && ts->db->set[OPT_PASSWORD].rank == CONF_RANK_FILE && ts->b->c->priv->values.file_readable_by_others)
+		conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where,
+		                  "database \"%s\": a password stands in a file that others may read; chmod 600 it, or use "
+		                  "password_file",
+		                  ts->db->name);
+	if (variable) {
+		value = conf_values_env(ts->b->in->env, variable);
+		if (!value || !*value) {
+			bad(ts, OPT_PASSWORD_ENV, NULL, "the variable %s is not set", variable);
+			return;
+		}
+		inline_text = value;
+	}
+	if (file && access(file, R_OK) != 0)
+		conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where, "database \"%s\": password_file: %s cannot be read now",
+		                  ts->db->name, file);
+	s->password = mem_strdup(inline_text);
+	s->password_file = mem_strdup(file);
+}
+
+static void build_secret(struct targets *ts, struct conf_target *ct)
+{
+	static const char *const names[] = {
+		[TARGET_AUTH_IAM] = "iam", [TARGET_AUTH_PASSWORD] = "password", [TARGET_AUTH_NONE] = "none"};
+	struct conf_secret s = {.kind = ts->t->auth};
+
+	ct->auth_text = names[ts->t->auth];
+	if (s.kind == TARGET_AUTH_IAM)
+		iam_secret(ts, &s);
+	if (s.kind == TARGET_AUTH_PASSWORD)
+		password_secret(ts, &s);
+	if (!ts->failed)
+		ts->t->secret_index = shared_secret(ts->b->c, &s);
+}
+
+/* ---- sizes, times, what the session begins with ---- */
+
+static void build_pool(struct targets *ts)
+{
+	struct target *t = ts->t;
+	const struct conf_setting *rate = conf_values_of(&ts->b->c->priv->values, ts->db, OPT_LOGIN_RATE),
+				  *reset = conf_values_of(&ts->b->c->priv->values, ts->db, OPT_SERVER_RESET_QUERY);
+	uint64_t max_age_us = (uint64_t)t->profile->max_age_sec * CLOCK_US_PER_SEC / 10 * 9;
+
+	t->pool_mode = POOL_SESSION;
+	t->pool_size = (uint32_t)num(ts, text(ts, OPT_POOL_SIZE) ? OPT_POOL_SIZE : OPT_DEFAULT_POOL_SIZE);
+	t->min_pool_size = (uint32_t)num(ts, OPT_MIN_POOL_SIZE);
+	t->max_db_connections = (uint32_t)num(ts, OPT_MAX_DB_CONNECTIONS);
+	if (t->min_pool_size > t->pool_size) {
+		conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where,
+		                  "database \"%s\": min_pool_size %u is more than the pool may have, %u", ts->db->name,
+		                  t->min_pool_size, t->pool_size);
+		t->min_pool_size = t->pool_size;
+	}
+	t->reset_query = mem_strdup(reset->text ? reset->text : t->profile->reset_query);
+	t->connect_query = mem_strdup(text(ts, OPT_CONNECT_QUERY));
+	t->server_lifetime_us = num(ts, OPT_SERVER_LIFETIME);
+	if (max_age_us && t->server_lifetime_us > max_age_us)
+		t->server_lifetime_us = max_age_us;
+	t->server_idle_timeout_us = num(ts, OPT_SERVER_IDLE_TIMEOUT);
+	t->server_connect_timeout_us = num(ts, OPT_SERVER_CONNECT_TIMEOUT);
+	t->query_wait_timeout_us = num(ts, OPT_QUERY_WAIT_TIMEOUT);
+	t->login_retry_us = num(ts, OPT_SERVER_LOGIN_RETRY);
+	t->login_parallel = (uint32_t)num(ts, OPT_LOGIN_PARALLEL);
+	t->login_rate_max = rate->text ? rate->v.rate : t->profile->login_rate_max;
+	t->dial = ts->b->c->priv->opts.keepalive;
+	t->dial.timeout_us = t->server_connect_timeout_us;
+}
+
+static void build_startup(struct targets *ts)
+{
+	static const struct {
+		enum option_id id;
+		const char *name;
+	} parameters[] = {{OPT_APPLICATION_NAME, "application_name"},
+	                  {OPT_CLIENT_ENCODING, "client_encoding"},
+	                  {OPT_DATESTYLE, "DateStyle"},
+	                  {OPT_TIMEZONE, "TimeZone"}};
+
+	params_init(&ts->t->startup_defaults);
+	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
+		if (text(ts, parameters[i].id))
+			params_set(&ts->t->startup_defaults, slice_str(parameters[i].name),
+			           slice_str(text(ts, parameters[i].id)));
+}
+
+static void build_one(struct targets *ts, struct conf_target *ct)
+{
+	struct target *t = ts->t = &ct->whole;
+
+	ts->failed = false;
+	t->name = mem_strdup(ts->db->name);
+	t->dbname = mem_strdup(text(ts, OPT_DBNAME));
+	t->user = mem_strdup(text(ts, OPT_USER));
+	build_startup(ts);
+	build_host(ts);
+	if (ts->failed)
+		return;
+	build_profile(ts);
+	build_auth(ts);
+	if (!ts->failed)
+		build_secret(ts, ct);
+	build_tls(ts, ct);
+	build_pool(ts);
+	if (!t->iam_host)
+		t->iam_host = mem_strdup(t->host);
+	if (!t->tls_name)
+		t->tls_name = mem_strdup(t->host);
+}
+
+void conf_build_targets(struct conf_builder *b)
+{
+	struct conf_private *priv = b->c->priv;
+	const struct conf_values *v = &priv->values;
+	struct targets ts = {.b = b};
+	struct err e;
+
+	if (v->db_count == 0) {
+		err_set(&e, ERR_CONFIG, "there is no database to serve");
+		err_hint(&e, "Name a server with --host or PGIAM_HOST, or put entries into [databases].");
+		conf_problem_error(b->p, v->file ? v->file : "", NULL, &e);
+		return;
+	}
+	priv->targets = mem_array(v->db_count, sizeof(*priv->targets));
+	for (int star = 0; star <= 1; star++) /* "*" last */
+		for (size_t i = 0; i < v->db_count; i++)
+			if ((strcmp(v->db[i].name, "*") == 0) == star) {
+				ts.db = &v->db[i];
+				build_one(&ts, &priv->targets[priv->target_count++]);
+			}
+	for (size_t i = 0; i < ts.tls_count; i++)
+		tls_ctx_unref(ts.tls[i].ctx);
+	free(ts.tls);
+}
+
+void conf_build_target_free(struct conf_target *ct)
+{
+	struct target *t = &ct->whole;
+
+	free(t->name);
+	free(t->host);
+	free(t->hostaddr);
+	free(t->tls_name);
+	free(t->iam_host);
+	free(t->dbname);
+	free(t->user);
+	free(t->reset_query);
+	free(t->connect_query);
+	params_free(&t->startup_defaults);
+	tls_ctx_unref(t->tls);
+}

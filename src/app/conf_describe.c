@@ -1,0 +1,97 @@
+/* The configuration in words, for `pgiam check`. */
+#include "app/conf_build.h"
+
+static void list(struct buf *out, const struct conf_listen *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, "%s%s", i ? ", " : "", v[i].text);
+	if (n == 0)
+		buf_add_str(out, "nowhere");
+	buf_add_char(out, '\n');
+}
+
+static void describe_clients(const struct conf *c, struct buf *out)
+{
+	const struct proxy_opts *o = &c->priv->opts;
+
+	buf_add_str(out, "clients    ");
+	list(out, c->listen, c->listen_count);
+	buf_printf(out, "           TLS %s; at most %u\n",
+	           !o->client_tls ? "refused" : o->client_tls_required ? "required" : "for those that ask", o->max_client_conn);
+	if (o->client_users) {
+		buf_add_str(out, "           database users:");
+		for (const char *const *u = o->client_users; *u; u++)
+			buf_printf(out, " %s", *u);
+		buf_add_char(out, '\n');
+	}
+	if (o->client_uids) {
+		buf_add_str(out, "           processes of uid:");
+		for (size_t i = 0; i < o->client_uid_count; i++)
+			buf_printf(out, " %lu", (unsigned long)o->client_uids[i]);
+		buf_add_char(out, '\n');
+	}
+	buf_add_str(out, "metrics    ");
+	list(out, c->http, c->http_count);
+}
+
+static void describe_limit(struct buf *out, const char *name, uint32_t v)
+{
+	if (v)
+		buf_printf(out, ", %s %u", name, v);
+}
+
+static void describe_target(const struct conf *c, const struct conf_target *ct, struct buf *out)
+{
+	const struct target *t = &ct->whole;
+
+	buf_printf(out, "database   %s\n           server %s", t->name, t->host);
+	if (t->host[0] != '/')
+		buf_printf(out, ":%u", t->port);
+	if (t->hostaddr)
+		buf_printf(out, " at %s", t->hostaddr);
+	buf_printf(out, ", database %s, user %s\n", t->dbname ? t->dbname : "as asked", t->user ? t->user : "as asked");
+	buf_printf(out, "           auth %s", ct->auth_text);
+	if (t->auth == TARGET_AUTH_IAM)
+		buf_printf(out, " for %s:%u in %s", t->iam_host, t->iam_port, c->secrets[t->secret_index].region);
+	buf_printf(out, ", TLS %s", ct->tls_text);
+	if (t->tls && tls_ctx_verifies(t->tls))
+		buf_printf(out, " of %s by %s", t->tls_name, tls_ctx_ca_text(t->tls));
+	buf_printf(out, ", profile %s\n", t->profile->name);
+	buf_printf(out, "           pool_size %u", t->pool_size);
+	describe_limit(out, "min_pool_size", t->min_pool_size);
+	describe_limit(out, "max_db_connections", t->max_db_connections);
+	if (t->login_rate_max > 0)
+		buf_printf(out, ", at most %g logins a second", t->login_rate_max);
+	buf_add_char(out, '\n');
+}
+
+static void describe_worker(const struct conf_worker *w, struct buf *out)
+{
+	const struct proxy_opts *o = &w->opts;
+
+	buf_printf(out, "worker %-3u max_client_conn %u, max_pools %u\n", o->worker, o->max_client_conn, o->max_pools);
+	for (size_t i = 0; i < o->target_count; i++) {
+		const struct target *t = o->targets[i];
+		buf_printf(out, "           %s: pool_size %u", t->name, t->pool_size);
+		describe_limit(out, "min_pool_size", t->min_pool_size);
+		describe_limit(out, "max_db_connections", t->max_db_connections);
+		buf_printf(out, ", login_parallel %u", t->login_parallel);
+		if (t->login_rate_max > 0)
+			buf_printf(out, ", login_rate %g", t->login_rate_max);
+		buf_add_char(out, '\n');
+	}
+}
+
+int conf_describe(struct conf *c, struct buf *out)
+{
+	describe_clients(c, out);
+	for (size_t i = 0; i < c->priv->target_count; i++)
+		describe_target(c, &c->priv->targets[i], out);
+	buf_printf(out, "workers    %u\n", c->workers);
+	for (unsigned i = 0; c->workers > 1 && i < c->workers; i++) {
+		struct conf_worker *w = conf_worker_new(c, i);
+		describe_worker(w, out);
+		conf_worker_free(w);
+	}
+	return out->full ? -1 : 0;
+}

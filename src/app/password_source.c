@@ -1,0 +1,176 @@
+/* The file's password is not kept: what was given last is remembered by its digest only, to tell after a refusal whether
+ * the file says something else by now. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "app/password_source.h"
+#include "base/digest.h"
+#include "base/mem.h"
+#include "base/secret.h"
+
+struct source {
+	struct secret_source base; /* first */
+	struct loop *loop;
+	char *file;
+	struct secret password;
+	bool given; /* digest is of what was given last */
+	unsigned char digest[DIGEST_SHA256_BYTES];
+};
+
+struct secret_op {
+	struct source *source;
+	struct defer defer;
+	secret_cb cb;
+	void *arg;
+};
+
+int password_source_read(const char *file, struct buf *out, struct err *e)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), rc = -1; /* a FIFO must not block */
+	struct stat st;
+	unsigned char *p;
+	ssize_t n;
+
+	if (fd < 0)
+		return err_set(e, ERR_IO, "password_file: cannot open %s: %m", file);
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		err_set(e, ERR_IO, "password_file: %s is not a regular file", file);
+		goto out;
+	}
+	p = buf_space(out, PASSWORD_SOURCE_MAX + 1);
+	do
+		n = p ? read(fd, p, PASSWORD_SOURCE_MAX + 1) : 0;
+	while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		err_set(e, ERR_IO, "password_file: cannot read %s: %m", file);
+		goto out;
+	}
+	out->n += (size_t)n;
+	if (n > PASSWORD_SOURCE_MAX) {
+		err_set(e, ERR_IO, "password_file: %s is longer than %d bytes", file, PASSWORD_SOURCE_MAX);
+		goto out;
+	}
+	if (out->n > 0 && out->p[out->n - 1] == '\n')
+		out->n--;
+	if (out->n > 0 && out->p[out->n - 1] == '\r')
+		out->n--;
+	if (out->n == 0)
+		err_set(e, ERR_IO, "password_file: %s is empty", file);
+	else if (memchr(out->p, '\0', out->n))
+		err_set(e, ERR_IO, "password_file: there is a NUL in %s", file);
+	else
+		rc = 0;
+out:
+	close(fd);
+	return rc;
+}
+
+static int current(const struct source *s, struct buf *out, struct err *e)
+{
+	buf_init_secret(out, PASSWORD_SOURCE_MAX + 1);
+	if (s->file)
+		return password_source_read(s->file, out, e);
+	buf_add_slice(out, secret_slice(&s->password));
+	return 0;
+}
+
+static void answer(void *arg)
+{
+	struct secret_op *op = arg;
+	struct source *s = op->source;
+	secret_cb cb = op->cb;
+	void *cb_arg = op->arg;
+	struct err e;
+	struct buf secret;
+	int rc;
+
+	free(op); /* nothing is pending when the callback comes */
+	rc = current(s, &secret, &e);
+	if (rc == 0) {
+		const struct secret_answer a = {.secret = buf_slice(&secret)};
+		digest_sha256(a.secret, s->digest);
+		s->given = true;
+		cb(cb_arg, &a, NULL);
+	} else {
+		cb(cb_arg, NULL, &e);
+	}
+	buf_free(&secret);
+}
+
+static struct secret_op *start(struct secret_source *base, const struct secret_request *rq, secret_cb cb, void *arg)
+{
+	struct source *s = (struct source *)base;
+	struct secret_op *op = mem_zalloc(sizeof(*op));
+
+	(void)rq;
+	op->source = s;
+	op->cb = cb;
+	op->arg = arg;
+	defer_init(&op->defer, s->loop, answer, op);
+	defer_set(&op->defer);
+	return op;
+}
+
+static void cancel(struct secret_op *op)
+{
+	defer_clear(&op->defer);
+	free(op);
+}
+
+/* Does the file hold another password than the one refused? */
+static bool refused(struct secret_source *base)
+{
+	const struct source *s = (const struct source *)base;
+	unsigned char digest[DIGEST_SHA256_BYTES];
+	struct buf secret;
+	bool changed = false;
+
+	if (!s->file || !s->given)
+		return false;
+	if (current(s, &secret, NULL) == 0) {
+		digest_sha256(buf_slice(&secret), digest);
+		changed = memcmp(digest, s->digest, sizeof(digest)) != 0;
+	}
+	buf_free(&secret);
+	return changed;
+}
+
+static void explain(struct secret_source *base, const struct secret_request *rq, struct err *e)
+{
+	const struct source *s = (const struct source *)base;
+
+	if (s->file)
+		err_detail(e, "The password of user \"%s\" is from %s.", rq->user, s->file);
+	else
+		err_detail(e, "The password of user \"%s\" is from the configuration.", rq->user);
+}
+
+static void source_free(struct secret_source *base)
+{
+	struct source *s = (struct source *)base;
+
+	free(s->file);
+	secret_clear(&s->password);
+	mem_free_wipe(s, sizeof(*s));
+}
+
+static const struct secret_source_ops ops = {.kind = SECRET_PASSWORD,
+                                             .start = start,
+                                             .cancel = cancel,
+                                             .refused = refused,
+                                             .explain = explain,
+                                             .free = source_free};
+
+struct secret_source *password_source_new(const struct conf_secret *conf, struct loop *l)
+{
+	struct source *s = mem_zalloc(sizeof(*s));
+
+	s->base.ops = &ops;
+	s->loop = l;
+	s->file = mem_strdup(conf->password_file);
+	if (conf->password)
+		secret_set(&s->password, slice_str(conf->password));
+	return &s->base;
+}
