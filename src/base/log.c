@@ -85,8 +85,8 @@ static void add_time(struct buf *b, int64_t wall_us)
 		us += (int64_t)CLOCK_US_PER_SEC;
 		sec--;
 	}
-	if (!gmtime_r(&sec, &tm) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-		text[0] = '\0';
+	gmtime_r(&sec, &tm); /* no int64_t of microseconds is beyond its years */
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 	buf_printf(b, "%s.%03dZ", text, (int)(us / 1000));
 }
 

@@ -1,5 +1,5 @@
-/* Input that ends flush against a page nobody may touch, so that reading one byte too many is a crash, also in a
- * build without sanitizers. */
+/* Input that ends flush against a page nobody may touch, so that reading one byte too many is a crash, also
+ * in a build without sanitizers. */
 #ifndef PGIAM_TESTS_UNIT_GUARD_H
 #define PGIAM_TESTS_UNIT_GUARD_H
 

@@ -76,9 +76,9 @@ static void base64(void **state)
 static void base64_is_strict(void **state)
 {
 	static const char *const bad[] = {
-		"Z",    "Zg",   "Zg=",  "Zg===",    "====",     "Z===",     "=Zg=",     "Zg=a",
-		"Zh==", "Zm9=", "Zm9v\n", "Zm 9",   "Zg==Zg==", "Zm8=Zm9v", "Zm9-",     "Zm9_",
-		"Zm9!", "Zm9v=", "Z=g=", "Zm9vZ===", "Zm9vZh==", "\x80m9v",
+		"Z",    "Zg",    "Zg=",    "Zg===",    "====",     "Z===",     "=Zg=", "Zg=a",
+		"Zh==", "Zm9=",  "Zm9v\n", "Zm 9",     "Zg==Zg==", "Zm8=Zm9v", "Zm9-", "Zm9_",
+		"Zm9!", "Zm9v=", "Z=g=",   "Zm9vZ===", "Zm9vZh==", "\x80m9v",
 	};
 
 	(void)state;
@@ -123,16 +123,39 @@ static void utf8(void **state)
 		size_t n;
 		uint32_t cp;
 	} good[] = {
-		{"\0", 1, 0},           {"A", 1, 'A'},          {"\x7f", 1, 0x7f},
-		{"\xc2\x80", 2, 0x80},  {"\xdf\xbf", 2, 0x7ff}, {"\xe0\xa0\x80", 3, 0x800},
-		{"\xed\x9f\xbf", 3, 0xd7ff},     {"\xee\x80\x80", 3, 0xe000},
-		{"\xef\xbf\xbf", 3, 0xffff},     {"\xf0\x90\x80\x80", 4, 0x10000},
+		{"\0",               1, 0       },
+		{"A",                1, 'A'     },
+		{"\x7f",             1, 0x7f    },
+		{"\xc2\x80",         2, 0x80    },
+		{"\xdf\xbf",         2, 0x7ff   },
+		{"\xe0\xa0\x80",     3, 0x800   },
+		{"\xed\x9f\xbf",     3, 0xd7ff  },
+		{"\xee\x80\x80",     3, 0xe000  },
+		{"\xef\xbf\xbf",     3, 0xffff  },
+		{"\xf0\x90\x80\x80", 4, 0x10000 },
 		{"\xf4\x8f\xbf\xbf", 4, 0x10ffff},
 	};
 	static const char *const bad[] = {
-		"\x80",         "\xbf",         "\xc0\x80",         "\xc1\xbf",         "\xe0\x80\x80",
-		"\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf",     "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
-		"\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xff", "\xfe", "\xc2" "A", "\xe2\x82" "A", "\xe2" "A\x82",
+		"\x80",
+		"\xbf",
+		"\xc0\x80",
+		"\xc1\xbf",
+		"\xe0\x80\x80",
+		"\xe0\x9f\xbf",
+		"\xed\xa0\x80",
+		"\xed\xbf\xbf",
+		"\xf0\x8f\xbf\xbf",
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xf8\x88\x80\x80\x80",
+		"\xff",
+		"\xfe",
+		"\xc2"
+		"A",
+		"\xe2\x82"
+		"A",
+		"\xe2"
+		"A\x82",
 	};
 	uint32_t cp;
 
@@ -146,7 +169,8 @@ static void utf8(void **state)
 			cp = 77;
 			assert_int_equal(enc_utf8_next(slice_of(p, cut), &cp), cut == n ? n : 0);
 			assert_int_equal(cp, cut == n ? good[i].cp : 77);
-			assert_int_equal(enc_is_utf8(slice_of(p, cut)), cut == 0 || (cut == n && good[i].cp != 0));
+			assert_int_equal(enc_is_utf8(slice_of(p, cut)),
+					 cut == 0 || (cut == n && good[i].cp != 0));
 			guard_free(p, cut);
 		}
 	}
@@ -154,7 +178,8 @@ static void utf8(void **state)
 		assert_int_equal(enc_utf8_next(slice_str(bad[i]), &cp), 0);
 		assert_false(enc_is_utf8(slice_str(bad[i])));
 	}
-	assert_true(enc_is_utf8(slice_str("gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x90\x98")));
+	assert_true(enc_is_utf8(slice_str("gr\xc3\xbc\xc3\x9f"
+					  "e \xf0\x9f\x90\x98")));
 	assert_false(enc_is_utf8(slice_of("a\0b", 3)));
 }
 
@@ -172,13 +197,27 @@ static void printable(void **state)
 {
 	(void)state;
 	GIVES(printable_100, "", "");
-	GIVES(printable_100, "plain gr\xc3\xbc\xc3\x9f" "e", "plain gr\xc3\xbc\xc3\x9f" "e");
+	GIVES(printable_100,
+	      "plain gr\xc3\xbc\xc3\x9f"
+	      "e",
+	      "plain gr\xc3\xbc\xc3\x9f"
+	      "e");
 	GIVES(printable_100, "a\"b\\c\nd\re\tf", "a\\\"b\\\\c\\nd\\re\\tf");
 	GIVES(printable_100, "\x00\x1b[31m\x7f", "\\x00\\x1b[31m\\x7f");
-	GIVES(printable_100, "\xff" "a\xe2\x82", "\\xffa\\xe2\\x82");
-	GIVES(printable_100, "\xc2\x9b" "31m", "\\xc2\\x9b31m");              /* C1: a terminal takes it for ESC [ */
-	GIVES(printable_100, "\xe2\x80\xae" "abc", "\\xe2\\x80\\xae" "abc");  /* right-to-left override */
-	GIVES(printable_100, "\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81");     /* an invisible tag character */
+	GIVES(printable_100,
+	      "\xff"
+	      "a\xe2\x82",
+	      "\\xffa\\xe2\\x82");
+	GIVES(printable_100,
+	      "\xc2\x9b"
+	      "31m",
+	      "\\xc2\\x9b31m"); /* C1: a terminal takes it for ESC [ */
+	GIVES(printable_100,
+	      "\xe2\x80\xae"
+	      "abc",
+	      "\\xe2\\x80\\xae"
+	      "abc");                                                     /* right-to-left override */
+	GIVES(printable_100, "\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81"); /* an invisible tag character */
 }
 
 static void json(void **state)
@@ -187,7 +226,10 @@ static void json(void **state)
 	GIVES(json_100, "", "");
 	GIVES(json_100, "a\"b\\c\nd\re\tf", "a\\\"b\\\\c\\nd\\re\\tf");
 	GIVES(json_100, "\x00\x1b\x7f", "\\u0000\\u001b\\u007f");
-	GIVES(json_100, "\xff" "a\xe2\x82", "\\ufffda\\ufffd\\ufffd");
+	GIVES(json_100,
+	      "\xff"
+	      "a\xe2\x82",
+	      "\\ufffda\\ufffd\\ufffd");
 	GIVES(json_100, "\xe2\x80\xae", "\\u202e");
 	GIVES(json_100, "\xf3\xa0\x81\x81", "\\udb40\\udc41");
 	GIVES(json_100, "\xf0\x9f\x90\x98", "\xf0\x9f\x90\x98");
@@ -199,9 +241,20 @@ static void cuts(void **state)
 		size_t max;
 		const char *want;
 	} rows[] = {
-		{0, ""},           {1, "."},           {2, ".."},          {3, "..."},
-		{4, "a..."},       {5, "a..."},        {6, "a\\n..."},     {7, "a\\nb..."},
-		{8, "a\\nb..."},   {9, "a\\nb\xc3\xbc..."}, {10, "a\\nb\xc3\xbc" "cdef"}, {11, "a\\nb\xc3\xbc" "cdef"},
+		{0,  ""			},
+		{1,  "."		       },
+		{2,  ".."                      },
+		{3,  "..."                     },
+		{4,  "a..."                    },
+		{5,  "a..."                    },
+		{6,  "a\\n..."                 },
+		{7,  "a\\nb..."                },
+		{8,  "a\\nb..."                },
+		{9,  "a\\nb\xc3\xbc..."        },
+		{10, "a\\nb\xc3\xbc"
+		     "cdef"},
+		{11, "a\\nb\xc3\xbc"
+		     "cdef"},
 	};
 
 	(void)state;
@@ -209,7 +262,11 @@ static void cuts(void **state)
 		struct buf b;
 
 		buf_init(&b, 100);
-		assert_int_equal(enc_printable(&b, slice_str("a\nb\xc3\xbc" "cdef"), rows[i].max), 0);
+		assert_int_equal(enc_printable(&b,
+					       slice_str("a\nb\xc3\xbc"
+							 "cdef"),
+					       rows[i].max),
+				 0);
 		assert_string_equal(buf_cstr(&b), rows[i].want);
 		buf_free(&b);
 	}
@@ -239,7 +296,8 @@ static void whatever_comes_is_printable_and_json(void **state)
 		unsigned char *p;
 
 		for (size_t i = 0; i < n; i++)
-			raw[i] = (unsigned char)(next_random(&x) % 3 ? next_random(&x) : 0xc0 | next_random(&x));
+			raw[i] = (unsigned char)(next_random(&x) % 3 ? next_random(&x)
+								     : 0xc0 | next_random(&x));
 		p = guard_copy(raw, n);
 		buf_init(&b, 1000);
 		buf_init(&doc, 1000);

@@ -104,7 +104,7 @@ static void cuts_at_a_character(void **state)
 
 			memset(text, 'x', shift);
 			while (strlen(text) < 2000)
-				strncat(text, chars[c], 5);
+				memcpy(text + strlen(text), chars[c], strlen(chars[c]));
 			err_set(&e, ERR_IO, "%s", text);
 			assert_true(strlen(e.msg) < sizeof(e.msg) && strlen(e.msg) > sizeof(e.msg) - 5);
 			assert_true(is_utf8(e.msg));
@@ -113,7 +113,8 @@ static void cuts_at_a_character(void **state)
 			assert_true(is_utf8(e.msg));
 			err_detail(&e, "%s", text);
 			err_detail(&e, "%s", text);
-			assert_true(strlen(e.detail) < sizeof(e.detail) && strlen(e.detail) > sizeof(e.detail) - 5);
+			assert_true(strlen(e.detail) < sizeof(e.detail) &&
+				    strlen(e.detail) > sizeof(e.detail) - 5);
 			assert_true(is_utf8(e.detail));
 			err_hint(&e, "%s", text);
 			assert_true(is_utf8(e.hint));

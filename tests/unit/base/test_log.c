@@ -69,7 +69,7 @@ static void key_value(void **state)
 	log_info(l, "client connected", LS("database", "app"), LU("clients", 3));
 	is(&f, "2026-11-21T23:40:00.123Z level=info msg=\"client connected\" database=app clients=3\n");
 	log_warning(l, "x", LS("a", NULL), LS("b", ""), LS("c", "d e"), LS("d", "k=v"), LS("e", "q\"\\"),
-	            LB("f", slice_of("\x00\n\xff", 3)), LI("g", -5), LU("h", UINT64_MAX), LI("i", INT64_MIN));
+		    LB("f", slice_of("\x00\n\xff", 3)), LI("g", -5), LU("h", UINT64_MAX), LI("i", INT64_MIN));
 	is(&f, "2026-11-21T23:40:00.123Z level=warning msg=x b=\"\" c=\"d e\" d=\"k=v\" e=\"q\\\"\\\\\" "
 	       "f=\"\\x00\\n\\xff\" g=-5 h=18446744073709551615 i=-9223372036854775808\n");
 	log_error(l, "no pairs");
@@ -97,7 +97,7 @@ static void json(void **state)
 	init(&f);
 	l = log_new(&f.clock, LOG_INFO, LOG_JSON, sink, &f);
 	log_info(l, "client connected", LS("database", "app \"x\""), LS("none", NULL), LU("clients", 3),
-	         LI("delta", -1), LB("peer", slice_of("\xff\n", 2)));
+		 LI("delta", -1), LB("peer", slice_of("\xff\n", 2)));
 	is(&f, "{\"ts\":\"2026-11-21T23:40:00.123Z\",\"level\":\"info\",\"msg\":\"client connected\","
 	       "\"database\":\"app \\\"x\\\"\",\"clients\":3,\"delta\":-1,\"peer\":\"\\ufffd\\n\"}\n");
 	log_free(l);
@@ -237,6 +237,25 @@ static void repetition_is_bounded(void **state)
 	buf_free(&f.out);
 }
 
+static void a_steady_trickle_is_not_limited(void **state)
+{
+	struct fixture f;
+	struct log *l;
+
+	(void)state;
+	init(&f);
+	l = log_new(&f.clock, LOG_INFO, LOG_KEY_VALUE, sink, &f);
+	for (int i = 0; i < 100; i++) {
+		log_info(l, "tick");
+		f.mono += 100000;
+	}
+	assert_int_equal(f.lines, 100);
+	assert_int_equal(log_suppressed(l), 0);
+	log_free(l);
+	assert_int_equal(f.lines, 100);
+	buf_free(&f.out);
+}
+
 static void the_end_of_a_burst_is_told(void **state)
 {
 	struct fixture f;
@@ -300,6 +319,7 @@ int main(void)
 		cmocka_unit_test(errors),
 		cmocka_unit_test(hostile_values),
 		cmocka_unit_test(repetition_is_bounded),
+		cmocka_unit_test(a_steady_trickle_is_not_limited),
 		cmocka_unit_test(the_end_of_a_burst_is_told),
 		cmocka_unit_test(many_kinds),
 	};

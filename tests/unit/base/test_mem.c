@@ -1,4 +1,5 @@
-/* base/mem, base/slice, base/secret, base/list, base/clock, base/histogram: what is too small for a program of its own. */
+/* base/mem, base/slice, base/secret, base/list, base/clock, base/histogram: what is too small for a program
+ * of its own. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -248,9 +249,14 @@ static void histograms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(allocates),  cmocka_unit_test(wipes), cmocka_unit_test(aborts_when_out_of_memory),
-		cmocka_unit_test(slices),     cmocka_unit_test(secrets), cmocka_unit_test(lists),
-		cmocka_unit_test(clocks),     cmocka_unit_test(histograms),
+		cmocka_unit_test(allocates),
+		cmocka_unit_test(wipes),
+		cmocka_unit_test(aborts_when_out_of_memory),
+		cmocka_unit_test(slices),
+		cmocka_unit_test(secrets),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(clocks),
+		cmocka_unit_test(histograms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

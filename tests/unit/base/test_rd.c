@@ -7,7 +7,8 @@
 #include "base/rd.h"
 #include "../guard.h"
 
-static const unsigned char message[] = {0xff, 0x01, 0x02, 0x80, 0x90, 0xa0, 0xb0, 'h', 'i', 0, 0, 'x', 'y', 'z'};
+static const unsigned char message[] = {0xff, 0x01, 0x02, 0x80, 0x90, 0xa0, 0xb0,
+					'h',  'i',  0,    0,    'x',  'y',  'z'};
 
 struct fields {
 	uint8_t a;

@@ -19,18 +19,18 @@ static void literals(void **state)
 		const char *ip, *text, *host;
 		bool loopback;
 	} rows[] = {
-		{"127.0.0.1", "127.0.0.1:5432", "127.0.0.1", true},
-		{"127.255.255.254", "127.255.255.254:5432", "127.255.255.254", true},
-		{"128.0.0.1", "128.0.0.1:5432", "128.0.0.1", false},
-		{"0.0.0.0", "0.0.0.0:5432", "0.0.0.0", false},
-		{"::1", "[::1]:5432", "::1", true},
-		{"::", "[::]:5432", "::", false},
-		{"::2", "[::2]:5432", "::2", false},
-		{"0:0:0:0:0:0:0:1", "[::1]:5432", "::1", true},
-		{"::ffff:127.0.0.1", "[::ffff:127.0.0.1]:5432", "::ffff:127.0.0.1", true},
-		{"::ffff:10.0.0.1", "[::ffff:10.0.0.1]:5432", "::ffff:10.0.0.1", false},
-		{"::127.0.0.1", "[::127.0.0.1]:5432", "::127.0.0.1", false},
-		{"2001:DB8::Abcd", "[2001:db8::abcd]:5432", "2001:db8::abcd", false},
+		{"127.0.0.1",        "127.0.0.1:5432",          "127.0.0.1",        true },
+		{"127.255.255.254",  "127.255.255.254:5432",    "127.255.255.254",  true },
+		{"128.0.0.1",        "128.0.0.1:5432",          "128.0.0.1",        false},
+		{"0.0.0.0",          "0.0.0.0:5432",            "0.0.0.0",          false},
+		{"::1",              "[::1]:5432",              "::1",              true },
+		{"::",               "[::]:5432",               "::",               false},
+		{"::2",              "[::2]:5432",              "::2",              false},
+		{"0:0:0:0:0:0:0:1",  "[::1]:5432",              "::1",              true },
+		{"::ffff:127.0.0.1", "[::ffff:127.0.0.1]:5432", "::ffff:127.0.0.1", true },
+		{"::ffff:10.0.0.1",  "[::ffff:10.0.0.1]:5432",  "::ffff:10.0.0.1",  false},
+		{"::127.0.0.1",      "[::127.0.0.1]:5432",      "::127.0.0.1",      false},
+		{"2001:DB8::Abcd",   "[2001:db8::abcd]:5432",   "2001:db8::abcd",   false},
 	};
 	char text[ADDR_TEXT];
 
@@ -52,8 +52,20 @@ static void literals(void **state)
 static void names_are_no_literals(void **state)
 {
 	static const char *const names[] = {
-		"", "localhost", "127.1", "127.0.0.1.", "0x7f.0.0.1", "127.0.0.1:5432", "[::1]", "::1%", "::1%nosuchif0",
-		"256.0.0.1", " 127.0.0.1", "1:2", "::g", "mydb.abc.us-east-1.rds.amazonaws.com",
+		"",
+		"localhost",
+		"127.1",
+		"127.0.0.1.",
+		"0x7f.0.0.1",
+		"127.0.0.1:5432",
+		"[::1]",
+		"::1%",
+		"::1%nosuchif0",
+		"256.0.0.1",
+		" 127.0.0.1",
+		"1:2",
+		"::g",
+		"mydb.abc.us-east-1.rds.amazonaws.com",
 		"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd:eeee:ffff",
 	};
 
@@ -192,8 +204,12 @@ static void buffers_compact(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(literals),     cmocka_unit_test(names_are_no_literals), cmocka_unit_test(zones),
-		cmocka_unit_test(unix_sockets), cmocka_unit_test(what_accept_gives),     cmocka_unit_test(buffers),
+		cmocka_unit_test(literals),
+		cmocka_unit_test(names_are_no_literals),
+		cmocka_unit_test(zones),
+		cmocka_unit_test(unix_sockets),
+		cmocka_unit_test(what_accept_gives),
+		cmocka_unit_test(buffers),
 		cmocka_unit_test(buffers_compact),
 	};
 

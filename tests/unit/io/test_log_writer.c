@@ -100,8 +100,8 @@ static void *talk(void *arg)
 	char line[64];
 
 	for (int i = 0; i < 2000; i++) {
-		snprintf(line, sizeof(line), "%c%c%c%c%c%c%c%c\n", t->name, t->name, t->name, t->name, t->name,
-		         t->name, t->name, t->name);
+		snprintf(line, sizeof(line), "%c%c%c%c%c%c%c%c\n", t->name, t->name, t->name, t->name,
+			 t->name, t->name, t->name, t->name);
 		put(t->w, line);
 	}
 	return NULL;
@@ -315,6 +315,33 @@ static void a_full_disk(void **state)
 	close(fd);
 }
 
+static void a_line_longer_than_the_queue(void **state)
+{
+	int fds[2], full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct log_writer *w;
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	w = log_writer_new(fds[1], 0, NULL);
+	put(w, "too long\n");
+	assert_int_equal(log_writer_dropped(w), 1);
+	buf_init(&out, 1 << 20);
+	read_until(fds[0], &out, "lines=1\n");
+	assert_int_equal(log_writer_free(w, 10000), 0);
+	close(fds[0]);
+	close(fds[1]);
+	buf_free(&out);
+	if (full < 0)
+		skip();
+	/* not even that can be said */
+	w = log_writer_new(full, 0, NULL);
+	put(w, "too long\n");
+	usleep(20000);
+	assert_int_equal(log_writer_free(w, 10000), 0);
+	close(full);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +353,7 @@ int main(void)
 		cmocka_unit_test(free_does_not_wait_for_ever),
 		cmocka_unit_test(a_reader_that_is_gone),
 		cmocka_unit_test(a_full_disk),
+		cmocka_unit_test(a_line_longer_than_the_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "base/mem.h"
@@ -56,8 +58,12 @@ static bool post(struct mailbox *mb, unsigned sender, unsigned number, atomic_ui
 {
 	struct letter *t = mem_alloc(sizeof(*t));
 
-	*t = (struct letter){.mail = {.deliver = letter_deliver, .drop = letter_drop},
-	                     .sender = sender, .number = number, .dropped = dropped};
+	*t = (struct letter){
+		.mail = {.deliver = letter_deliver, .drop = letter_drop},
+		.sender = sender,
+		.number = number,
+		.dropped = dropped
+        };
 	return mailbox_post(mb, &t->mail);
 }
 
@@ -159,6 +165,26 @@ static void one_burst_one_wake_up(void **state)
 	assert_int_equal(dropped, 2);
 	mailbox_unref(r.mb);
 	loop_free(r.l);
+}
+
+static void no_descriptor_left(void **state)
+{
+	struct loop *l = loop_new(clock_system(), NULL, NULL);
+	struct rlimit before, none;
+	struct mailbox *mb;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	mb = mailbox_new(l, NULL, &e);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_null(mb);
+	assert_int_equal(e.code, ERR_IO);
+	assert_non_null(strstr(e.msg, "Too many open files"));
+	loop_free(l);
 }
 
 /* ---- offload ---- */
@@ -289,9 +315,10 @@ static void the_mailbox_may_close_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(from_several_threads),      cmocka_unit_test(closed_in_the_middle),
-		cmocka_unit_test(one_burst_one_wake_up),     cmocka_unit_test(works_elsewhere),
+		cmocka_unit_test(from_several_threads),       cmocka_unit_test(closed_in_the_middle),
+		cmocka_unit_test(one_burst_one_wake_up),      cmocka_unit_test(works_elsewhere),
 		cmocka_unit_test(cancels_queued_and_running), cmocka_unit_test(the_mailbox_may_close_first),
+		cmocka_unit_test(no_descriptor_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,8 +74,8 @@ static unsigned run_at(struct model *m, uint64_t now_us)
 static void never_early_and_one_tick_late_at_most(void **state)
 {
 	static const uint64_t delays[] = {
-		0,           1,           TICK - 1,          TICK,     TICK + 1, 7 * TICK, 511 * TICK, 512 * TICK,
-		513 * TICK, 1024 * TICK, 100000 * TICK + 5, 3600000000,
+		0,          1,          TICK - 1,   TICK,        TICK + 1,          7 * TICK,
+		511 * TICK, 512 * TICK, 513 * TICK, 1024 * TICK, 100000 * TICK + 5, 3600000000,
 	};
 
 	(void)state;
@@ -175,7 +175,8 @@ static uint32_t next_random(uint32_t *x)
 	return *x >> 4;
 }
 
-/* Jumps of all sizes, far beyond a round too: each timer fires in the first run at or after its tick, in order. */
+/* Jumps of all sizes, far beyond a round too: each timer fires in the first run at or after its tick, in
+ * order. */
 static void random_sequences(void **state)
 {
 	enum { THINGS = 300 };
