@@ -246,6 +246,20 @@ static void check_mode(struct targets *ts, uint64_t mode)
 		    t->hostaddr ? t->hostaddr : t->host);
 }
 
+/* Without its bundle nothing that RDS shows can be verified: better said now than at the first login. */
+static void check_bundle(struct targets *ts)
+{
+	if (!ts->t->profile->rds_ca || text(ts, OPT_SERVER_TLS_CA_FILE))
+		return;
+	for (const char *const *path = tls_rds_bundle_paths(); *path; path++)
+		if (access(*path, R_OK) == 0)
+			return;
+	conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where,
+	                  "database \"%s\": tls_ca is not set and no RDS bundle is installed (%s), so that the certificates "
+	                  "of RDS and Aurora cannot be verified",
+	                  ts->db->name, tls_rds_bundle_paths()[0]);
+}
+
 static void build_tls(struct targets *ts, struct conf_target *ct)
 {
 	uint64_t mode = num(ts, OPT_SERVER_TLS_SSLMODE);
@@ -262,6 +276,8 @@ static void build_tls(struct targets *ts, struct conf_target *ct)
 	if (!t->tls) {
 		conf_build_bad(ts->b, ts->db, OPT_SERVER_TLS_CA_FILE, &e);
 		ts->failed = true;
+	} else if (tls_ctx_verifies(t->tls)) {
+		check_bundle(ts);
 	}
 }
 

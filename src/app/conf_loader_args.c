@@ -82,6 +82,42 @@ static void set_anywhere(struct conf_loader *l, const struct option *o, const ch
 		conf_loader_set(l, l->star.set, OPTION_DATABASE, o->name, text, at);
 }
 
+static const struct option *option_of_flag(const char *name)
+{
+	static const enum option_scope scopes[] = {OPTION_GLOBAL, OPTION_DATABASE};
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct option *o = options_find(name, scopes[i]);
+		if (o && options_has_env(o))
+			return o;
+	}
+	return NULL;
+}
+
+/* The option with a flag and a variable whose name is nearest, or NULL. */
+static const struct option *nearest(const char *name)
+{
+	const char *near = options_nearest(name, OPTION_GLOBAL);
+
+	if (!near)
+		near = options_nearest(name, OPTION_DATABASE);
+	return near ? option_of_flag(near) : NULL;
+}
+
+/* It may be another program's: no reason to refuse the configuration. */
+static void unknown_variable(struct conf_loader *l, const char *variable)
+{
+	char *lower = mem_strdup(variable + strlen(PREFIX)), name[OPTION_ENV_MAX];
+	const struct option *near;
+
+	for (char *c = lower; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	near = nearest(lower);
+	conf_problem_note(l->p, LOG_WARNING, variable, "no option has this name%s%s", near ? "; the nearest is " : "",
+	                  near ? options_env_name(near, name) : "");
+	free(lower);
+}
+
 static void take_variable(struct conf_loader *l, const char *name, size_t n, const char *value)
 {
 	const struct option *o = option_of_env(name, n);
@@ -99,16 +135,7 @@ static void take_variable(struct conf_loader *l, const char *name, size_t n, con
 			s += len + (s[len] == '\n');
 		}
 	} else {
-		char *lower = mem_strndup(name + strlen(PREFIX), n - strlen(PREFIX));
-		const char *near;
-		for (char *c = lower; *c; c++)
-			*c = (char)tolower((unsigned char)*c);
-		near = options_nearest(lower, OPTION_GLOBAL);
-		if (!near)
-			near = options_nearest(lower, OPTION_DATABASE);
-		conf_problem_note(l->p, LOG_WARNING, at.where, "no option has this name%s%s", near ? "; the nearest is " : "",
-		                  near ? near : "");
-		free(lower);
+		unknown_variable(l, at.where);
 	}
 	free(at.where);
 }
@@ -120,18 +147,6 @@ void conf_loader_env(struct conf_loader *l)
 		if (equals && strncmp(*env, PREFIX, strlen(PREFIX)) == 0)
 			take_variable(l, *env, (size_t)(equals - *env), equals + 1);
 	}
-}
-
-static const struct option *option_of_flag(const char *name)
-{
-	static const enum option_scope scopes[] = {OPTION_GLOBAL, OPTION_DATABASE};
-
-	for (size_t i = 0; i < 2; i++) {
-		const struct option *o = options_find(name, scopes[i]);
-		if (o && options_has_env(o))
-			return o;
-	}
-	return NULL;
 }
 
 static void usage_error(struct conf_loader *l, const char *flag, const char *text, const char *hint)
@@ -146,14 +161,10 @@ static void usage_error(struct conf_loader *l, const char *flag, const char *tex
 
 static void unknown_flag(struct conf_loader *l, const char *flag, const char *name)
 {
-	const char *near = options_nearest(name, OPTION_GLOBAL);
-	const struct option *o;
+	const struct option *o = nearest(name);
 	char want[OPTION_ENV_MAX];
 	char *hint = NULL;
 
-	if (!near)
-		near = options_nearest(name, OPTION_DATABASE);
-	o = near ? option_of_flag(near) : NULL;
 	if (o)
 		hint = mem_printf("Did you mean %s?", options_flag_name(o, want));
 	usage_error(l, flag, "there is no such option", hint);

@@ -87,12 +87,10 @@ static size_t distance(const char *a, const char *b, size_t limit)
 	return row[nb] < limit ? row[nb] : limit;
 }
 
-/* How far off a word may be and still be meant: a third of it. */
+/* The distance at which a word is no longer meant: two letters exchanged are two changes, longer words may have more. */
 static size_t tolerance(const char *word)
 {
-	size_t n = strlen(word) / 3;
-
-	return n < 1 ? 2 : n + 1;
+	return strlen(word) / 3 + 2;
 }
 
 static void nearer(const char *word, const char *candidate, const char **best, size_t *best_distance)

@@ -47,6 +47,11 @@ void options_help(struct buf *out)
 {
 	char flag[OPTION_ENV_MAX], env[OPTION_ENV_MAX];
 
+	buf_add_str(out, "Databases:\n  --target NAME='host=... port=...', PGIAM_TARGET\n");
+	add_wrapped(out,
+	            "An entry of [databases]; may be given several times, in the variable one a line. The options of "
+	                 "\"The server\" below say the same of the entry for all other databases, which --host makes.");
+	buf_add_char(out, '\n');
 	for (int group = 0; group < OPTION_GROUP_NONE; group++) {
 		buf_printf(out, "%s%s:\n", group ? "\n" : "", group_titles[group]);
 		for (size_t i = 0; i < OPT_COUNT; i++) {
