@@ -202,8 +202,14 @@ struct collect_op *collect_start(struct collect *c, unsigned want, uint64_t time
 		l->round = op->round;
 		l->worker = i;
 		l->want = want;
-		mailbox_post(c->workers[i], &l->mail);
+		/* Closed: this worker has ended because it was told to. */
+		if (!mailbox_post(c->workers[i], &l->mail)) {
+			op->answered[i] = true;
+			op->missing--;
+		}
 	}
+	if (op->missing == 0)
+		defer_set(&op->all_in);
 	return op;
 }
 

@@ -1,0 +1,283 @@
+/* The pages over a loopback socket, with workers that answer, that hang, and that have ended. Worker 0 is a
+ * mailbox on the same loop; worker 1 lives on a loop of its own, turned only when a test wants it to answer.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include "unit/http/ask.h"
+
+#include <stdlib.h>
+#include "admin/pages.h"
+#include "unit/admin/prom.h"
+
+struct fake_worker {
+	unsigned index;
+	const char *broken; /* database to complain about */
+	uint64_t logins;
+};
+
+struct fixture {
+	struct loop *loop, *other;
+	struct mailbox *home, *workers[2];
+	struct fake_worker fake[2];
+	struct collect *collect;
+	struct pages *pages;
+	struct http_server *server;
+	struct admin_info info;
+	struct addr addr;
+	int fd;
+	char text[1 << 18];
+};
+
+static void on_fill(void *receiver, unsigned want, struct collect_answer *out)
+{
+	struct fake_worker *w = receiver;
+	struct err e;
+
+	if (want & COLLECT_STATS) {
+		out->stats = stats_snapshot_new();
+		stats_snapshot_db(out->stats, "orders", 0)->server_logins = w->logins;
+		out->stats->clients = 10 + w->index;
+	}
+	if (want & COLLECT_HEALTH) {
+		err_set(&e, ERR_TLS_VERIFY, "certificate of \"db\" expired");
+		collect_health_add(&out->health, "orders",
+				   w->broken && !strcmp(w->broken, "orders") ? &e : NULL);
+		collect_health_add(&out->health, "users",
+				   w->broken && !strcmp(w->broken, "users") ? &e : NULL);
+	}
+}
+
+static void on_info(void *arg, bool want_process, struct admin_info *out)
+{
+	struct fixture *f = arg;
+
+	(void)want_process;
+	*out = f->info;
+}
+
+static int setup(void **state)
+{
+	const struct http_server_opts o = {
+		.max_connections = 8, .max_header_bytes = 4096, .idle_us = 5000000, .lifetime_us = 10000000};
+	struct fixture *f = calloc(1, sizeof *f);
+	struct err e;
+	size_t n;
+
+	signal(SIGPIPE, SIG_IGN);
+	f->loop = loop_new(clock_system(), NULL, &e);
+	f->other = loop_new(clock_system(), NULL, &e);
+	f->home = mailbox_new(f->loop, f, &e);
+	f->fake[1].index = 1;
+	f->workers[0] = mailbox_new(f->loop, &f->fake[0], &e);
+	f->workers[1] = mailbox_new(f->other, &f->fake[1], &e);
+	f->info = (struct admin_info){.version = "1", .credentials_needed = true};
+	f->collect = collect_new(f->loop, f->home, f->workers, 2, on_fill);
+	f->pages = pages_new(&(struct pages_deps){.collector = f->collect, .info = on_info, .info_arg = f});
+	const struct http_route *routes = pages_routes(&n);
+
+	f->server = http_server_new(f->loop, &o, routes, n, f->pages);
+	f->fd = ask_listen(&f->addr);
+	assert_int_equal(http_server_listen(f->server, f->fd, &e), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	pages_free(f->pages);
+	http_server_free(f->server);
+	for (int i = 0; i < 2; i++) {
+		if (f->workers[i] == NULL)
+			continue;
+		mailbox_close(f->workers[i]);
+		mailbox_unref(f->workers[i]);
+	}
+	mailbox_close(f->home);
+	collect_free(f->collect);
+	mailbox_unref(f->home);
+	loop_free(f->other);
+	loop_free(f->loop);
+	close(f->fd);
+	free(f);
+	return 0;
+}
+
+/* Asks, with worker 1 answering (or not). */
+static int get(struct fixture *f, const char *path, bool both)
+{
+	char request[256];
+	int fd = ask_connect(&f->addr), status = 0;
+	size_t at = 0;
+	uint64_t end = clock_mono_us(clock_system()) + 5000000;
+
+	ask_send(fd, request,
+		 (size_t)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+				  path));
+	while (clock_mono_us(clock_system()) < end) {
+		char *rest = f->text + at;
+
+		if (both)
+			loop_turn(f->other, 0);
+		if (ask_read(f->loop, fd, rest, sizeof f->text - at, 3000))
+			break;
+		at += strlen(rest);
+	}
+	close(fd);
+	if (sscanf(f->text, "HTTP/1.1 %d", &status) != 1)
+		status = 0;
+	return status;
+}
+
+static bool says(const struct fixture *f, const char *what)
+{
+	return strstr(f->text, what) != NULL;
+}
+
+static void metrics(void **state)
+{
+	struct fixture *f = *state;
+	struct prom p;
+
+	f->fake[0].logins = 3;
+	f->fake[1].logins = 4;
+	assert_int_equal(get(f, "/metrics", true), 200);
+	assert_true(says(f, "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+	prom_read(&p, strstr(f->text, "\r\n\r\n") + 4);
+	assert_true(prom_value(&p, "pgiam_server_logins_total{database=\"orders\",result=\"ok\"}") == 7);
+	assert_true(prom_value(&p, "pgiam_clients") == 21);
+	assert_true(prom_value(&p, "pgiam_worker_unresponsive{worker=\"1\"}") == 0);
+	prom_free(&p);
+}
+
+/* What there is, after the deadline, and which worker is missing; its late answer harms nobody. */
+static void metrics_of_a_stalled_worker(void **state)
+{
+	struct fixture *f = *state;
+	struct prom p;
+
+	assert_int_equal(get(f, "/metrics", false), 200);
+	prom_read(&p, strstr(f->text, "\r\n\r\n") + 4);
+	assert_true(prom_value(&p, "pgiam_clients") == 10);
+	assert_true(prom_value(&p, "pgiam_worker_unresponsive{worker=\"0\"}") == 0);
+	assert_true(prom_value(&p, "pgiam_worker_unresponsive{worker=\"1\"}") == 1);
+	prom_free(&p);
+	loop_turn(f->other, 0);
+	loop_turn(f->loop, 0);
+	assert_int_equal(get(f, "/metrics", true), 200);
+	assert_true(says(f, "pgiam_clients 21\n"));
+}
+
+static void liveness(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t begin;
+
+	assert_int_equal(get(f, "/liveness", true), 200);
+	assert_true(says(f, "{\"status\":\"ok\",\"workers\":2,\"unresponsive\":[]}\n"));
+	begin = clock_mono_us(clock_system());
+	assert_int_equal(get(f, "/liveness", false), 503);
+	assert_in_range(clock_mono_us(clock_system()) - begin, 1900000, 3000000);
+	assert_true(says(f, "\"unresponsive\":[1]}\n"));
+	/* a worker that was told to end and did is not missed */
+	mailbox_close(f->workers[1]);
+	assert_int_equal(get(f, "/liveness", false), 200);
+}
+
+static void startup(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(get(f, "/startup", true), 503);
+	assert_true(says(f, "{\"status\":\"starting\",\"reason\":\"no AWS credentials yet\"}\n"));
+	f->info.credentials.valid = true;
+	assert_int_equal(get(f, "/startup", true), 200);
+	f->info.credentials.valid = false; /* once is enough */
+	assert_int_equal(get(f, "/startup", true), 200);
+}
+
+static void startup_by_login(void **state)
+{
+	struct fixture *f = *state;
+
+	f->fake[1].logins = 1;
+	assert_int_equal(get(f, "/startup", true), 200);
+}
+
+static void startup_without_iam(void **state)
+{
+	struct fixture *f = *state;
+
+	f->info.credentials_needed = false;
+	assert_int_equal(get(f, "/startup", true), 200);
+}
+
+static void readiness(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(get(f, "/readiness", true), 200);
+	assert_true(says(
+		f,
+		"\"databases\":[{\"database\":\"orders\",\"ok\":true},{\"database\":\"users\",\"ok\":true}],"
+		"\"status\":\"ready\"}\n"));
+	f->fake[1].broken = "users"; /* one worker's trouble is trouble */
+	assert_int_equal(get(f, "/readiness", true), 503);
+	assert_true(says(
+		f,
+		"{\"database\":\"users\",\"ok\":false,\"cause\":\"tls_verify\",\"sqlstate\":\"08001\","
+		"\"error\":\"certificate of \\\"db\\\" expired\",\"detail\":null,\"hint\":\"Check tls_ca"));
+	assert_int_equal(get(f, "/readiness?database=orders", true), 200);
+	assert_false(says(f, "users"));
+	assert_int_equal(get(f, "/readiness?database=users", true), 503);
+	assert_int_equal(get(f, "/readiness?database=nobody", true), 503);
+	assert_true(says(f, "\"databases\":[],"));
+	f->fake[1].broken = NULL;
+	f->info.draining = true;
+	assert_int_equal(get(f, "/readiness", true), 503);
+	assert_true(says(f, "{\"draining\":true,"));
+}
+
+static void readiness_of_a_stalled_worker(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(get(f, "/readiness", false), 503);
+	assert_true(says(f, "\"workers_unresponsive\":1,"));
+}
+
+static void an_index(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(get(f, "/", false), 200);
+	assert_true(says(f, "\n/metrics\n"));
+}
+
+/* teardown comes while a page waits for a worker */
+static void freed_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	int fd = ask_connect(&f->addr);
+	const char rq[] = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+	ask_send(fd, rq, sizeof rq - 1);
+	assert_false(ask_read(f->loop, fd, f->text, sizeof f->text, 50000));
+	close(fd);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(metrics),          T(metrics_of_a_stalled_worker),
+		T(liveness),         T(startup),
+		T(startup_by_login), T(startup_without_iam),
+		T(readiness),        T(readiness_of_a_stalled_worker),
+		T(an_index),         T(freed_meanwhile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
