@@ -251,8 +251,14 @@ static void a_steady_trickle_is_not_limited(void **state)
 	}
 	assert_int_equal(f.lines, 100);
 	assert_int_equal(log_suppressed(l), 0);
+	/* a burst after it is, from its first second on */
+	f.mono += 1000000;
+	for (int i = 0; i < 20; i++)
+		log_info(l, "tick");
+	assert_int_equal(f.lines, 110);
+	assert_int_equal(log_suppressed(l), 10);
 	log_free(l);
-	assert_int_equal(f.lines, 100);
+	assert_int_equal(f.lines, 111);
 	buf_free(&f.out);
 }
 

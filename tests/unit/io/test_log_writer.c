@@ -141,10 +141,11 @@ static void lines_of_several_threads_stay_whole(void **state)
 /* Fills a pipe, so that whoever writes to it next is stalled from the first byte. */
 static size_t fill(int fd)
 {
-	static const char hashes[4096] = {'#'};
+	char hashes[4096];
 	size_t filled = 0;
 	ssize_t n;
 
+	memset(hashes, '#', sizeof(hashes));
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	while ((n = write(fd, hashes, sizeof(hashes))) > 0)
 		filled += (size_t)n;
@@ -218,6 +219,38 @@ static void a_stalled_reader_of_json(void **state)
 {
 	(void)state;
 	a_stalled_reader("{\"msg\":%d}\n", "\"level\":\"warning\",\"msg\":\"log lines dropped\",\"lines\":");
+}
+
+static void the_gap_is_told_where_it_is(void **state)
+{
+	static const char want[] = "level=warning msg=\"log lines dropped\" lines=2\n";
+	int fds[2];
+	size_t filled;
+	struct log_writer *w;
+	struct buf out;
+	const char *p;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	filled = fill(fds[1]);
+	w = log_writer_new(fds[1], 30, NULL);
+	put(w, "first\n");
+	put(w, "second\n");
+	put(w, "a line that does not fit\n");
+	put(w, "and another that does not\n");
+	put(w, "third fits\n"); /* queued behind the gap before anything was written */
+	buf_init(&out, 1 << 20);
+	read_until(fds[0], &out, "third fits\n");
+	buf_drop_front(&out, filled);
+	p = buf_cstr(&out);
+	assert_int_equal(strncmp(p, "first\nsecond\n", 13), 0);
+	p = strstr(p, want);
+	assert_non_null(p);
+	assert_string_equal(p + strlen(want), "third fits\n");
+	assert_int_equal(log_writer_free(w, 10000), 0);
+	close(fds[0]);
+	close(fds[1]);
+	buf_free(&out);
 }
 
 static void a_non_blocking_descriptor(void **state)
@@ -349,6 +382,7 @@ int main(void)
 		cmocka_unit_test(lines_of_several_threads_stay_whole),
 		cmocka_unit_test(a_stalled_reader_of_key_values),
 		cmocka_unit_test(a_stalled_reader_of_json),
+		cmocka_unit_test(the_gap_is_told_where_it_is),
 		cmocka_unit_test(a_non_blocking_descriptor),
 		cmocka_unit_test(free_does_not_wait_for_ever),
 		cmocka_unit_test(a_reader_that_is_gone),

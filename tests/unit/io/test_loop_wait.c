@@ -110,25 +110,31 @@ static uint64_t counting_mono(const struct clock *c)
 	return clock_mono_us(clock_system());
 }
 
-static void on_line(evutil_socket_t fd, short what, void *arg)
+struct cleared {
+	struct loop *l;
+	struct timer near[5];
+};
+
+static void on_letter(evutil_socket_t fd, short what, void *arg)
 {
+	struct cleared *k = arg;
 	char c;
 
 	(void)what;
 	assert_int_equal(read(fd, &c, 1), 1);
-	loop_stop(arg);
+	for (int i = 0; i < 5; i++)
+		timer_clear(&k->near[i]);
+	if (c == 's')
+		loop_stop(k->l);
 }
 
-static void *write_after_a_while(void *arg)
+static void *write_twice(void *arg)
 {
-	usleep(300000);
-	assert_int_equal(write(*(int *)arg, "x", 1), 1);
+	usleep(20000);
+	assert_int_equal(write(*(int *)arg, "c", 1), 1);
+	usleep(700000);
+	assert_int_equal(write(*(int *)arg, "s", 1), 1);
 	return NULL;
-}
-
-static void clear_it(void *arg)
-{
-	timer_clear(arg);
 }
 
 static void a_cleared_timer_does_not_wake(void **state)
@@ -138,35 +144,28 @@ static void a_cleared_timer_does_not_wake(void **state)
 		.clock = {counting_mono, NULL},
                   .looks = &looks
         };
-	struct loop *l = loop_new(&counting.clock, NULL, NULL);
-	struct timer near[5];
-	struct defer d;
+	struct cleared k = {.l = loop_new(&counting.clock, NULL, NULL)};
 	struct event *e;
 	pthread_t thread;
 	int fds[2];
 
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
-	e = event_new(loop_base(l), fds[0], EV_READ, on_line, l);
+	e = event_new(loop_base(k.l), fds[0], EV_READ | EV_PERSIST, on_letter, &k);
 	event_add(e, NULL);
 	for (int i = 0; i < 5; i++) {
-		timer_init(&near[i], l, nothing, NULL);
-		timer_set(&near[i], 50000 * (uint64_t)i);
+		timer_init(&k.near[i], k.l, nothing, NULL);
+		timer_set(&k.near[i], 400000 + 20000 * (uint64_t)i);
 	}
-	loop_turn(l, 1000); /* now libevent waits for the first */
-	for (int i = 1; i < 5; i++)
-		timer_clear(&near[i]);
-	defer_init(&d, l, clear_it, &near[0]);
-	defer_set(&d);
-	assert_int_equal(pthread_create(&thread, NULL, write_after_a_while, &fds[1]), 0);
+	assert_int_equal(pthread_create(&thread, NULL, write_twice, &fds[1]), 0);
 	looks = 0;
-	loop_run(l);
-	assert_true(looks <= 10); /* a turn for the deferred call, one for the pipe */
+	loop_run(k.l);
+	assert_true(looks <= 4); /* two turns that look twice: before and after waiting */
 	pthread_join(thread, NULL);
 	event_free(e);
 	close(fds[0]);
 	close(fds[1]);
-	loop_free(l);
+	loop_free(k.l);
 }
 
 static void stop_from_before_is_not_lost(void **state)
