@@ -1,0 +1,607 @@
+/* The secret source, the desk between its loop and the cache's, and the words for a refused login. Worker and
+ * control loop turn in one thread here, except in the last test. */
+#include "fake.h"
+#include <pthread.h>
+#include "aws/aws.h"
+#include "aws/desk.h"
+#include "aws/source.h"
+#include "aws/source_explain.h"
+
+#define HOST "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
+#define HOUR (3600 * SEC)
+
+static const struct secret_request request = {HOST, 5432, "app_user"};
+static const char *const no_env[] = {NULL};
+
+struct fixture {
+	struct fake_clock clock;
+	struct loop *control, *worker;
+	struct mailbox *control_mail, *worker_mail;
+	struct fake_provider provider;
+	struct cache *cache;
+	struct desk *desk;
+	struct secret_source *source;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_zalloc(sizeof(*f));
+	struct source_opts o;
+
+	f->clock = fake_clock_make();
+	f->control = loop_new(&f->clock.base, NULL, NULL);
+	f->worker = loop_new(&f->clock.base, NULL, NULL);
+	f->control_mail = mailbox_new(f->control, NULL, NULL);
+	f->worker_mail = mailbox_new(f->worker, NULL, NULL);
+	fake_provider_init(&f->provider);
+	f->cache = cache_new(f->control, &f->provider.base);
+	f->desk = desk_new(f->cache, f->control_mail);
+	o = (struct source_opts){f->desk, no_env, NULL, f->worker, f->worker_mail};
+	f->source = source_new(&o);
+	*state = f;
+	return 0;
+}
+
+static void settle(struct fixture *f)
+{
+	for (int i = 0; i < 3; i++) {
+		fake_settle(f->worker);
+		fake_settle(f->control);
+	}
+}
+
+static void pass(struct fixture *f, int64_t us)
+{
+	f->clock.mono_us += (uint64_t)us;
+	f->clock.wall_us += us;
+	settle(f);
+}
+
+static void close_desk(struct fixture *f)
+{
+	if (f->desk)
+		desk_close(f->desk);
+	cache_free(f->cache);
+	f->desk = NULL;
+	f->cache = NULL;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->source)
+		f->source->ops->free(f->source);
+	close_desk(f);
+	mailbox_close(f->worker_mail);
+	mailbox_close(f->control_mail);
+	mailbox_unref(f->worker_mail);
+	mailbox_unref(f->control_mail);
+	loop_free(f->worker);
+	loop_free(f->control);
+	free(f);
+	return 0;
+}
+
+struct answer {
+	unsigned times;
+	char *token; /* owned; NULL after an error */
+	struct err e;
+};
+
+static void take(void *arg, const struct secret_answer *a, const struct err *e)
+{
+	struct answer *out = arg;
+
+	assert_int_equal(a == NULL, e != NULL);
+	out->times++;
+	free(out->token);
+	out->token = a ? slice_dup(a->secret) : NULL;
+	if (a)
+		assert_null(a->user);
+	if (e)
+		out->e = *e;
+}
+
+static struct secret_op *start(struct fixture *f, struct answer *a)
+{
+	return f->source->ops->start(f->source, &request, take, a);
+}
+
+/* Asks, lets the worker's loop alone turn: is the answer there, signed with this key? */
+static bool answered_by(struct fixture *f, const char *key)
+{
+	struct answer a = {0};
+	struct secret_op *op = start(f, &a);
+	bool yes;
+
+	assert_int_equal(a.times, 0);
+	fake_settle(f->worker);
+	if (a.times == 0) {
+		f->source->ops->cancel(op);
+		return false;
+	}
+	assert_int_equal(a.times, 1);
+	yes = a.token && strstr(a.token, key);
+	free(a.token);
+	return yes;
+}
+
+/* The first login waits for the credentials; others sign with them and ask nobody. The token is the published
+ * one. */
+static void first_token(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0}, b = {0};
+	const char *expected = HOST ":5432/?Action=connect&DBUser=app_user&X-Amz-Algorithm=AWS4-HMAC-SHA256&"
+				    "X-Amz-Credential=ONE%2F20260115%2Fus-east-1%2Frds-db%2Faws4_request&"
+				    "X-Amz-Date=20260115T123456Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&"
+				    "X-Amz-Security-Token=session&X-Amz-Signature=";
+
+	assert_int_equal(f->source->ops->kind, SECRET_IAM_TOKEN);
+	start(f, &a);
+	start(f, &b);
+	settle(f);
+	assert_int_equal(a.times, 0);
+	fake_give(&f->provider, "ONE", T0 + HOUR, true);
+	settle(f);
+	assert_int_equal(a.times, 1);
+	assert_int_equal(b.times, 1);
+	assert_non_null(a.token);
+	assert_memory_equal(a.token, expected, strlen(expected));
+	assert_int_equal(strlen(a.token), strlen(expected) + 64);
+	free(a.token);
+	free(b.token);
+	assert_true(answered_by(f, "ONE%2F"));
+	assert_int_equal(f->provider.starts, 1);
+}
+
+static void no_credentials(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	start(f, &a);
+	settle(f);
+	fake_fail(&f->provider, PROVIDER_NOT_CONFIGURED, "no AWS credentials found");
+	settle(f);
+	assert_int_equal(a.times, 1);
+	assert_null(a.token);
+	assert_int_equal(a.e.code, ERR_CREDENTIALS);
+	assert_string_equal(a.e.msg, "no AWS credentials found");
+	/* later they come */
+	start(f, &a);
+	pass(f, 2 * SEC);
+	fake_give(&f->provider, "ONE", T0 + HOUR, true);
+	settle(f);
+	if (a.times == 1) { /* failed fast, before the retry */
+		start(f, &a);
+		settle(f);
+	}
+	start(f, &a);
+	settle(f);
+	assert_non_null(a.token);
+	free(a.token);
+}
+
+/* Renewed ones are taken up before the old end; while they live, nobody waits. */
+static void renewed(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	fake_give(&f->provider, "ONE", T0 + HOUR, true);
+	start(f, &a);
+	settle(f);
+	assert_int_equal(a.times, 1);
+	pass(f, 46 * 60 * SEC);
+	fake_give(&f->provider, "TWO", T0 + 2 * HOUR, true);
+	settle(f);
+	assert_true(answered_by(f, "ONE%2F")); /* asks meanwhile */
+	settle(f);
+	assert_true(answered_by(f, "TWO%2F"));
+	/* everything ended while nobody looked */
+	f->clock.wall_us += 24 * HOUR;
+	assert_false(answered_by(f, "TWO%2F"));
+	pass(f, 2 * SEC);
+	start(f, &a);
+	settle(f);
+	fake_give(&f->provider, "THREE", f->clock.wall_us + HOUR, true);
+	settle(f);
+	assert_non_null(strstr(a.token, "THREE%2F"));
+	free(a.token);
+}
+
+/* Little life left and nothing newer to be had: logins go on, without a question each. */
+static void nearly_expired(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	fake_give(&f->provider, "ONE", T0 + 50 * SEC, false);
+	start(f, &a);
+	settle(f);
+	assert_int_equal(a.times, 1);
+	free(a.token);
+	for (int i = 0; i < 5; i++)
+		assert_true(answered_by(f, "ONE%2F"));
+	pass(f, 51 * SEC);
+	a = (struct answer){0};
+	start(f, &a);
+	settle(f);
+	if (f->provider.cb)
+		fake_give(&f->provider, "ONE", T0 + 50 * SEC, false);
+	settle(f);
+	assert_int_equal(a.times, 1);
+	assert_null(a.token);
+	assert_non_null(strstr(a.e.msg, "expired"));
+}
+
+static void refused(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+	const struct secret_source_ops *ops = f->source->ops;
+
+	assert_false(ops->refused(f->source)); /* nothing was given */
+	fake_give(&f->provider, "ONE", T0 + HOUR, true);
+	start(f, &a);
+	pass(f, 11 * SEC);
+	assert_int_equal(a.times, 1);
+
+	assert_true(ops->refused(f->source));
+	assert_true(ops->refused(f->source));   /* under way */
+	assert_false(answered_by(f, "ONE%2F")); /* the next answer waits for it */
+	start(f, &a);
+	settle(f);
+	assert_int_equal(f->provider.starts, 2);
+	fake_give(&f->provider, "TWO", T0 + HOUR, true);
+	settle(f);
+	assert_int_equal(a.times, 2);
+	assert_non_null(strstr(a.token, "TWO%2F"));
+
+	/* refused again at once: bounded; and again, later, when the provider has only the same */
+	assert_false(ops->refused(f->source));
+	pass(f, 11 * SEC);
+	assert_true(ops->refused(f->source));
+	settle(f);
+	assert_int_equal(f->provider.starts, 3);
+	fake_fail(&f->provider, PROVIDER_FAILED, "no");
+	settle(f);
+	assert_true(answered_by(f, "TWO%2F"));
+	assert_false(ops->refused(f->source));
+
+	/* others came by themselves since the token was given */
+	pass(f, 2 * SEC);
+	fake_give(&f->provider, "THREE", T0 + HOUR, true);
+	pass(f, 11 * SEC);
+	assert_true(ops->refused(f->source));
+	settle(f);
+	assert_true(answered_by(f, "THREE%2F"));
+	free(a.token);
+}
+
+/* Where nobody can renew them, one more try would be refused as well. */
+static void refused_for_good(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	fake_give(&f->provider, "ONE", 0, false);
+	start(f, &a);
+	pass(f, 60 * SEC);
+	assert_non_null(a.token);
+	assert_false(f->source->ops->refused(f->source));
+	assert_int_equal(f->provider.starts, 1);
+	free(a.token);
+}
+
+static void cancelled(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+	struct secret_op *op = start(f, &a);
+
+	settle(f);
+	f->source->ops->cancel(op);
+	fake_give(&f->provider, "ONE", 0, true);
+	settle(f);
+	op = start(f, &a);
+	f->source->ops->cancel(op);
+	settle(f);
+	assert_int_equal(a.times, 0);
+	/* freed while its question is away */
+	f->source->ops->refused(f->source);
+	f->source->ops->free(f->source);
+	f->source = NULL;
+	settle(f);
+}
+
+static void freed_while_asking(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	f->source->ops->cancel(start(f, &a));
+	f->source->ops->free(f->source);
+	f->source = NULL;
+	settle(f);
+	assert_int_equal(a.times, 0);
+}
+
+/* Whatever the order things close in: an answer, or nothing, but no leak and no use of freed memory. */
+static void desk_closes(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	start(f, &a);
+	settle(f); /* open at the desk */
+	close_desk(f);
+	settle(f);
+	assert_int_equal(a.times, 1);
+	assert_int_equal(a.e.code, ERR_SHUTDOWN);
+	start(f, &a); /* comes after closing */
+	settle(f);
+	assert_int_equal(a.times, 2);
+	assert_int_equal(a.e.code, ERR_SHUTDOWN);
+	start(f, &a); /* on its way when the mailbox closes */
+	mailbox_close(f->control_mail);
+	settle(f);
+	assert_int_equal(a.times, 3);
+	start(f, &a); /* cannot even be sent */
+	settle(f);
+	assert_int_equal(a.times, 4);
+	assert_int_equal(a.e.code, ERR_SHUTDOWN);
+}
+
+static void worker_mail_closes(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+	struct secret_op *op = start(f, &a);
+
+	settle(f);
+	mailbox_close(f->worker_mail);
+	fake_give(&f->provider, "ONE", 0, true);
+	settle(f);
+	assert_int_equal(a.times, 0);
+	f->source->ops->cancel(op);
+}
+
+static void no_region(void **state)
+{
+	struct fixture *f = *state;
+	static const struct secret_request other = {"db.example.com", 5432, "u"};
+	struct answer a = {0};
+	struct err e;
+
+	fake_give(&f->provider, "ONE", 0, true);
+	f->source->ops->start(f->source, &other, take, &a);
+	settle(f);
+	assert_int_equal(a.times, 1);
+	assert_int_equal(a.e.code, ERR_REGION);
+	err_set(&e, ERR_AUTH_IAM, "PAM authentication failed");
+	f->source->ops->explain(f->source, &other, &e);
+	assert_string_equal(e.detail, "");
+}
+
+/* ---- explain ---- */
+
+static void explained(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+	struct err e;
+
+	fake_give(&f->provider, "AKIAIOSFODNN7EXAMPLE", T0 + HOUR, true);
+	start(f, &a);
+	settle(f);
+	err_set(&e, ERR_AUTH_IAM, "PAM authentication failed for user \"app_user\"");
+	f->source->ops->explain(f->source, &request, &e);
+	assert_string_equal(
+		e.detail, "The token was signed for " HOST ":5432 in us-east-1 as \"app_user\" with fake key "
+			  "AKIA****MPLE. The credentials expire in 1 h 00 min; this machine's clock shows "
+			  "2026-01-15T12:34:56Z.");
+	assert_non_null(strstr(e.hint, "clock"));
+	assert_non_null(strstr(e.hint, "arn:aws:rds-db:us-east-1:ACCOUNT:dbuser:RESOURCE-ID/app_user"));
+	assert_non_null(strstr(e.hint, "DbiResourceId"));
+	assert_null(strstr(e.detail, "secret"));
+	assert_null(strstr(e.hint, "session"));
+	free(a.token);
+}
+
+static void explain(const struct secret_request *rq, const char *key, const char *session, int64_t expires_us,
+		    struct err *e)
+{
+	struct credentials_parts parts = {
+		.provider = "env",
+		.access_key = slice_str(key),
+		.secret_key = slice_str("topsecret"),
+		.session_token = slice_str(session),
+		.account_id = slice_str("123456789012"),
+		.expires_wall_us = expires_us,
+	};
+	struct credentials *c = credentials_new(&parts, NULL);
+
+	err_set(e, ERR_AUTH_IAM, "PAM authentication failed");
+	source_explain_refusal(rq, "cn-north-1", c, T0, e);
+	credentials_unref(c);
+}
+
+static void explained_findings(void **state)
+{
+	/* the longest user name there is, and one that tries to draw lines of its own */
+	static const char longest[] = "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu";
+	struct secret_request proxy = {"p.proxy-xyz.rds.cn-north-1.amazonaws.com.cn", 5432, longest};
+	struct secret_request tunnel = {"localhost", 15432, "a\n\"b"};
+	struct err e;
+
+	(void)state;
+	explain(&proxy, "ASIAIOSFODNN7EXAMPLE", NULL, T0 - 60 * SEC, &e);
+	assert_non_null(strstr(e.detail, "expired 1 min ago"));
+	assert_non_null(strstr(e.detail, "ASIA key"));
+	assert_non_null(strstr(e.hint, "arn:aws-cn:rds-db:cn-north-1:123456789012:dbuser:RESOURCE-ID/uuuu"));
+	assert_non_null(strstr(e.hint, "prx-...).")); /* not cut */
+	explain(&tunnel, "AKIAIOSFODNN7EXAMPLE", "topsecret", 0, &e);
+	assert_non_null(strstr(e.detail, "no known expiry"));
+	assert_non_null(strstr(e.detail, "is this machine"));
+	assert_null(strchr(e.detail, '\n'));
+	assert_null(strchr(e.hint, '\n'));
+	assert_null(strstr(e.detail, "topsecret"));
+}
+
+/* ---- the whole, with the real providers ---- */
+
+static void whole(void **state)
+{
+	const char *env[] = {"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE",
+			     "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+			     "AWS_REGION=eu-west-1", NULL};
+	const struct aws_source_opts o = {.region = "us-east-1"};
+	struct fixture *f = *state;
+	struct aws *aws = aws_new(f->control, f->control_mail, env, NULL);
+	struct secret_source *s = aws_source_new(aws, &o, f->worker, f->worker_mail);
+	struct answer a = {0};
+	struct aws_stats stats;
+
+	env[0] = env[1] = NULL; /* copied */
+	aws_collect(aws, &stats);
+	assert_null(stats.provider);
+	assert_false(stats.valid);
+	s->ops->start(s, &request, take, &a);
+	settle(f);
+	assert_int_equal(a.times, 1);
+	assert_non_null(strstr(a.token, "5139f8ed77defa93e19e213c0b47ed3c71310487703eb40261132b9b4a8d8b17"));
+	assert_false(s->ops->refused(s));
+	aws_collect(aws, &stats);
+	assert_string_equal(stats.provider, "env");
+	assert_true(stats.valid);
+	assert_int_equal(stats.refreshes, 1);
+	free(a.token);
+	s->ops->free(s);
+	aws_free(aws);
+	aws_free(NULL);
+}
+
+static void once(void **state)
+{
+	const char *env[] = {"AWS_ACCESS_KEY_ID=AKIAX", "AWS_SECRET_ACCESS_KEY=s", NULL};
+	struct err e;
+	struct credentials *c = aws_credentials_once(env, &e);
+
+	(void)state;
+	assert_non_null(c);
+	credentials_unref(c);
+	assert_null(aws_credentials_once(no_env, &e));
+	assert_int_equal(e.code, ERR_CREDENTIALS);
+	assert_non_null(strstr(e.detail, "AWS_ACCESS_KEY_ID"));
+}
+
+/* ---- two threads ---- */
+
+struct threaded {
+	struct loop *loop;
+	struct mailbox *mail;
+};
+
+static void *run_control(void *arg)
+{
+	loop_run(((struct threaded *)arg)->loop);
+	return NULL;
+}
+
+struct stop_mail {
+	struct mail mail;
+	struct loop *loop;
+};
+
+static void stop_deliver(struct mail *m, void *receiver)
+{
+	(void)receiver;
+	loop_stop(((struct stop_mail *)m)->loop);
+	free(m);
+}
+
+static void stop_drop(struct mail *m)
+{
+	free(m);
+}
+
+static void count(void *arg, struct credentials *c, const struct err *e)
+{
+	(void)e;
+	assert_non_null(c);
+	++*(unsigned *)arg;
+}
+
+/* A thousand questions from a second thread, every third taken back: for ThreadSanitizer and the leak
+ * checker. */
+static void two_threads(void **state)
+{
+	const char *env[] = {"AWS_ACCESS_KEY_ID=AKIAX", "AWS_SECRET_ACCESS_KEY=s", NULL};
+	struct threaded t = {.loop = loop_new(clock_system(), NULL, NULL)};
+	struct loop *worker = loop_new(clock_system(), NULL, NULL);
+	struct mailbox *worker_mail = mailbox_new(worker, NULL, NULL);
+	struct stop_mail *stop = mem_zalloc(sizeof(*stop));
+	struct provider *p = provider_env_new(t.loop, env);
+	struct cache *cache = cache_new(t.loop, p);
+	struct desk *desk;
+	unsigned answers = 0, kept = 0;
+	pthread_t thread;
+
+	(void)state;
+	t.mail = mailbox_new(t.loop, NULL, NULL);
+	desk = desk_new(cache, t.mail);
+	assert_int_equal(pthread_create(&thread, NULL, run_control, &t), 0);
+	for (int i = 0; i < 1000; i++) {
+		struct desk_op *op = desk_ask(desk, worker_mail, NULL, count, &answers);
+
+		if (i % 3 == 0)
+			desk_cancel(op);
+		else
+			kept++;
+		loop_turn(worker, 0);
+	}
+	while (answers < kept)
+		loop_turn(worker, 100000);
+	assert_int_equal(answers, kept);
+	stop->loop = t.loop;
+	stop->mail.deliver = stop_deliver;
+	stop->mail.drop = stop_drop;
+	mailbox_post(t.mail, &stop->mail);
+	pthread_join(thread, NULL);
+	desk_close(desk);
+	cache_free(cache);
+	mailbox_close(t.mail);
+	mailbox_close(worker_mail);
+	mailbox_unref(t.mail);
+	mailbox_unref(worker_mail);
+	loop_free(t.loop);
+	loop_free(worker);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(first_token),
+		T(no_credentials),
+		T(renewed),
+		T(nearly_expired),
+		T(refused),
+		T(refused_for_good),
+		T(cancelled),
+		T(freed_while_asking),
+		T(desk_closes),
+		T(worker_mail_closes),
+		T(no_region),
+		T(explained),
+		cmocka_unit_test(explained_findings),
+		T(whole),
+		cmocka_unit_test(once),
+		cmocka_unit_test(two_threads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
