@@ -1,0 +1,309 @@
+/* The order of things is all there is to this file. Up: log, pid file, sockets (so that a port in use is told
+ * before anything else is done), helper threads, AWS, workers, HTTP, signals; the workers' threads last.
+ * Down: the reverse, after the workers have drained. Every step down takes what was never built. */
+#include "app/control.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "admin/pages.h"
+#include "app/control_log.h"
+#include "app/pidfile.h"
+#include "app/self.h"
+#include "app/sockets.h"
+#include "app/stop.h"
+#include "app/worker.h"
+#include "aws/aws.h"
+#include "base/harden.h"
+#include "base/mem.h"
+#include "config.h"
+#include "http/http_server.h"
+#include "io/log_writer.h"
+#include "io/offload.h"
+#include "io/process.h"
+
+#define HTTP_BACKLOG         64
+#define HTTP_MAX_CONNECTIONS 64
+#define HTTP_MAX_HEADER      8192
+#define HTTP_IDLE_US         5000000
+#define HTTP_LIFETIME_US     10000000
+#define OFFLOAD_MAX_QUEUE    64
+
+struct control {
+	const struct control_opts *opts;
+	const struct conf *conf;
+	struct control_log log;
+	struct pidfile *pidfile;
+	struct sockets clients, http_sockets;
+	struct resolver *resolver;
+	struct offload *offload;
+	struct loop *loop;
+	struct mailbox *mail;
+	struct aws *aws;
+	struct worker **workers; /* conf->workers of them */
+	struct mailbox **worker_mail;
+	struct collect *collect;
+	struct pages *pages;
+	struct http_server *http;
+	struct process_signals *signals;
+	struct stop *stop;
+	int64_t started_wall_us;
+	uint64_t max_client_conn;
+};
+
+static bool needs_credentials(const struct conf *c)
+{
+	for (size_t i = 0; i < c->secret_count; i++)
+		if (c->secrets[i].kind == TARGET_AUTH_IAM)
+			return true;
+	return false;
+}
+
+/* What the pages ask. */
+static void on_info(void *arg, bool want_process, struct admin_info *out)
+{
+	struct control *c = arg;
+	struct aws_stats aws = {0};
+	struct self_usage self = {0};
+
+	if (c->aws)
+		aws_collect(c->aws, &aws);
+	if (want_process)
+		self_usage(&self);
+	*out = (struct admin_info){
+		.version = PACKAGE_VERSION,
+		.started_wall_us = c->started_wall_us,
+		.draining = stop_is_asked(c->stop),
+		.credentials_needed = c->aws != NULL,
+		.credentials = {.provider = aws.provider,
+				.valid = aws.valid,
+				.expires_wall_us = aws.expires_wall_us,
+				.refreshes = aws.refreshes,
+				.refresh_failures = aws.refresh_failures},
+		.max_client_conn = c->max_client_conn,
+		.log_dropped = log_writer_dropped(c->log.writer),
+		.process = {.cpu_us = self.cpu_us,
+				.resident_bytes = self.resident_bytes,
+				.open_fds = self.open_fds,
+				.max_fds = self.max_fds },
+	};
+}
+
+static int open_sockets(struct control *c, struct err *e)
+{
+	const struct conf *conf = c->conf;
+	struct listen_opts http = conf->listen_opts;
+
+	http.backlog = HTTP_BACKLOG;
+	if (sockets_open(&c->clients, conf->listen, conf->listen_count, &conf->listen_opts, e) < 0)
+		return -1;
+	if (sockets_open(&c->http_sockets, conf->http, conf->http_count, &http, e) < 0)
+		return err_prefix(e, "http_listen");
+	return 0;
+}
+
+static int make_loop(struct control *c, struct err *e)
+{
+	c->resolver = resolver_new(&c->conf->resolver, clock_system(), e);
+	c->offload = c->resolver ? offload_new(OFFLOAD_MAX_QUEUE, e) : NULL;
+	c->loop = c->offload ? loop_new(clock_system(), c->log.log, e) : NULL;
+	c->mail = c->loop ? mailbox_new(c->loop, c, e) : NULL;
+	if (c->mail == NULL)
+		return -1;
+	if (!needs_credentials(c->conf))
+		return 0;
+	c->aws = aws_new(c->loop, c->mail, c->opts->env, e);
+	return c->aws ? 0 : -1;
+}
+
+static void on_notify(void *receiver, unsigned worker, enum worker_event what)
+{
+	struct control *c = receiver;
+
+	stop_heard(c->stop, worker, what);
+}
+
+static int make_workers(struct control *c, struct err *e)
+{
+	struct worker_deps d = {
+		.conf = c->opts->conf,
+		.sink = log_writer_sink,
+		.sink_arg = c->log.writer,
+		.aws = c->aws,
+		.resolver = c->resolver,
+		.offload = c->offload,
+		.sockets = &c->clients,
+		.control = c->mail,
+		.notify = on_notify,
+	};
+
+	c->workers = mem_array(c->conf->workers, sizeof(struct worker *));
+	c->worker_mail = mem_array(c->conf->workers, sizeof(struct mailbox *));
+	d.workers = c->worker_mail;
+	for (unsigned i = 0; i < c->conf->workers; i++) {
+		c->workers[i] = worker_new(&d, i, e);
+		if (c->workers[i] == NULL)
+			return -1;
+		c->worker_mail[i] = mailbox_ref(worker_mail(c->workers[i]));
+		c->max_client_conn += worker_opts(c->workers[i])->max_client_conn;
+	}
+	return 0;
+}
+
+static int make_http(struct control *c, struct err *e)
+{
+	const struct http_server_opts o = {
+		.max_connections = HTTP_MAX_CONNECTIONS,
+		.max_header_bytes = HTTP_MAX_HEADER,
+		.idle_us = HTTP_IDLE_US,
+		.lifetime_us = HTTP_LIFETIME_US,
+	};
+	size_t count;
+	const struct http_route *routes = pages_routes(&count);
+
+	c->collect = collect_new(c->loop, c->mail, c->worker_mail, c->conf->workers, worker_fill);
+	c->pages = pages_new(&(struct pages_deps){.collector = c->collect, .info = on_info, .info_arg = c});
+	c->http = http_server_new(c->loop, &o, routes, count, c->pages);
+	if (c->http == NULL)
+		return err_set(e, ERR_INTERNAL, "libevent makes no HTTP server");
+	for (size_t i = 0; i < c->http_sockets.count; i++)
+		if (c->http_sockets.fd[i] >= 0 && http_server_listen(c->http, c->http_sockets.fd[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+static void on_signal(void *arg, int signo)
+{
+	struct control *c = arg;
+
+	stop_signal(c->stop, signo);
+}
+
+static int make_stop(struct control *c, struct err *e)
+{
+	c->stop = stop_new(&(struct stop_deps){.loop = c->loop,
+					       .workers = c->workers,
+					       .count = c->conf->workers,
+					       .sockets = &c->clients,
+					       .shutdown_timeout_us = c->conf->shutdown_timeout_us});
+	c->signals = process_signals_new(c->loop, on_signal, c, e);
+	return c->signals ? 0 : -1;
+}
+
+/* One line that says what is served. */
+static void say_started(struct control *c, uint64_t nofile)
+{
+	const struct proxy_opts *o = worker_opts(c->workers[0]);
+	char listen[512], http[256], databases[512] = "";
+	size_t at = 0;
+
+	sockets_text(&c->clients, listen, sizeof listen);
+	sockets_text(&c->http_sockets, http, sizeof http);
+	for (size_t i = 0; i < o->target_count && at < sizeof databases; i++)
+		at += (size_t)snprintf(databases + at, sizeof databases - at, "%s%s", at ? " " : "",
+				       o->targets[i]->name);
+	log_info(c->log.log, "pgiam serves", LS("version", PACKAGE_VERSION), LI("pid", getpid()),
+		 LS("listen", listen), LS("http", http[0] ? http : NULL), LU("databases", o->target_count),
+		 LS("names", databases), LU("workers", c->conf->workers),
+		 LU("max_client_conn", c->max_client_conn), LU("descriptors", nofile),
+		 LS("file", c->conf->file));
+	/* A client, its server, and what the process itself needs. */
+	if (nofile && c->max_client_conn > nofile / 2)
+		log_warning(c->log.log, "fewer descriptors than max_client_conn may need",
+			    LU("descriptors", nofile), LU("max_client_conn", c->max_client_conn),
+			    LS("hint", "Raise the limit of open files (ulimit -n, LimitNOFILE=) or lower "
+				       "max_client_conn."));
+}
+
+static int start(struct control *c, struct err *e)
+{
+	uint64_t nofile = self_raise_nofile();
+
+	if (c->conf->pidfile && (c->pidfile = pidfile_new(c->conf->pidfile, e)) == NULL)
+		return -1;
+	if (open_sockets(c, e) < 0 || make_loop(c, e) < 0 || make_workers(c, e) < 0 || make_http(c, e) < 0 ||
+	    make_stop(c, e) < 0)
+		return -1;
+	for (unsigned i = 0; i < c->conf->workers; i++)
+		if (worker_start(c->workers[i], e) < 0)
+			return -1;
+	say_started(c, nofile);
+	return 0;
+}
+
+static void finish(struct control *c)
+{
+	for (unsigned i = 0; c->workers && i < c->conf->workers; i++)
+		if (c->workers[i])
+			worker_stop(c->workers[i], 0); /* for a start that failed half-way */
+	for (unsigned i = 0; c->workers && i < c->conf->workers; i++)
+		worker_free(c->workers[i]);
+	process_signals_free(c->signals);
+	stop_free(c->stop);
+	pages_free(c->pages);
+	http_server_free(c->http);
+	if (c->mail)
+		mailbox_close(c->mail); /* a letter that is still there may speak of what goes now */
+	collect_free(c->collect);
+	aws_free(c->aws);
+	offload_free(c->offload);
+	resolver_free(c->resolver);
+	for (unsigned i = 0; c->worker_mail && i < c->conf->workers; i++)
+		if (c->worker_mail[i])
+			mailbox_unref(c->worker_mail[i]);
+	if (c->mail)
+		mailbox_unref(c->mail);
+	loop_free(c->loop);
+	free(c->worker_mail);
+	free(c->workers);
+	sockets_close(&c->http_sockets);
+	sockets_close(&c->clients);
+	pidfile_free(c->pidfile);
+}
+
+/* A thread that hangs may be using anything: leave what others would stumble over in order, and go. */
+static void abandon(struct control *c)
+{
+	sockets_close(&c->http_sockets);
+	sockets_close(&c->clients);
+	pidfile_free(c->pidfile);
+	control_log_close(&c->log);
+	_exit(EXIT_FAILURE);
+}
+
+int control_prepare(struct err *e)
+{
+	return harden_process(e) < 0 ? -1 : process_init(e);
+}
+
+/* To the log, and to whoever sits before the terminal if the log does not go there. */
+static void say_failed(const struct control *c, const struct err *e)
+{
+	log_error(c->log.log, "cannot start", LERR(e));
+	if (c->log.log == NULL || c->conf->logfile)
+		fprintf(stderr, "error: %s\n", e->msg);
+}
+
+int control_run(const struct control_opts *o, struct err *e)
+{
+	struct control c = {.opts = o, .conf = o->conf, .started_wall_us = clock_wall_us(clock_system())};
+	int result = control_log_open(&c.log, c.conf, e);
+
+	if (result == 0) {
+		control_log_problems(&c.log, o->problems, o->problem_count);
+		result = start(&c, e);
+	}
+	if (result == 0) {
+		loop_run(c.loop);
+		if (stop_is_abandoned(c.stop))
+			abandon(&c);
+	} else {
+		say_failed(&c, e);
+	}
+	finish(&c);
+	if (result == 0)
+		log_info(c.log.log, "stopped");
+	control_log_close(&c.log);
+	return result;
+}

@@ -1,0 +1,294 @@
+/* Built on the control thread, so that what fails is told before anything is served; used and taken down on
+ * its own thread, where secret sources and the mailbox have to be closed. Thread creation and join order the
+ * two. */
+#include "config.h" /* for pthread_setname_np */
+#include "app/worker.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "app/none_source.h"
+#include "app/password_source.h"
+#include "aws/aws.h"
+#include "base/mem.h"
+#include "proxy/proxy.h"
+
+struct worker {
+	struct worker_deps deps;
+	unsigned index;
+	struct log *log;
+	struct loop *loop;
+	struct mailbox *mail;
+	struct conf_worker *share;
+	struct secret_source **secrets; /* conf->secret_count of them */
+	struct proxy *proxy;
+	struct listener **listeners; /* NULL: not accepting there */
+	size_t listener_count;       /* of our own: control closes the sockets before we end */
+	uint64_t exhausted;          /* of listeners that stopped */
+	bool stopping;
+	bool started;
+	pthread_t thread;
+};
+
+/* ---- messages to the control loop ---- */
+
+struct notice {
+	struct mail mail;
+	void (*notify)(void *receiver, unsigned worker, enum worker_event what);
+	unsigned worker;
+	enum worker_event what;
+};
+
+static void notice_deliver(struct mail *m, void *receiver)
+{
+	struct notice *n = container_of(m, struct notice, mail);
+
+	n->notify(receiver, n->worker, n->what);
+	free(n);
+}
+
+static void notice_drop(struct mail *m)
+{
+	free(container_of(m, struct notice, mail));
+}
+
+static void tell(struct worker *w, enum worker_event what)
+{
+	struct notice *n = mem_zalloc(sizeof *n);
+
+	*n = (struct notice){
+		.mail = {.deliver = notice_deliver, .drop = notice_drop},
+		.notify = w->deps.notify,
+		.worker = w->index,
+		.what = what
+        };
+	mailbox_post(w->deps.control, &n->mail);
+}
+
+/* ---- messages to a worker ---- */
+
+struct order {
+	struct mail mail;
+	uint64_t grace_us;    /* of a stop */
+	uint32_t pid, secret; /* of a cancel */
+};
+
+static void order_drop(struct mail *m)
+{
+	free(container_of(m, struct order, mail));
+}
+
+static void order_post(struct mailbox *to, void (*deliver)(struct mail *m, void *receiver), struct order o)
+{
+	struct order *copy = mem_zalloc(sizeof *copy);
+
+	*copy = o;
+	copy->mail = (struct mail){.deliver = deliver, .drop = order_drop};
+	mailbox_post(to, &copy->mail);
+}
+
+static void cancel_deliver(struct mail *m, void *receiver)
+{
+	struct order *o = container_of(m, struct order, mail);
+	struct worker *w = receiver;
+
+	proxy_cancel(w->proxy, o->pid, o->secret);
+	free(o);
+}
+
+/* The worker's index comes out of a stranger's cancel key: check it. */
+static void on_route(void *arg, uint32_t worker, uint32_t pid, uint32_t secret)
+{
+	const struct worker *w = arg;
+
+	if (worker < w->deps.conf->workers)
+		order_post(w->deps.workers[worker], cancel_deliver,
+			   (struct order){.pid = pid, .secret = secret});
+}
+
+static void stop_accepting(struct worker *w)
+{
+	for (size_t i = 0; i < w->listener_count; i++) {
+		if (w->listeners[i] == NULL)
+			continue;
+		w->exhausted += listener_exhausted(w->listeners[i]);
+		listener_stop(w->listeners[i]);
+		w->listeners[i] = NULL;
+	}
+}
+
+static void on_stopped(void *arg)
+{
+	struct worker *w = arg;
+
+	loop_stop(w->loop);
+}
+
+static void stop_deliver(struct mail *m, void *receiver)
+{
+	struct order *o = container_of(m, struct order, mail);
+	struct worker *w = receiver;
+
+	if (!w->stopping) {
+		w->stopping = true;
+		stop_accepting(w);
+		tell(w, WORKER_CLOSED);
+	}
+	proxy_stop(w->proxy, o->grace_us, on_stopped, w);
+	free(o);
+}
+
+void worker_stop(struct worker *w, uint64_t grace_us)
+{
+	order_post(w->mail, stop_deliver, (struct order){.grace_us = grace_us});
+}
+
+/* ---- what the control thread asks ---- */
+
+static void add_health(void *arg, const char *database, const struct err *e)
+{
+	collect_health_add(arg, database, e);
+}
+
+void worker_fill(void *worker, unsigned want, struct collect_answer *out)
+{
+	struct worker *w = worker;
+
+	if (want & COLLECT_STATS) {
+		out->stats = stats_snapshot_new();
+		proxy_collect(w->proxy, out->stats);
+		out->stats->accept_exhausted += w->exhausted;
+		for (size_t i = 0; i < w->listener_count; i++)
+			if (w->listeners[i])
+				out->stats->accept_exhausted += listener_exhausted(w->listeners[i]);
+	}
+	if (want & COLLECT_HEALTH)
+		proxy_health(w->proxy, add_health, &out->health);
+}
+
+/* ---- life ---- */
+
+static struct secret_source *make_source(struct worker *w, const struct conf_secret *s)
+{
+	switch (s->kind) {
+	case TARGET_AUTH_IAM:
+		return aws_source_new(w->deps.aws, &(struct aws_source_opts){.region = s->region}, w->loop,
+				      w->mail);
+	case TARGET_AUTH_PASSWORD: return password_source_new(s, w->loop);
+	case TARGET_AUTH_NONE: return none_source_new(w->loop);
+	}
+	abort(); /* the loader knows no other */
+}
+
+/* On the worker's thread, or on the control thread if there never was one. Leaves the struct. */
+static void take_down(struct worker *w)
+{
+	if (w->listeners)
+		stop_accepting(w);
+	proxy_free(w->proxy);
+	for (size_t i = 0; w->secrets && i < w->deps.conf->secret_count; i++)
+		if (w->secrets[i])
+			w->secrets[i]->ops->free(w->secrets[i]);
+	if (w->mail)
+		mailbox_close(w->mail);
+	loop_free(w->loop);
+	w->proxy = NULL;
+	w->loop = NULL;
+	free(w->secrets);
+	w->secrets = NULL;
+}
+
+struct worker *worker_new(const struct worker_deps *d, unsigned index, struct err *e)
+{
+	struct worker *w = mem_zalloc(sizeof *w);
+	const struct conf *c = d->conf;
+
+	w->deps = *d;
+	w->index = index;
+	w->log = log_new(clock_system(), c->log_level, c->log_format, d->sink, d->sink_arg);
+	w->loop = loop_new(clock_system(), w->log, e);
+	w->mail = w->loop ? mailbox_new(w->loop, w, e) : NULL;
+	if (w->mail == NULL) {
+		worker_free(w);
+		return NULL;
+	}
+	w->share = conf_worker_new(d->conf, index);
+	w->secrets = mem_array(c->secret_count, sizeof(struct secret_source *));
+	for (size_t i = 0; i < c->secret_count; i++)
+		w->secrets[i] = make_source(w, &c->secrets[i]);
+	w->listener_count = d->sockets->count;
+	w->listeners = mem_array(w->listener_count, sizeof(struct listener *));
+	w->proxy = proxy_new(
+		&(struct proxy_deps){
+			.loop = w->loop,
+			.mail = w->mail,
+			.resolver = d->resolver,
+			.offload = d->offload,
+			.secrets = w->secrets,
+			.route = c->workers > 1 ? on_route : NULL,
+			.route_arg = w,
+		},
+		&w->share->opts);
+	return w;
+}
+
+struct mailbox *worker_mail(struct worker *w)
+{
+	return w->mail;
+}
+
+const struct proxy_opts *worker_opts(const struct worker *w)
+{
+	return &w->share->opts;
+}
+
+static void on_accept(void *arg, int fd, const struct addr *peer, const struct addr *local)
+{
+	struct worker *w = arg;
+
+	proxy_accept(w->proxy, fd, peer, local);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	for (size_t i = 0; i < w->listener_count; i++)
+		if (w->deps.sockets->fd[i] >= 0)
+			w->listeners[i] = listener_start(w->loop, w->deps.sockets->fd[i], on_accept, w);
+	loop_run(w->loop);
+	take_down(w);
+	tell(w, WORKER_ENDED);
+	return NULL;
+}
+
+int worker_start(struct worker *w, struct err *e)
+{
+	char name[16];
+	int error = pthread_create(&w->thread, NULL, worker_main, w);
+
+	if (error)
+		return err_set(e, ERR_IO, "cannot start a thread: error %d", error);
+	w->started = true;
+	snprintf(name, sizeof name, "pgiam-w%u", w->index);
+	(void)pthread_setname_np(w->thread, name);
+	return 0;
+}
+
+void worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	if (w->started)
+		pthread_join(w->thread, NULL);
+	else
+		take_down(w);
+	if (w->mail)
+		mailbox_unref(w->mail);
+	if (w->share)
+		conf_worker_free(w->share);
+	free(w->listeners);
+	log_free(w->log);
+	free(w);
+}
