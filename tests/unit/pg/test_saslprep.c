@@ -105,6 +105,7 @@ static void idempotent(void **state)
 {
 	struct unicode *u = unicode_new();
 	struct buf in, once, twice;
+	uint32_t nine = 0x2168; /* becomes I and X */
 	size_t changed = 0;
 
 	(void)state;
@@ -126,10 +127,14 @@ static void idempotent(void **state)
 		changed += !slice_eq(buf_slice(&in), buf_slice(&once));
 	}
 	assert_int_equal(changed, 4221); /* as many as Python's unicodedata changes */
-	buf_clear(&once);
-	assert_int_equal(unicode_nfkc(u, &twice, &once), 0);
+	/* nothing in, nothing out; and no room */
 	buf_clear(&in);
-	assert_int_equal(unicode_nfkc(u, &in, &in), 0);
+	buf_clear(&once);
+	assert_int_equal(unicode_nfkc(u, &in, &once), 0);
+	assert_int_equal(once.n, 0);
+	buf_clear(&twice);
+	buf_add(&twice, &nine, sizeof(nine));
+	assert_int_equal(unicode_nfkc(u, &twice, &in), -1);
 	buf_free(&in);
 	buf_free(&once);
 	buf_free(&twice);
