@@ -11,6 +11,7 @@
 #include "proxy/state.h"
 
 #define CLOSING_US      (5 * CLOCK_US_PER_SEC) /* for a slow client to take its last message */
+#define LEAVING_US      (10 * CLOCK_US_PER_SEC)
 #define CLIENT_IN_MAX   (MSG_MAX_STARTUP_PACKET + 2 * 4096)
 #define CLIENT_OUT_MAX  (1u << 20)
 #define FIRST_READ_MAX  8192
@@ -32,12 +33,13 @@ static const struct state_row rows[] = {
 
 static void on_ready(void *arg, unsigned what);
 static void on_relay_end(void *arg, enum relay_end how, const struct err *e);
+static void on_relay_leaving(void *arg);
 static void on_relay_ready(void *arg, char tx);
 static void on_relay_busy(void *arg);
 static void on_server_gone(void *arg, const struct err *e, bool fatal);
 
 static const struct server_link link_ops = {
-	.relay = {.end = on_relay_end, .ready = on_relay_ready, .busy = on_relay_busy},
+	.relay = {.end = on_relay_end, .leaving = on_relay_leaving, .ready = on_relay_ready, .busy = on_relay_busy},
 	.server_gone = on_server_gone,
 };
 
@@ -229,6 +231,10 @@ static void on_timer(void *arg)
 		return;
 	case CLIENT_IDLE:
 	case CLIENT_LINKED:
+		if (c->leaving) {
+			client_close(c);
+			return;
+		}
 		err_set(&e, ERR_IDLE_TIMEOUT, "terminating connection due to idle-session timeout");
 		client_fail(c, &e);
 		return;
@@ -244,7 +250,7 @@ static void idle_clock(struct client *c, bool idle)
 {
 	uint64_t us = c->env->opts->client_idle_timeout_us;
 
-	if (us == 0)
+	if (us == 0 || c->leaving)
 		return;
 	if (idle)
 		timer_set(&c->timer, us);
@@ -286,7 +292,7 @@ static void ask_for_server(struct client *c)
 	stream_want_read(c->stream, false);
 	idle_clock(c, false);
 	client_set_state(c, CLIENT_WAIT);
-	pool_wait(c->pool, &c->waiter, false);
+	pool_wait(c->pool, &c->waiter, POOL_SERVER);
 }
 
 static void read_first(struct client *c)
@@ -306,11 +312,9 @@ static void read_first(struct client *c)
 		client_close(c);
 }
 
-void client_idle(struct client *c)
+/* Welcomed, and the welcome is out. */
+static void begin_session(struct client *c)
 {
-	client_set_state(c, CLIENT_IDLE);
-	if (client_flush(c) != 0)
-		return; /* on_ready goes on */
 	if (c->in.n > 0) {
 		/* It did not wait for the welcome before it went on. */
 		c->first = iobuf_get(c->env->bufs);
@@ -320,14 +324,19 @@ void client_idle(struct client *c)
 	buf_free(&c->in);
 	if (c->first) {
 		ask_for_server(c);
-		return;
-	}
-	if (c->env->stopping) {
+	} else if (c->env->stopping) {
 		client_stop(c);
-		return;
+	} else {
+		idle_clock(c, true);
+		stream_want_read(c->stream, true);
 	}
-	idle_clock(c, true);
-	stream_want_read(c->stream, true);
+}
+
+void client_idle(struct client *c)
+{
+	client_set_state(c, CLIENT_IDLE);
+	if (client_flush(c) == 0)
+		begin_session(c); /* otherwise on_ready does */
 }
 
 /* ---- linked ---- */
@@ -360,6 +369,16 @@ static void on_relay_ready(void *arg, char tx)
 	idle_clock(c, true);
 	if (c->env->stopping && tx == 'I')
 		client_stop(c);
+}
+
+/* It has said all it will say; what it is owed it may still want to read. Or it is gone: then the server is not kept
+ * from others for long. */
+static void on_relay_leaving(void *arg)
+{
+	struct client *c = arg;
+
+	c->leaving = true;
+	timer_set(&c->timer, LEAVING_US);
 }
 
 static void on_relay_end(void *arg, enum relay_end how, const struct err *e)
@@ -404,12 +423,11 @@ static void on_ready(void *arg, unsigned what)
 	case CLIENT_TLS: client_login_ready(c, what); return;
 	case CLIENT_IDLE:
 		if (what & STREAM_WRITABLE) {
-			if (client_flush(c) != 0)
-				return;
-			stream_want_read(c->stream, true);
-		}
-		if ((what & STREAM_READABLE) && c->out.n == 0)
+			if (client_flush(c) == 0)
+				begin_session(c);
+		} else {
 			read_first(c);
+		}
 		return;
 	case CLIENT_CLOSING:
 		if (client_flush(c) == 0)

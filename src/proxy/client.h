@@ -54,7 +54,7 @@ struct client {
 	bool ssl_asked, gss_asked; /* each once (pitfall 3) */
 	bool trusted;              /* may see the server's own texts (design.md rule 6) */
 	bool counted;              /* in env->welcomed */
-	bool terminating;          /* said Terminate: whatever is unsent does not matter */
+	bool leaving;              /* said Terminate or closed its side while it was owed something */
 	char *user, *database;     /* as it asked; NULL before */
 	char *app_name;
 	struct pool *pool;         /* a reference */

@@ -207,7 +207,7 @@ static void startup_message(struct client *c, const struct startup *s, size_t pa
 	timer_clear(&c->timer);
 	stream_want_read(c->stream, false);
 	client_set_state(c, CLIENT_WELCOME);
-	pool_wait(c->pool, &c->waiter, true);
+	pool_wait(c->pool, &c->waiter, POOL_WELCOME);
 }
 
 /* ---- packets ---- */

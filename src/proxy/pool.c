@@ -47,9 +47,7 @@ static void unqueue(struct pool_waiter *w)
 
 	list_del(&w->node);
 	timer_clear(&w->deadline);
-	p->waiting--;
-	if (w->welcome)
-		p->waiting_welcome--;
+	p->waiting[w->queue]--;
 	w->pool = NULL;
 }
 
@@ -101,19 +99,24 @@ void pool_waiter_init(struct pool_waiter *w, struct loop *l)
 	timer_init(&w->deadline, l, on_deadline, w);
 }
 
-void pool_wait(struct pool *p, struct pool_waiter *w, bool welcome)
+void pool_wait(struct pool *p, struct pool_waiter *w, enum pool_queue q)
 {
 	assert(!w->pool);
 	w->pool = p;
-	w->welcome = welcome;
+	w->queue = q;
 	w->since_us = loop_now_us(pool_loop(p));
-	list_add_tail(&p->waiters, &w->node);
-	p->waiting++;
-	if (welcome)
-		p->waiting_welcome++;
+	list_add_tail(&p->queue[q], &w->node);
+	p->waiting[q]++;
 	if (p->db->target->query_wait_timeout_us > 0)
 		timer_set(&w->deadline, p->db->target->query_wait_timeout_us);
 	defer_set(&p->pump);
+}
+
+static struct pool_waiter *first_waiter(struct pool *p, enum pool_queue q)
+{
+	struct list *n = list_first(&p->queue[q]);
+
+	return n ? container_of(n, struct pool_waiter, node) : NULL;
 }
 
 /* Answers every waiter the failure concerns. */
@@ -123,15 +126,10 @@ static void refuse_all(struct pool *p, const struct err *e)
 
 	if (f == FAILURE_PASSING)
 		return;
-	for (uint32_t n = p->waiting; n > 0; n--) {
-		struct pool_waiter *w = container_of(list_first(&p->waiters), struct pool_waiter, node);
-		if (f == FAILURE_FINAL || w->welcome) {
-			refuse(w, e);
-		} else {
-			list_del(&w->node);
-			list_add_tail(&p->waiters, &w->node); /* once around: the order stays */
-		}
-	}
+	while (p->waiting[POOL_WELCOME] > 0)
+		refuse(first_waiter(p, POOL_WELCOME), e);
+	while (f == FAILURE_FINAL && p->waiting[POOL_SERVER] > 0)
+		refuse(first_waiter(p, POOL_SERVER), e);
 }
 
 /* ---- servers ---- */
@@ -261,40 +259,27 @@ static struct server *take_idle(struct pool *p)
 	return NULL;
 }
 
-static struct pool_waiter *first_waiter(struct pool *p, bool welcome)
-{
-	list_each (n, tmp, &p->waiters) {
-		struct pool_waiter *w = container_of(n, struct pool_waiter, node);
-		if (w->welcome == welcome)
-			return w;
-	}
-	return NULL;
-}
-
 static void serve_waiters(struct pool *p)
 {
-	struct pool_waiter *w;
-	struct server *s;
-
 	/* Known values are good as long as a server stands behind them. */
-	while (p->welcome_known && (p->failures == 0 || p->total > p->logins) && p->waiting_welcome > 0 &&
-	       (w = first_waiter(p, true)))
-		serve(w, NULL);
-	while (p->waiting > p->waiting_welcome && !list_empty(&p->idle)) {
-		s = take_idle(p);
-		w = s ? first_waiter(p, false) : NULL;
-		if (!w)
+	bool known = p->welcome_known && (p->failures == 0 || p->total > p->logins);
+
+	while (known && p->waiting[POOL_WELCOME] > 0)
+		serve(first_waiter(p, POOL_WELCOME), NULL);
+	while (p->waiting[POOL_SERVER] > 0) {
+		struct server *s = take_idle(p);
+		if (!s)
 			break;
-		serve(w, s);
+		serve(first_waiter(p, POOL_SERVER), s);
 	}
 }
 
 /* How many more connections should there be? */
 static uint32_t wanted(const struct pool *p)
 {
-	uint32_t want = p->waiting - p->waiting_welcome, min = p->db->target->min_pool_size;
+	uint32_t want = p->waiting[POOL_SERVER], min = p->db->target->min_pool_size;
 
-	if (p->waiting_welcome > 0 && want == 0)
+	if (p->waiting[POOL_WELCOME] > 0 && want == 0)
 		want = 1;
 	if (p->refs > 0 && p->total < min && want < min - p->total)
 		want = min - p->total;
@@ -312,7 +297,7 @@ static void pump(void *arg)
 		if (p->logins == 0)
 			refuse_all(p, &p->last_error);
 		turn_drop(&p->turn);
-		if (p->waiting > 0)
+		if (p->waiting[POOL_WELCOME] + p->waiting[POOL_SERVER] > 0)
 			timer_set(&p->retry, p->retry_at_us - now);
 	} else if (wanted(p) > 0 && p->total < p->db->target->pool_size) {
 		turn_ask(&p->turn);
@@ -341,7 +326,8 @@ struct pool *pool_new(const struct pool_request *rq)
 	params_init(&p->welcome);
 	list_init(&p->idle);
 	list_init(&p->busy);
-	list_init(&p->waiters);
+	for (int q = 0; q < POOL_QUEUES; q++)
+		list_init(&p->queue[q]);
 	turn_init(&p->turn, rq->db, turn_granted, p);
 	timer_init(&p->retry, rq->db->loop, pump, p);
 	defer_init(&p->pump, rq->db->loop, pump, p);
@@ -362,7 +348,7 @@ void pool_free(struct pool *p)
 {
 	if (!p)
 		return;
-	assert(p->refs == 0 && list_empty(&p->waiters));
+	assert(p->refs == 0);
 	close_servers(p);
 	turn_drop(&p->turn);
 	timer_clear(&p->retry);

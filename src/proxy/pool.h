@@ -7,11 +7,17 @@
 #include "proxy/server.h"
 #include "proxy/turn.h"
 
-/* A client's place in the queue. Exactly one of the callbacks comes, once, never inside pool_wait. */
+enum pool_queue {
+	POOL_WELCOME, /* waits for the pool to know its server */
+	POOL_SERVER,  /* waits for a server of its own */
+	POOL_QUEUES,
+};
+
+/* A client's place in a queue. Exactly one of the callbacks comes, once, never inside pool_wait. */
 struct pool_waiter {
 	struct list node;
 	struct pool *pool; /* non-NULL exactly while waiting */
-	bool welcome;      /* waits for the pool to know its server, not for a server */
+	enum pool_queue queue;
 	uint64_t since_us;
 	struct timer deadline; /* query_wait_timeout */
 	void (*served)(void *arg, struct server *s); /* s: idle, to be linked now; NULL for a welcome */
@@ -28,8 +34,8 @@ struct pool {
 	struct list idle;        /* most recently used first */
 	struct list busy;        /* logging in, linked, resetting, ... */
 	uint32_t total, logins;
-	struct list waiters;     /* oldest first */
-	uint32_t waiting, waiting_welcome;
+	struct list queue[POOL_QUEUES]; /* oldest first */
+	uint32_t waiting[POOL_QUEUES];
 	struct turn turn;
 	struct timer retry;      /* when logins may be tried again; also collects an unused pool */
 	struct defer pump;
@@ -65,7 +71,7 @@ bool pool_unused(const struct pool *p);
 
 /* Queues up. If logins have been failing just now, a waiter for a welcome is told the same error at once
  * instead of waiting for the same to happen again. */
-void pool_wait(struct pool *p, struct pool_waiter *w, bool welcome);
+void pool_wait(struct pool *p, struct pool_waiter *w, enum pool_queue q);
 void pool_wait_cancel(struct pool_waiter *w); /* idempotent */
 void pool_waiter_init(struct pool_waiter *w, struct loop *l);
 

@@ -71,7 +71,7 @@ static void grace_over(void *arg)
 	err_set(&e, ERR_SHUTDOWN, "terminating connection due to administrator command");
 	list_each (n, tmp, &p->clients) {
 		struct client *c = container_of(n, struct client, node);
-		if (c->state == CLIENT_CLOSING)
+		if (c->state == CLIENT_CLOSING || c->state == CLIENT_CANCEL)
 			client_close(c);
 		else
 			client_fail(c, &e);
@@ -223,12 +223,13 @@ static void collect_pool(void *arg, struct pool *pool)
 		else
 			st->sv_used++;
 	}
-	list_each (n, tmp, &pool->waiters) {
-		uint64_t waited = now - container_of(n, struct pool_waiter, node)->since_us;
+	for (int q = 0; q < POOL_QUEUES; q++) {
+		struct list *n = list_first(&pool->queue[q]);
+		uint64_t waited = n ? now - container_of(n, struct pool_waiter, node)->since_us : 0;
 		if (waited > st->maxwait_us)
 			st->maxwait_us = waited;
+		st->cl_waiting += pool->waiting[q];
 	}
-	st->cl_waiting += pool->waiting;
 }
 
 static void collect_client(struct collect_arg *a, struct client *c)

@@ -269,6 +269,26 @@ static enum step parse_down(struct relay *r)
 	return STEP_ON;
 }
 
+static enum step client_end(struct relay *r, enum relay_end how, const struct err *e)
+{
+	r->up_stopped = true;
+	stream_want_read(r->client, false);
+	r->client_ops->end(r->client_arg, how, e);
+	return STEP_GONE;
+}
+
+/* The client will say no more. What it asked before is answered first, as PostgreSQL does. */
+static enum step client_leaves(struct relay *r, enum relay_end how)
+{
+	if (!r->busy || !inflight_closed(&r->inflight) || !relay_aligned(r))
+		return client_end(r, how, NULL);
+	r->up_stopped = r->leaving = true;
+	r->how = how;
+	stream_want_read(r->client, false);
+	r->client_ops->leaving(r->client_arg);
+	return STEP_ON;
+}
+
 /* Tells the owners where things stand, once everything read was passed on. */
 static enum step report(struct relay *r)
 {
@@ -283,17 +303,12 @@ static enum step report(struct relay *r)
 	if (r->busy) {
 		r->busy = false;
 		r->client_ops->ready(r->client_arg, r->tx);
-		return r->server && r->client ? STEP_ON : STEP_GONE;
+		if (!r->server || !r->client)
+			return STEP_GONE;
+		if (r->leaving && !r->down.b)
+			return client_end(r, r->how, NULL);
 	}
 	return STEP_ON;
-}
-
-static enum step client_end(struct relay *r, enum relay_end how, const struct err *e)
-{
-	r->up_stopped = true;
-	stream_want_read(r->client, false);
-	r->client_ops->end(r->client_arg, how, e);
-	return STEP_GONE;
 }
 
 static enum step pump_up(struct relay *r);
@@ -417,7 +432,7 @@ static enum step pump_up(struct relay *r)
 		u->b->filled = u->b->parsed; /* the Terminate and whatever is behind it */
 		if (u->b->sent == u->b->filled)
 			flow_release(r, u);
-		return client_end(r, RELAY_TERMINATE, NULL);
+		return client_leaves(r, RELAY_TERMINATE);
 	}
 	stream_want_read(r->client, !flow_full(u) && !held_back(r));
 	return STEP_ON;
@@ -428,7 +443,7 @@ static enum step read_up(struct relay *r)
 	int got = flow_fill(r, &r->up, r->client);
 
 	if (got < 0)
-		return client_end(r, RELAY_EOF, NULL);
+		return *stream_error(r->client) ? client_end(r, RELAY_EOF, NULL) : client_leaves(r, RELAY_EOF);
 	return got > 0 ? pump_up(r) : STEP_ON;
 }
 
@@ -441,6 +456,8 @@ static enum step resume(struct relay *r, struct relay_flow *f, struct stream *to
 
 	if (rc < 0)
 		return to == r->client ? client_end(r, RELAY_EOF, NULL) : STEP_ON;
+	if (to == r->client && r->leaving && !r->busy && !f->b)
+		return client_end(r, r->how, NULL); /* it has been given all it was owed */
 	if (from && flow_roomy(f) && !(from == r->client && (r->up_stopped || held_back(r))))
 		stream_want_read(from, true);
 	return STEP_ON;
@@ -482,7 +499,8 @@ void relay_attach(struct relay *r, struct stream *client, struct iobuf *first, c
 	r->up = (struct relay_flow){.b = first};
 	r->down = (struct relay_flow){.b = NULL};
 	r->busy = false;
-	r->up_stopped = false;
+	r->up_stopped = r->leaving = false;
+	r->how = RELAY_EOF;
 	r->ready_count = r->tx_count = 0;
 	stream_set_owner(client, client_ready, r);
 }

@@ -33,6 +33,9 @@ struct relay_server_ops {
 /* For whoever owns the client, while attached. Each may detach, as its last act. */
 struct relay_client_ops {
 	void (*end)(void *arg, enum relay_end how, const struct err *e);
+	/* It said Terminate, or closed its side, while it is owed something: `end` comes when it has been given that, as
+	 * PostgreSQL does. The owner bounds the time. */
+	void (*leaving)(void *arg);
 	/* A ReadyForQuery was passed on and nothing more is owed. */
 	void (*ready)(void *arg, char tx);
 	/* The first message after `ready` (or after attaching) was passed on. */
@@ -56,7 +59,9 @@ struct relay {
 	char tx;
 	bool busy;                      /* something is owed to the client */
 	bool fatal;                     /* the server said FATAL */
-	bool up_stopped;                /* the client's end was seen: nothing more is read from it */
+	bool up_stopped;                /* nothing more is read from the client */
+	bool leaving;                   /* because it said or did `how`, and it is still owed something */
+	enum relay_end how;
 	uint64_t drained_bytes;         /* dropped since the client left */
 	uint64_t ready_count, tx_count; /* ReadyForQuery passed on; with status 'I' */
 	const struct relay_server_ops *server_ops;
