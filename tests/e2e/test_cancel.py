@@ -1,0 +1,287 @@
+"""Cancelling: it reaches the query it is meant for, over TLS, and never another one."""
+import threading
+import time
+
+import psycopg
+import pytest
+
+import fakepg
+import wire
+
+
+def sleeping(rds):
+    return rds.admin("select count(*) from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'") == [
+        (1,)]
+
+
+def cancelled(w):
+    got = w.until("Z")
+    errors = [wire.error_fields(b)["C"] for k, b in got if k == "E"]
+    return errors == ["57014"]
+
+
+@pytest.fixture
+def busy(pgiam, rds):
+    """A client whose query runs."""
+    with pgiam.wire() as w:
+        w.login()
+        w.send(wire.query("select pg_sleep(30)"))
+        assert wire.eventually(lambda: sleeping(rds))
+        yield w
+
+
+def test_cancel(pgiam, busy):
+    pgiam.cancel(busy.key)
+    assert cancelled(busy)
+    assert busy.value("select 1") == "1"
+
+
+def test_14_cancel_over_tls(pgiam, busy):
+    with pgiam.wire() as w:
+        w.tls()
+        w.send(wire.cancel_packet(busy.key))
+        assert w.closed()
+    assert cancelled(busy)
+
+
+def test_14_cancel_after_gssenc(pgiam, busy):
+    with pgiam.wire() as w:
+        assert w.request(wire.GSSENC_REQUEST) == b"N"
+        w.send(wire.cancel_packet(busy.key))
+        assert w.closed()
+    assert cancelled(busy)
+
+
+def test_14_bytes_behind_the_request(pgiam, busy):
+    """Go's client sends some."""
+    with pgiam.wire() as w:
+        w.send(wire.cancel_packet(busy.key), b"\0" * 100)
+        assert w.closed()
+    assert cancelled(busy)
+
+
+def test_cancel_over_a_unix_socket(rds, pgiam_for, workdir):
+    pgiam = pgiam_for(rds, unix_socket_dir=workdir)
+    path = "%s/.s.PGSQL.%d" % (workdir, pgiam.port)
+    with wire.Wire.dial_unix(path) as w:
+        w.login()
+        w.send(wire.query("select pg_sleep(30)"))
+        assert wire.eventually(lambda: sleeping(rds))
+        with wire.Wire.dial_unix(path) as c:
+            c.send(wire.cancel_packet(w.key))
+            assert c.closed()
+        assert cancelled(w)
+
+
+@pytest.mark.parametrize("change", [lambda p, s: (p ^ 1, s), lambda p, s: (p, s[:3] + bytes([s[3] ^ 1])),
+                                    lambda p, s: (0, b"\0\0\0\0"), lambda p, s: (p, b""), lambda p, s: (p, s * 64),
+                                    lambda p, s: (p, s[:3])])
+def test_wrong_keys(pgiam, busy, change):
+    with pgiam.wire() as w:
+        w.send(wire.cancel_packet(change(*busy.key)))
+        assert w.closed()
+    assert busy.silent(0.5)
+    pgiam.cancel(busy.key)
+    assert cancelled(busy)
+
+
+def test_the_servers_own_key_is_worth_nothing(pgiam, busy, rds):
+    pid = rds.backends()[0]
+    assert busy.key[0] != pid
+    with pgiam.wire() as w:
+        w.send(wire.cancel_packet((pid, busy.key[1])))
+        assert w.closed()
+    assert busy.silent(0.3)
+    pgiam.cancel(busy.key)
+    assert cancelled(busy)
+
+
+def test_keys_are_random(pgiam):
+    keys = []
+    for _ in range(40):
+        with pgiam.wire() as w:
+            w.login()
+            keys.append(w.key)
+    assert len({k[0] for k in keys}) == 40 and len({k[1] for k in keys}) == 40
+    steps = {b[0] - a[0] for a, b in zip(keys, keys[1:])}
+    assert len(steps) > 30, "the pids follow a pattern"
+
+
+def test_driver_cancel(pgiam):
+    with pgiam.connect() as conn:
+        timer = threading.Timer(0.3, conn.cancel)
+        timer.start()
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            conn.execute("select pg_sleep(30)")
+        timer.join()
+        assert conn.execute("select 1").fetchone() == (1,)
+
+
+def test_50_late_cancel_hits_nobody(rds, pgiam_for):
+    """The key's query is over: the same server connection now works for another client."""
+    pgiam = pgiam_for(rds, default_pool_size=1)
+    with pgiam.wire() as first:
+        first.login()
+        first.ask("select 1")
+    with pgiam.wire() as second:
+        second.login()
+        second.send(wire.query("select pg_sleep(1.5)"))
+        assert wire.eventually(lambda: sleeping(rds))
+        for _ in range(5):
+            pgiam.cancel(first.key)
+        assert wire.kinds(second.until("Z")) == "TDCZ"
+
+
+def test_50_idle_client(pgiam):
+    """A cancel with nothing to cancel is dropped; the next query is not hit."""
+    with pgiam.wire() as w:
+        w.login()
+        w.ask("select 1")
+        for _ in range(5):
+            pgiam.cancel(w.key)
+        time.sleep(0.2)
+        assert wire.kinds(w.ask("select pg_sleep(0.3)")) == "TDCZ"
+
+
+def test_50_server_waits_for_its_cancel(fake_factory, pgiam_factory):
+    """A cancel is on its way when the client goes: the server connection must not serve the next client before the
+    server has closed the cancel's connection."""
+    release = threading.Event()
+    order = []
+
+    def script(conn):
+        try:
+            conn.login()
+        except fakepg.Done:
+            order.append("cancel arrives")
+            release.wait(10)
+            order.append("cancel closes")
+            raise
+        conn.serve({"select slow": slow, "select next": lambda c: (order.append("next client"), c.one_row("1"))})
+
+    def slow(conn):
+        time.sleep(0.5)
+        conn.one_row("slow")
+
+    fake = fake_factory(script)
+    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS, default_pool_size=1)
+    with pgiam.wire() as first:
+        first.login()
+        first.send(wire.query("select slow"))
+        time.sleep(0.1)
+        pgiam_cancel = pgiam.wire().send(wire.cancel_packet(first.key))
+        assert wire.eventually(lambda: order == ["cancel arrives"])
+        first.until("Z")
+        first.send(wire.terminate())
+    with pgiam.wire() as second:
+        second.send(wire.startup(), wire.query("select next"))
+        time.sleep(1)
+        assert "next client" not in order
+        release.set()
+        second.until("Z")
+        assert wire.kinds(second.until("Z")).endswith("Z")
+    pgiam_cancel.close()
+    assert order[:2] == ["cancel arrives", "cancel closes"] and "next client" in order[2:]
+
+
+def test_14_upstream_cancel_is_encrypted(fake_factory, pgiam_factory):
+    started = threading.Event()
+
+    def script(conn):
+        conn.login(key=b"\0\0\x12\x34secr")
+        conn.serve({"select slow": lambda c: (started.set(), time.sleep(0.5), c.one_row("x"))})
+
+    fake = fake_factory(script)
+    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    with pgiam.wire() as w:
+        w.login()
+        w.send(wire.query("select slow"))
+        assert started.wait(10)
+        pgiam.cancel(w.key)
+        assert wire.eventually(lambda: fake.cancels)
+        w.until("Z")
+    assert fake.cancels == [(True, 0x1234, b"secr")]
+
+
+def test_09_server_without_backend_key(fake_factory, pgiam_factory):
+    """RDS Proxy sends none: the login works, the client still gets a key, and cancelling does nothing."""
+    started = threading.Event()
+
+    def script(conn):
+        conn.login(key=None)
+        conn.serve({"select slow": lambda c: (started.set(), time.sleep(0.5), c.one_row("x"))})
+
+    fake = fake_factory(script)
+    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    with pgiam.wire() as w:
+        w.login()
+        assert w.key
+        w.send(wire.query("select slow"))
+        assert started.wait(10)
+        pgiam.cancel(w.key)
+        assert wire.kinds(w.until("Z")) == "TDCZ"
+    assert fake.cancels == []
+
+
+def test_08_long_key_of_a_server(fake_factory, pgiam_factory):
+    """Protocol 3.2 allows up to 256 bytes; a server that sends more than the 4 of 3.0 gets its own back."""
+    started = threading.Event()
+    key = bytes(range(32))
+
+    def script(conn):
+        conn.login(key=b"\0\0\0\7" + key)
+        conn.serve({"select slow": lambda c: (started.set(), time.sleep(0.5), c.one_row("x"))})
+
+    fake = fake_factory(script)
+    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    with pgiam.wire() as w:
+        w.login()
+        w.send(wire.query("select slow"))
+        assert started.wait(10)
+        pgiam.cancel(w.key)
+        w.until("Z")
+    assert fake.cancels in ([], [(True, 7, key)])
+
+
+def test_51_cancel_storm(fake_factory, pgiam_factory):
+    """Cancels that the server does not take are bounded in number and in time; others are served meanwhile."""
+    started = threading.Event()
+    waiting = []
+
+    def script(conn):
+        try:
+            conn.login()
+        except fakepg.Done:
+            waiting.append(conn)
+            conn.closed()
+            raise
+        conn.serve({"select slow": lambda c: (started.set(), time.sleep(2.5), c.one_row("x"))})
+
+    fake = fake_factory(script)
+    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS, default_pool_size=2, cancel_wait_timeout=1,
+                          max_client_conn=500)
+    before = pgiam.descriptors()
+    with pgiam.wire() as w:
+        w.login()
+        w.send(wire.query("select slow"))
+        assert started.wait(10)
+        storm = [pgiam.wire().send(wire.cancel_packet(w.key)) for _ in range(200)]
+        assert pgiam.sql("select 1") == [("1",)]
+        for c in storm:
+            assert c.closed()
+            c.close()
+        assert wire.kinds(w.until("Z")) == "TDCZ"
+    assert len(fake.cancels) <= 20, "%d cancel connections" % len(fake.cancels)
+    assert wire.eventually(lambda: pgiam.descriptors() <= before + 4)
+
+
+def test_cancel_for_another_worker(rds, pgiam_for):
+    """The kernel gives a cancel request to any worker; the key says whose it is."""
+    pgiam = pgiam_for(rds, workers=4, default_pool_size=8)
+    for _ in range(8):
+        with pgiam.wire() as w:
+            w.login()
+            w.send(wire.query("select pg_sleep(20)"))
+            assert wire.eventually(lambda: sleeping(rds))
+            pgiam.cancel(w.key)
+            assert cancelled(w)

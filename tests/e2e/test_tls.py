@@ -1,0 +1,291 @@
+"""TLS on both sides: whom pgiam trusts, and what it shows."""
+import datetime
+import os
+import re
+import ssl
+import threading
+import time
+
+import pytest
+from cryptography import x509
+
+import fakepg
+import wire
+from fakepg import certs
+
+
+def login_and_serve(conn):
+    conn.login()
+    conn.serve()
+
+
+def refused(pgiam):
+    fields = pgiam.refusal()
+    assert fields["S"] == "FATAL" and fields["C"][:2] == "08", fields
+    return fields, " ".join(fields.get(k, "") for k in "MDH")
+
+
+# ---- the server's certificate ----
+
+def test_good_certificate(fake_factory, pgiam_factory):
+    fake = fake_factory(login_and_serve)
+    assert pgiam_factory({"app": fake.database()}, env=fakepg.AWS).sql("select 1") == [("1",)]
+    assert fake.startups[0]["encrypted"] and len(fake.tokens) == 1
+
+
+BAD_CERTIFICATES = {
+    "other name": (dict(names=["other.example"]), "other.example|name"),
+    "only common name": (dict(names=[], common_name=fakepg.HOST), "name"),
+    "part of the name": (dict(names=["c9akciq32rgw.us-east-1.rds.amazonaws.com"]), "name"),
+    "wildcard too high": (dict(names=["*.rds.amazonaws.com"]), "name"),
+    "expired": (dict(names=[fakepg.HOST], from_days=-10, days=-1), "expired"),
+    "not yet": (dict(names=[fakepg.HOST], from_days=5, days=10), "not yet valid"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_CERTIFICATES)
+def test_bad_certificate(fake_factory, pgiam_factory, authority, case):
+    """No token goes out; the client learns what is wrong with which certificate, and which CA file was used."""
+    kw, why = BAD_CERTIFICATES[case]
+    fake = fake_factory(login_and_serve, chain_key=authority.issue(key="ec", **kw))
+    _, text = refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS))
+    assert re.search(why, text), text
+    assert authority.path in text, text
+    assert fake.startups == [] and fake.tokens == []
+
+
+def test_wildcard(fake_factory, pgiam_factory):
+    """RDS Proxy's certificates have one."""
+    fake = fake_factory(login_and_serve, names=["*.c9akciq32rgw.us-east-1.rds.amazonaws.com"])
+    assert pgiam_factory({"app": fake.database()}, env=fakepg.AWS).sql("select 1") == [("1",)]
+
+
+def test_nul_in_the_name(fake_factory, pgiam_factory, authority):
+    fake = fake_factory(login_and_serve, chain_key=authority.issue(
+        ["x.example"], key="ec", common_name=fakepg.HOST))
+    refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS))
+    assert fake.tokens == []
+
+
+def test_unknown_authority(fake_factory, pgiam_factory):
+    stranger = certs.Authority("stranger", key="ec")
+    fake = fake_factory(login_and_serve, chain_key=stranger.issue([fakepg.HOST], key="ec"))
+    _, text = refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS))
+    assert "stranger" in text or "issuer" in text, text
+    assert fake.tokens == []
+
+
+def test_self_signed(fake_factory, pgiam_factory):
+    own = certs.Authority(fakepg.HOST, key="ec")
+    fake = fake_factory(login_and_serve, chain_key=(own.pem(), certs.key_pem(own.key)))
+    refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS))
+    assert fake.tokens == []
+
+
+def test_subordinate_authority(fake_factory, pgiam_factory, authority):
+    region = certs.Authority("region", parent=authority, key="ec")
+    fake = fake_factory(login_and_serve, chain_key=region.issue([fakepg.HOST], key="ec"))
+    assert pgiam_factory({"app": fake.database()}, env=fakepg.AWS).sql("select 1") == [("1",)]
+
+
+def test_without_ca_file_a_test_ca_is_not_trusted(fake_factory, pgiam_factory):
+    fake = fake_factory(login_and_serve)
+    refused(pgiam_factory({"app": fake.database(tls_ca=None)}, env=fakepg.AWS))
+    assert fake.tokens == []
+
+
+def test_tls_1_1_is_refused(fake_factory, pgiam_factory):
+    fake = fake_factory(login_and_serve)
+    fake.context.minimum_version = ssl.TLSVersion.TLSv1
+    fake.context.maximum_version = ssl.TLSVersion.TLSv1_1
+    fake.context.set_ciphers("ALL:@SECLEVEL=0")
+    refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS))
+    assert fake.tokens == []
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_tls_versions(fake_factory, pgiam_factory, version):
+    fake = fake_factory(login_and_serve)
+    fake.context.minimum_version = fake.context.maximum_version = ssl.TLSVersion[version]
+    assert pgiam_factory({"app": fake.database()}, env=fakepg.AWS).sql("select 1") == [("1",)]
+
+
+def test_server_name_indication(fake_factory, pgiam_factory):
+    """Sent without a trailing dot, never for an address."""
+    seen = []
+    fake = fake_factory(login_and_serve)
+    fake.context.sni_callback = lambda sock, name, context: seen.append(name)
+    pgiam_factory({"app": fake.database(host=fakepg.HOST + ".")}, env=fakepg.AWS).sql("select 1")
+    assert seen == [fakepg.HOST]
+
+
+def test_address_in_the_certificate(fake_factory, pgiam_factory):
+    fake = fake_factory(login_and_serve, names=["127.0.0.1"])
+    entry = fake.database(host="127.0.0.1", hostaddr=None, iam_host=fakepg.HOST)
+    assert pgiam_factory({"app": entry}, env=fakepg.AWS).sql("select 1") == [("1",)]
+
+
+def test_server_that_hangs_in_the_handshake(fake_factory, pgiam_factory):
+    def script(conn):
+        conn.read_packet()
+        conn.send(b"S")
+        conn.closed()
+
+    pgiam = pgiam_factory({"app": fake_factory(script).database()}, env=fakepg.AWS, server_connect_timeout=1)
+    start = time.monotonic()
+    _, text = refused(pgiam)
+    assert time.monotonic() - start < 8 and "TLS" in text, text
+
+
+def test_server_that_breaks_the_handshake(fake_factory, pgiam_factory):
+    for rubbish in (b"", b"\x15\x03\x01\0\2\2\x28", b"HTTP/1.1 400\r\n\r\n", os.urandom(500)):
+        def script(conn, rubbish=rubbish):
+            conn.read_packet()
+            conn.send(b"S")
+            conn.recv()
+            conn.send(rubbish)
+            time.sleep(0.1)
+
+        _, text = refused(pgiam_factory({"app": fake_factory(script).database()}, env=fakepg.AWS))
+        assert "TLS" in text, text
+
+
+@pytest.mark.parametrize("mode", ["allow", "prefer", "require", "verify-ca"])
+def test_modes_that_verify_too_little_are_refused(rds, pgiam_factory, mode):
+    with pytest.raises(RuntimeError, match="sslmode.*%s|%s.*verify-full" % (mode, mode)):
+        pgiam_factory({"app": rds.database(sslmode=mode)}, env=rds.aws())
+
+
+def test_changed_ca_file_is_read_again(fake_factory, pgiam_factory, workdir, authority):
+    """A new bundle, as when RDS's authorities are renewed, needs no restart."""
+    path = workdir + "/ca.pem"
+    stranger = certs.Authority("stranger", key="ec")
+    with open(path, "wb") as file:
+        file.write(stranger.pem())
+    fake = fake_factory(login_and_serve)
+    pgiam = pgiam_factory({"app": fake.database(tls_ca=path)}, env=fakepg.AWS, server_login_retry=0.1)
+    refused(pgiam)
+    with open(path + ".new", "wb") as file:
+        file.write(stranger.pem() + authority.pem())
+    os.rename(path + ".new", path)
+
+    def in_at_last():
+        with pgiam.wire() as w:
+            return w.send(wire.startup()).until("ZE")[-1][0] == "Z"
+    assert wire.eventually(in_at_last)
+
+
+def test_missing_ca_file(rds, pgiam_factory):
+    with pytest.raises(RuntimeError, match="no-such-file"):
+        pgiam_factory({"app": rds.database(tls_ca="/no-such-file.pem")}, env=rds.aws())
+
+
+# ---- pgiam's own certificate ----
+
+def test_certificate_of_its_own(pgiam):
+    """Made in memory: sslmode=require works with nothing configured, and nothing says it is a CA."""
+    with pgiam.wire() as w:
+        w.tls(server_hostname="localhost")
+        cert = x509.load_der_x509_certificate(w.sock.getpeercert(binary_form=True))
+        w.login()
+    now = datetime.datetime.utcnow()
+    assert cert.not_valid_before <= now < cert.not_valid_after
+    assert "localhost" in cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
+        x509.DNSName)
+
+
+def test_configured_certificate(rds, pgiam_for, workdir, authority):
+    chain, key = authority.issue(["localhost", "127.0.0.1"], key="ec")
+    for name, data in (("cert", chain), ("key", key)):
+        with open(os.path.join(workdir, name), "wb") as file:
+            file.write(data)
+    pgiam = pgiam_for(rds, client_tls_cert_file=workdir + "/cert", client_tls_key_file=workdir + "/key")
+    assert pgiam.sql("select 1", host="localhost", hostaddr="127.0.0.1", sslmode="verify-full",
+                     sslrootcert=authority.path) == [(1,)]
+
+
+@pytest.mark.parametrize("broken", ["missing", "empty", "other key", "key in place of certificate"])
+def test_broken_certificate_files(rds, pgiam_for, workdir, authority, broken):
+    chain, key = authority.issue(["localhost"], key="ec")
+    files = {"missing": (None, key), "empty": (b"", key), "other key": (chain, authority.issue(["x"], key="ec")[1]),
+             "key in place of certificate": (key, key)}[broken]
+    for name, data in zip(("cert", "key"), files):
+        if data is not None:
+            with open(os.path.join(workdir, name), "wb") as file:
+                file.write(data)
+    with pytest.raises(RuntimeError, match="ended with 3"):
+        pgiam_for(rds, client_tls_cert_file=workdir + "/cert", client_tls_key_file=workdir + "/key")
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_clients_tls_versions(pgiam, version):
+    context = wire.trusting_context()
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    with pgiam.wire() as w:
+        w.tls(context)
+        w.login()
+        assert len(w.value("select repeat('x', 200000)")) == 200000
+
+
+def test_clients_tls_1_1_is_refused(pgiam):
+    context = wire.trusting_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pgiam.wire() as w, pytest.raises((ssl.SSLError, ConnectionError)):
+        w.tls(context)
+
+
+@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 100, b"\0" * 200, b"\x16"])
+def test_broken_handshake_of_a_client(pgiam, data):
+    with pgiam.wire() as w:
+        assert w.request(wire.SSL_REQUEST) == b"S"
+        w.send(data)
+        if len(data) > 1:
+            assert w.closed()
+    assert pgiam.sql("select 1") == [(1,)]
+
+
+def test_client_half_way_through_the_handshake(rds, pgiam_for):
+    pgiam = pgiam_for(rds, client_login_timeout=1)
+    with pgiam.wire() as w:
+        assert w.request(wire.SSL_REQUEST) == b"S"
+        w.send(wire.client_hello()[:50])
+        assert w.closed()
+
+
+def test_close_notify(pgiam):
+    """TLS ends as it should when the client says goodbye: no truncation."""
+    with pgiam.wire() as w:
+        w.tls()
+        w.login()
+        w.send(wire.terminate())
+        assert w.sock.recv(1) == b""
+
+
+def test_session_ends_without_close_notify(pgiam):
+    for _ in range(10):
+        with pgiam.wire() as w:
+            w.tls()
+            w.login()
+            w.ask("select 1")
+            raw = w.sock.detach()
+            os.close(raw)
+    assert pgiam.sql("select 1") == [(1,)]
+    assert not pgiam.logged("internal", 0.1)
+
+
+def test_many_handshakes_at_once(pgiam):
+    done = []
+
+    def one():
+        with pgiam.wire() as w:
+            w.tls()
+            w.login()
+            done.append(w.value("select 1"))
+    threads = [threading.Thread(target=one) for _ in range(40)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert done == ["1"] * 40
