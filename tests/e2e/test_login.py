@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 import fakepg
+import proxy
 import wire
 
 WHO = "select current_user::text, ssl from pg_stat_ssl where pid = pg_backend_pid()"
@@ -306,3 +307,11 @@ def test_token_answers_cleartext_only(fake_factory, pgiam_factory, method, body)
     fields = refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS, server_login_retry=0.1))
     assert fields["C"] == "28000"
     assert [m for m in got if m[0] == "p"] == []
+
+
+def test_token_of_the_command(rds):
+    """`pgiam token` with the present time is what the server wants, and no secret is printed with it."""
+    done = proxy.pgiam("token", "--host", rds.host, "--port", str(rds.port), "--user", "app_user", env=rds.aws())
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert rds.env["AWS_SECRET_ACCESS_KEY"] not in done.stdout
+    rds.connect(password=done.stdout.strip()).close()
