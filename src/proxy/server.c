@@ -60,12 +60,12 @@ static void server_free(void *p)
 	free(s);
 }
 
-/* The end of every server, from every state but SERVER_LINKED. */
+/* The end of every server; its client has been unlinked. */
 static void end(struct server *s)
 {
 	if (s->state == SERVER_CLOSED)
 		return;
-	assert(s->state != SERVER_LINKED);
+	assert(!s->link);
 	set_state(s, SERVER_CLOSED);
 	list_del(&s->db_node);
 	if (s->login) {
