@@ -2,8 +2,6 @@
  * process is not dumpable. */
 #include "base/harden.h"
 
-#include <errno.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -12,8 +10,8 @@ int harden_process(struct err *e)
 	const struct rlimit none = {0, 0};
 
 	if (setrlimit(RLIMIT_CORE, &none) != 0)
-		return err_set(e, ERR_INTERNAL, "setrlimit(RLIMIT_CORE): %s", strerror(errno));
+		return err_set(e, ERR_INTERNAL, "setrlimit(RLIMIT_CORE): %m");
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-		return err_set(e, ERR_INTERNAL, "prctl(PR_SET_DUMPABLE): %s", strerror(errno));
+		return err_set(e, ERR_INTERNAL, "prctl(PR_SET_DUMPABLE): %m");
 	return 0;
 }
