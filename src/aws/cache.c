@@ -7,6 +7,7 @@
  * the truth. */
 #include "aws/cache.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include "aws/date.h"
 #include "base/digest.h"
@@ -180,8 +181,7 @@ static void fetch(void *arg)
 {
 	struct cache *c = arg;
 
-	if (c->fetch)
-		return;
+	assert(!c->fetch);
 	timer_clear(&c->timer);
 	c->fetched_us = loop_now_us(c->loop);
 	c->fetch = provider_start(c->provider, fetched, c);

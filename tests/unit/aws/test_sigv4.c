@@ -197,6 +197,12 @@ static void limits(void **state)
 	presign.pair_count = rq.header_count = SIGV4_PAIRS_MAX;
 	assert_int_equal(sigv4_presign(&signer, &presign, &out, &e), 0);
 	assert_int_equal(sigv4_authorization(&signer, &rq, date, &out, &e), 0);
+	/* a service name that no scope can hold */
+	signer.service = memset(mem_zalloc(1001), 'x', 1000);
+	assert_int_equal(sigv4_presign(&signer, &presign, &out, &e), -1);
+	assert_int_equal(sigv4_authorization(&signer, &rq, date, &out, &e), -1);
+	mem_free_str_wipe((char *)(uintptr_t)signer.service);
+	signer.service = "rds-db";
 	buf_free(&out);
 	/* every size of buffer that is too small */
 	for (size_t max = 0; max < 200; max++) {

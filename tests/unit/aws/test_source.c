@@ -1,7 +1,6 @@
 /* The secret source, the desk between its loop and the cache's, and the words for a refused login. Worker and
  * control loop turn in one thread here, except in the last test. */
 #include "fake.h"
-#include <pthread.h>
 #include "aws/aws.h"
 #include "aws/desk.h"
 #include "aws/source.h"
@@ -280,6 +279,53 @@ static void refused(void **state)
 	free(a.token);
 }
 
+/* A refusal while a question is away that knew nothing of it: it is asked anew, and who waits is served all
+ * the same. */
+static void refused_while_asking(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	fake_give(&f->provider, "ONE", T0 + 20 * 60 * SEC, true);
+	start(f, &a);
+	settle(f);
+	f->clock.mono_us += 11 * SEC;
+	f->clock.wall_us += 6 * 60 * SEC; /* less than a quarter of an hour left */
+	assert_true(answered_by(f, "ONE%2F"));
+	assert_true(f->source->ops->refused(f->source));
+	assert_false(answered_by(f, "ONE%2F"));
+	start(f, &a);
+	settle(f);
+	fake_give(&f->provider, "TWO", T0 + HOUR, true);
+	settle(f);
+	assert_int_equal(a.times, 2);
+	assert_non_null(strstr(a.token, "TWO%2F"));
+	free(a.token);
+}
+
+/* Others came since the token was given: worth a try at once. */
+static void refused_after_renewal(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	fake_give(&f->provider, "ONE", T0 + 20 * 60 * SEC, true);
+	start(f, &a);
+	settle(f);
+	pass(f, 11 * 60 * SEC);
+	fake_give(&f->provider, "TWO", T0 + HOUR, true);
+	settle(f);
+	start(f, &a);
+	settle(f); /* answered with the old ones, and hears of the new */
+	assert_non_null(strstr(a.token, "ONE%2F"));
+	assert_true(f->source->ops->refused(f->source));
+	start(f, &a);
+	fake_settle(f->worker);
+	assert_int_equal(a.times, 3);
+	assert_non_null(strstr(a.token, "TWO%2F"));
+	free(a.token);
+}
+
 /* Where nobody can renew them, one more try would be refused as well. */
 static void refused_for_good(void **state)
 {
@@ -443,103 +489,6 @@ static void whole(void **state)
 	aws_free(NULL);
 }
 
-static void once(void **state)
-{
-	const char *env[] = {"AWS_ACCESS_KEY_ID=AKIAX", "AWS_SECRET_ACCESS_KEY=s", NULL};
-	struct err e;
-	struct credentials *c = aws_credentials_once(env, &e);
-
-	(void)state;
-	assert_non_null(c);
-	credentials_unref(c);
-	assert_null(aws_credentials_once(no_env, &e));
-	assert_int_equal(e.code, ERR_CREDENTIALS);
-	assert_non_null(strstr(e.detail, "AWS_ACCESS_KEY_ID"));
-}
-
-/* ---- two threads ---- */
-
-struct threaded {
-	struct loop *loop;
-	struct mailbox *mail;
-};
-
-static void *run_control(void *arg)
-{
-	loop_run(((struct threaded *)arg)->loop);
-	return NULL;
-}
-
-struct stop_mail {
-	struct mail mail;
-	struct loop *loop;
-};
-
-static void stop_deliver(struct mail *m, void *receiver)
-{
-	(void)receiver;
-	loop_stop(((struct stop_mail *)m)->loop);
-	free(m);
-}
-
-static void stop_drop(struct mail *m)
-{
-	free(m);
-}
-
-static void count(void *arg, struct credentials *c, const struct err *e)
-{
-	(void)e;
-	assert_non_null(c);
-	++*(unsigned *)arg;
-}
-
-/* A thousand questions from a second thread, every third taken back: for ThreadSanitizer and the leak
- * checker. */
-static void two_threads(void **state)
-{
-	const char *env[] = {"AWS_ACCESS_KEY_ID=AKIAX", "AWS_SECRET_ACCESS_KEY=s", NULL};
-	struct threaded t = {.loop = loop_new(clock_system(), NULL, NULL)};
-	struct loop *worker = loop_new(clock_system(), NULL, NULL);
-	struct mailbox *worker_mail = mailbox_new(worker, NULL, NULL);
-	struct stop_mail *stop = mem_zalloc(sizeof(*stop));
-	struct provider *p = provider_env_new(t.loop, env);
-	struct cache *cache = cache_new(t.loop, p);
-	struct desk *desk;
-	unsigned answers = 0, kept = 0;
-	pthread_t thread;
-
-	(void)state;
-	t.mail = mailbox_new(t.loop, NULL, NULL);
-	desk = desk_new(cache, t.mail);
-	assert_int_equal(pthread_create(&thread, NULL, run_control, &t), 0);
-	for (int i = 0; i < 1000; i++) {
-		struct desk_op *op = desk_ask(desk, worker_mail, NULL, count, &answers);
-
-		if (i % 3 == 0)
-			desk_cancel(op);
-		else
-			kept++;
-		loop_turn(worker, 0);
-	}
-	while (answers < kept)
-		loop_turn(worker, 100000);
-	assert_int_equal(answers, kept);
-	stop->loop = t.loop;
-	stop->mail.deliver = stop_deliver;
-	stop->mail.drop = stop_drop;
-	mailbox_post(t.mail, &stop->mail);
-	pthread_join(thread, NULL);
-	desk_close(desk);
-	cache_free(cache);
-	mailbox_close(t.mail);
-	mailbox_close(worker_mail);
-	mailbox_unref(t.mail);
-	mailbox_unref(worker_mail);
-	loop_free(t.loop);
-	loop_free(worker);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -550,6 +499,8 @@ int main(void)
 		T(nearly_expired),
 		T(refused),
 		T(refused_for_good),
+		T(refused_while_asking),
+		T(refused_after_renewal),
 		T(cancelled),
 		T(freed_while_asking),
 		T(desk_closes),
@@ -558,8 +509,6 @@ int main(void)
 		T(explained),
 
 		T(whole),
-		cmocka_unit_test(once),
-		cmocka_unit_test(two_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
