@@ -12,11 +12,11 @@ static const struct command {
 	const char *name, *alias, *help;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"run",     NULL,        "serve: accept clients, log in to the databases",         cmd_run    },
-	{"check",   NULL,        "say what is wrong with a configuration, or what it serves", cmd_check },
-	{"token",   NULL,        "print a login token for an RDS database",                cmd_token  },
-	{"help",    "--help",    "this overview; `pgiam help NAME` tells about a command", cmd_help   },
-	{"version", "--version", "print the version",                                      cmd_version},
+	{"run",     NULL,        "serve: accept clients, log in to the databases",            cmd_run    },
+	{"check",   NULL,        "say what is wrong with a configuration, or what it serves", cmd_check  },
+	{"token",   NULL,        "print a login token for an RDS database",                   cmd_token  },
+	{"help",    "--help",    "this overview; `pgiam help NAME` tells about a command",    cmd_help   },
+	{"version", "--version", "print the version",                                         cmd_version},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -1,5 +1,5 @@
 /* The secret source, the desk between its loop and the cache's, and the words for a refused login. Worker and
- * control loop turn in one thread here, except in the last test. */
+ * control loop turn in one thread here. */
 #include "fake.h"
 #include "aws/aws.h"
 #include "aws/desk.h"
@@ -507,7 +507,6 @@ int main(void)
 		T(worker_mail_closes),
 		T(no_region),
 		T(explained),
-
 		T(whole),
 	};
 
