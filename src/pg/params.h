@@ -3,10 +3,12 @@
 #ifndef PGIAM_PG_PARAMS_H
 #define PGIAM_PG_PARAMS_H
 
+#include <stdint.h>
 #include "base/buf.h"
 
 struct param {
 	char *name, *value; /* owned, NUL-terminated */
+	uint32_t hash;      /* of the name; params.c's own */
 };
 
 struct params {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 #include <strings.h>
-#include "pg/options.h"
+#include "pg/startup_options.h"
 
 static bool in_list(const char *const *list, const char *name)
 {
@@ -28,7 +28,7 @@ int startup_policy(const struct profile *p, const struct params *client, const s
 	params_init(&own);
 	/* PostgreSQL applies `options` first and the other parameters over it. */
 	options = params_get(client, "options");
-	if (options && !p->options && !in_list(ignore, "options") && options_parse(options, &own, e) != 0) {
+	if (options && !p->options && !in_list(ignore, "options") && startup_options_parse(options, &own, e) != 0) {
 		err_prefix(e, "%s does not take the startup parameter \"options\", and its settings cannot be sent "
 		              "another way", p->name);
 		goto out;

@@ -1,11 +1,11 @@
-/* pg/startup and pg/options: the first bytes of a client. What parses is written and parsed again to the
- * same. */
+/* pg/startup and pg/startup_options: the first bytes of a client. What parses is written and parsed again to
+ * the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include "base/mem.h"
 #include "base/wr.h"
 #include "pg/msg.h"
-#include "pg/options.h"
+#include "pg/startup_options.h"
 #include "pg/parse.h"
 #include "pg/startup.h"
 
@@ -40,7 +40,7 @@ static void options(const struct startup *s)
 	struct params found;
 
 	params_init(&found);
-	if (text && options_parse(text, &found, NULL) == 0) {
+	if (text && startup_options_parse(text, &found, NULL) == 0) {
 		must(!params_get(&found, ""));
 		must(!params_get(&found, "options"));
 		for (size_t i = 0; i < found.n; i++)

@@ -1,7 +1,7 @@
 /* The `options` startup parameter: a backend command line, "-c name=value --name=value", with backslash
  * escaping white space (backend utils/init/postinit.c, pg_split_opts; tcop process_postgres_switches). */
-#ifndef PGIAM_PG_OPTIONS_H
-#define PGIAM_PG_OPTIONS_H
+#ifndef PGIAM_PG_STARTUP_OPTIONS_H
+#define PGIAM_PG_STARTUP_OPTIONS_H
 
 #include "base/err.h"
 #include "pg/params.h"
@@ -11,6 +11,6 @@
  * that cannot be a setting's or has a meaning of its own in the startup packet (user, database, replication,
  * options, _pq_.*): the caller then passes the text on as it is or refuses. Always ends (pitfall 74).
  * PostgreSQL applies options first: a startup parameter of the same name holds against it. */
-int options_parse(const char *options, struct params *out, struct err *e);
+int startup_options_parse(const char *options, struct params *out, struct err *e);
 
 #endif

@@ -1,5 +1,5 @@
 #include "pg_test.h"
-#include "pg/options.h"
+#include "pg/startup_options.h"
 
 /* out: "name=value;" of each setting; NULL: refused. */
 static void settings(void **state)
@@ -71,7 +71,7 @@ static void settings(void **state)
 
 		params_init(&p);
 		buf_init(&got, 1000);
-		assert_int_equal(options_parse(copy, &p, &e), cases[i].out ? 0 : -1);
+		assert_int_equal(startup_options_parse(copy, &p, &e), cases[i].out ? 0 : -1);
 		for (size_t k = 0; k < p.n; k++)
 			buf_printf(&got, "%s=%s;", p.v[k].name, p.v[k].value);
 		assert_string_equal(buf_cstr(&got), cases[i].out ? cases[i].out : "");
@@ -98,7 +98,7 @@ static void every_cut(void **state)
 		memcpy(cut, text, n);
 		cut[n] = '\0';
 		params_init(&p);
-		if (options_parse(cut, &p, NULL) != 0)
+		if (startup_options_parse(cut, &p, NULL) != 0)
 			assert_int_equal(p.n, 0);
 		params_free(&p);
 	}
@@ -112,10 +112,10 @@ static void adds_to_what_is_there(void **state)
 	(void)state;
 	params_init(&p);
 	params_set(&p, slice_str("a"), slice_str("1"));
-	assert_int_equal(options_parse("-c b=2 -c A=3", &p, &e), 0);
+	assert_int_equal(startup_options_parse("-c b=2 -c A=3", &p, &e), 0);
 	assert_int_equal(p.n, 2);
 	assert_string_equal(params_get(&p, "a"), "3");
-	assert_int_equal(options_parse("-c a=4 -x", &p, &e), -1);
+	assert_int_equal(startup_options_parse("-c a=4 -x", &p, &e), -1);
 	assert_string_equal(params_get(&p, "a"), "3");
 	params_free(&p);
 }

@@ -1,7 +1,7 @@
 /* PostgreSQL splits the text (pg_split_opts) and gives the words to getopt (process_postgres_switches). Here
  * the two are one loop that takes at least one character each turn, so that it always ends. */
 #include "base/buf.h"
-#include "pg/options.h"
+#include "pg/startup_options.h"
 
 /* isspace() in the C locale, which the backend has there. */
 static bool is_space(char c)
@@ -104,7 +104,7 @@ static int take_switch(struct buf *word, const char **at, struct params *out, st
 		       "startup parameter \"options\": only -c name=value and --name=value are known");
 }
 
-int options_parse(const char *options, struct params *out, struct err *e)
+int startup_options_parse(const char *options, struct params *out, struct err *e)
 {
 	const char *at = options;
 	struct params found;
