@@ -50,8 +50,8 @@ static void stop_drop(struct mail *m)
 
 static void count(void *arg, struct credentials *c, const struct err *e)
 {
-	(void)e;
 	assert_non_null(c);
+	assert_null(e);
 	++*(unsigned *)arg;
 }
 

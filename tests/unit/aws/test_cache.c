@@ -241,6 +241,22 @@ static void fails_fast(void **state)
 	forget(&a);
 }
 
+/* After a success the distance of retries is small again. */
+static void backoff_starts_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 8; i++) {
+		fake_fail(&f->provider, PROVIDER_FAILED, "out of order");
+		fake_pass(&f->clock, f->loop, 61 * SEC);
+	}
+	fake_give(&f->provider, "ONE", f->clock.wall_us + 40 * SEC, true);
+	fake_pass(&f->clock, f->loop, 21 * SEC); /* half their life */
+	fake_fail(&f->provider, PROVIDER_FAILED, "out of order");
+	fake_pass(&f->clock, f->loop, SEC + 100000);
+	assert_non_null(f->provider.cb);
+}
+
 /* A machine that slept: the monotonic clock stood still, the credentials are over all the same. */
 static void wall_clock_decides(void **state)
 {
@@ -431,10 +447,19 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(single_flight),         T(early_refresh), T(jitter),
-		T(failure_keeps_old),     T(fails_fast),    T(wall_clock_decides),
-		T(expired_from_provider), T(not_renewable), T(refused),
-		T(short_lived),           T(cancelled),     T(meddling_waiter),
+		T(single_flight),
+		T(early_refresh),
+		T(jitter),
+		T(failure_keeps_old),
+		T(fails_fast),
+		T(backoff_starts_anew),
+		T(wall_clock_decides),
+		T(expired_from_provider),
+		T(not_renewable),
+		T(refused),
+		T(short_lived),
+		T(cancelled),
+		T(meddling_waiter),
 		T(freed_while_fetching),
 	};
 

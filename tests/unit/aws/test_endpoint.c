@@ -57,6 +57,7 @@ static void not_endpoints(void **state)
 		"a.h.us-east-1.rds.amazonaws.com..",
 		"a.h.us-east-1.rdsx.amazonaws.com",
 		"a.h.us-east-1.rdsamazonaws.com",
+		"a.h.us-east-1.rdsxamazonaws.com",
 		"a.h.us-east-1.rds.xamazonaws.com",
 		"x.a.h.us-east-1.rds.amazonaws.com",
 		"a.h-h.us-east-1.rds.amazonaws.com",

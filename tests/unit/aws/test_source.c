@@ -400,6 +400,26 @@ static void desk_closes(void **state)
 	assert_int_equal(a.e.code, ERR_SHUTDOWN);
 }
 
+/* What the desk cannot do does not matter while the credentials here live. */
+static void desk_closes_on_the_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	fake_give(&f->provider, "ONE", T0 + HOUR, true);
+	start(f, &a);
+	pass(f, 11 * SEC);
+	assert_true(f->source->ops->refused(f->source));
+	start(f, &a);
+	settle(f);
+	assert_int_equal(a.times, 1);
+	close_desk(f);
+	settle(f);
+	assert_int_equal(a.times, 2);
+	assert_non_null(a.token);
+	free(a.token);
+}
+
 static void worker_mail_closes(void **state)
 {
 	struct fixture *f = *state;
@@ -504,6 +524,7 @@ int main(void)
 		T(cancelled),
 		T(freed_while_asking),
 		T(desk_closes),
+		T(desk_closes_on_the_refused),
 		T(worker_mail_closes),
 		T(no_region),
 		T(explained),
