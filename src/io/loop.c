@@ -121,7 +121,7 @@ void loop_turn(struct loop *l, uint64_t max_wait_us)
 
 	assert(!l->in_turn);
 	if (max_wait_us == 0 || !list_empty(&l->deferred) || l->later_n)
-		flags = EVLOOP_NONBLOCK;
+		flags |= EVLOOP_NONBLOCK; /* without ONCE libevent would stay while anything is ready */
 	else
 		arm(l, max_wait_us);
 	l->in_turn = true;
