@@ -25,7 +25,8 @@ enum try_state {
 	TRY_FAILED /* error says why */
 };
 
-struct try {
+struct
+try {
 	struct dial *dial;
 	struct addr addr;
 	enum try_state state;
@@ -54,11 +55,11 @@ void dial_set_keepalive(int fd, const struct dial_opts *o)
 	const struct {
 		int level, name, value;
 	} set[] = {
-		{SOL_SOCKET, SO_KEEPALIVE, o->keepalive},
-		{IPPROTO_TCP, TCP_KEEPIDLE, o->keepalive ? o->keepidle_sec : 0},
-		{IPPROTO_TCP, TCP_KEEPINTVL, o->keepalive ? o->keepintvl_sec : 0},
-		{IPPROTO_TCP, TCP_KEEPCNT, o->keepalive ? o->keepcnt : 0},
-		{IPPROTO_TCP, TCP_USER_TIMEOUT, o->user_timeout_ms},
+		{SOL_SOCKET,  SO_KEEPALIVE,     o->keepalive                       },
+		{IPPROTO_TCP, TCP_KEEPIDLE,     o->keepalive ? o->keepidle_sec : 0 },
+		{IPPROTO_TCP, TCP_KEEPINTVL,    o->keepalive ? o->keepintvl_sec : 0},
+		{IPPROTO_TCP, TCP_KEEPCNT,      o->keepalive ? o->keepcnt : 0      },
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, o->user_timeout_ms                 },
 	};
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof ss;
@@ -134,16 +135,16 @@ static void dial_fail(struct dial *d, enum err_code code)
 	struct buf b;
 
 	if (code == ERR_CONNECT_TIMEOUT)
-		err_set(&e, code, "cannot connect to %s port %u: no connection within %u.%u s", d->host, d->opts.port,
-		        (unsigned)(d->opts.timeout_us / CLOCK_US_PER_SEC),
-		        (unsigned)(d->opts.timeout_us % CLOCK_US_PER_SEC / 100000));
+		err_set(&e, code, "cannot connect to %s port %u: no connection within %u.%u s", d->host,
+			d->opts.port, (unsigned)(d->opts.timeout_us / CLOCK_US_PER_SEC),
+			(unsigned)(d->opts.timeout_us % CLOCK_US_PER_SEC / 100000));
 	else
 		err_set(&e, code, "cannot connect to %s port %u: %s", d->host, d->opts.port,
-		        try_text(&d->tries[d->count - 1], text, sizeof text));
+			try_text(&d->tries[d->count - 1], text, sizeof text));
 	buf_init(&b, sizeof e.detail);
 	for (size_t i = 0; i < d->count; i++)
 		buf_printf(&b, "%s%s: %s", i ? "; " : "", addr_text(&d->tries[i].addr, where),
-		           try_text(&d->tries[i], text, sizeof text));
+			   try_text(&d->tries[i], text, sizeof text));
 	err_detail(&e, "%s.", buf_cstr(&b));
 	buf_free(&b);
 	dial_give_error(d, &e);
@@ -302,8 +303,8 @@ static void dial_on_deadline(void *arg)
 		return;
 	}
 	err_set(&e, ERR_RESOLVE, "cannot resolve host name \"%s\": no answer within %u.%u s", d->host,
-	        (unsigned)(d->opts.timeout_us / CLOCK_US_PER_SEC),
-	        (unsigned)(d->opts.timeout_us % CLOCK_US_PER_SEC / 100000));
+		(unsigned)(d->opts.timeout_us / CLOCK_US_PER_SEC),
+		(unsigned)(d->opts.timeout_us % CLOCK_US_PER_SEC / 100000));
 	dial_give_error(d, &e);
 }
 
@@ -365,7 +366,7 @@ static void dial_on_first(void *arg)
 }
 
 struct dial *dial_start(struct loop *l, struct resolver *rs, struct mailbox *mb, const struct dial_opts *o,
-                        dial_cb cb, void *arg)
+			dial_cb cb, void *arg)
 {
 	struct dial *d = mem_zalloc(sizeof *d);
 

@@ -63,7 +63,8 @@ static int listener_explain(const struct addr *a, int error, struct err *e)
 	const char *path = listener_path(a);
 	struct stat st;
 
-	err_set(e, ERR_CONFIG, "cannot listen on %s: %s", addr_text(a, where), strerror_r(error, text, sizeof text));
+	err_set(e, ERR_CONFIG, "cannot listen on %s: %s", addr_text(a, where),
+		strerror_r(error, text, sizeof text));
 	if (error == EADDRINUSE && path && lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
 		err_detail(e, "A file that is no socket is in the way.");
 	else if (error == EADDRINUSE && listener_owner(a, owner))
@@ -164,7 +165,8 @@ static bool listener_failed(struct listener *ln, int error)
 		event_del(&ln->ev);
 		timer_set(&ln->pause, LISTENER_PAUSE_US);
 		return false;
-	default: return true; /* accept(2): errors of the connection that was waiting, ECONNABORTED and such */
+	default:
+		return true; /* accept(2): errors of the connection that was waiting, ECONNABORTED and such */
 	}
 }
 

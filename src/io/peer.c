@@ -2,8 +2,9 @@
  * exactly one socket: the one whose source is our peer and whose destination is ourselves. A connection from
  * elsewhere has no such socket here.
  *
- * The kernel reports uid 0 for a socket that no process holds any more (closed, TIME_WAIT, or not accepted yet):
- * only a socket that still has an inode counts, otherwise whoever connects and closes at once would be root. */
+ * The kernel reports uid 0 for a socket that no process holds any more (closed, TIME_WAIT, or not accepted
+ * yet): only a socket that still has an inode counts, otherwise whoever connects and closes at once would be
+ * root. */
 #include "config.h"
 #include "io/peer.h"
 
@@ -21,7 +22,7 @@ static int peer_unknown(struct err *e, const struct addr *peer, const char *why)
 	char where[ADDR_TEXT];
 
 	return err_set(e, ERR_CLIENT_USER, "the owner of the connection from %s cannot be known: %s",
-	               addr_text(peer, where), why);
+		       addr_text(peer, where), why);
 }
 
 static int peer_uid_unix(int fd, const struct addr *peer, uid_t *uid, struct err *e)
@@ -45,7 +46,8 @@ struct request {
 	struct inet_diag_req_v2 rq;
 };
 
-/* Address and port as sock_diag has them. IPv4 written as IPv6 is IPv4, however the peer's socket was made. */
+/* Address and port as sock_diag has them. IPv4 written as IPv6 is IPv4, however the peer's socket was made.
+ */
 static int fill(const struct addr *a, __be32 ip[4], __be16 *port, __u32 *scope)
 {
 	if (a->ss.ss_family == AF_INET) {
@@ -85,7 +87,8 @@ static int ask(const struct request *q, struct inet_diag_msg *out)
 	if (fd < 0)
 		return errno;
 	/* The kernel answers within the send, so there is nothing to wait for. */
-	if (sendto(fd, q, sizeof *q, 0, (const struct sockaddr *)&kernel, sizeof kernel) == (ssize_t)sizeof *q)
+	if (sendto(fd, q, sizeof *q, 0, (const struct sockaddr *)&kernel, sizeof kernel) ==
+	    (ssize_t)sizeof *q)
 		n = recv(fd, &answer, sizeof answer, MSG_DONTWAIT);
 	if (n < 0)
 		error = errno;
@@ -107,8 +110,10 @@ static int ask(const struct request *q, struct inet_diag_msg *out)
 static int peer_uid_tcp(const struct addr *peer, const struct addr *local, uid_t *uid, struct err *e)
 {
 	struct request q = {
-		.head = {.nlmsg_len = sizeof q, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-		.rq = {.sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0u},
+		.head = {.nlmsg_len = sizeof q,
+			 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			 .nlmsg_flags = NLM_F_REQUEST},
+		.rq = {.sdiag_protocol = IPPROTO_TCP,                     .idiag_states = ~0u  },
 	};
 	struct inet_diag_sockid *id = &q.rq.id;
 	struct inet_diag_msg m = {0};
@@ -126,8 +131,10 @@ static int peer_uid_tcp(const struct addr *peer, const struct addr *local, uid_t
 		return peer_unknown(e, peer, "its socket is not on this machine");
 	if (error)
 		return peer_unknown(e, peer, strerror_r(error, text, sizeof text));
-	if (m.id.idiag_sport != id->idiag_sport || m.id.idiag_dport != id->idiag_dport || m.idiag_inode == 0 ||
-	    (m.idiag_state != TCP_ESTABLISHED && m.idiag_state != TCP_FIN_WAIT1 && m.idiag_state != TCP_FIN_WAIT2))
+	if (m.id.idiag_sport != id->idiag_sport || m.id.idiag_dport != id->idiag_dport ||
+	    m.idiag_inode == 0 ||
+	    (m.idiag_state != TCP_ESTABLISHED && m.idiag_state != TCP_FIN_WAIT1 &&
+	     m.idiag_state != TCP_FIN_WAIT2))
 		return peer_unknown(e, peer, "it is already closed");
 	*uid = m.idiag_uid;
 	return 0;

@@ -93,8 +93,7 @@ static void resolver_unref_unlock(struct resolver *r)
 	pthread_mutex_unlock(&r->lock);
 	if (!last)
 		return;
-	list_each(it, tmp, &r->entries)
-		resolver_forget(r, container_of(it, struct entry, node));
+	list_each(it, tmp, &r->entries) resolver_forget(r, container_of(it, struct entry, node));
 	map_free(r->map);
 	pthread_cond_destroy(&r->work);
 	pthread_cond_destroy(&r->gone);
@@ -157,7 +156,8 @@ static struct entry *resolver_entry(struct resolver *r, const char *name)
 	}
 	list_add_tail(&r->entries, &e->node);
 	if (map_count(r->map) > RESOLVER_MAX_ENTRIES) {
-		list_each(it, tmp, &r->entries) {
+		list_each(it, tmp, &r->entries)
+		{
 			struct entry *old = container_of(it, struct entry, node);
 
 			if (old != e && old->state == ENTRY_IDLE) {
@@ -255,7 +255,7 @@ static void resolver_post(struct list *ops)
 /* ---- the threads ---- */
 
 static void entry_store(struct entry *e, const struct resolver_opts *o, uint64_t now_us,
-                        const struct resolver_answer *a, const struct err *err)
+			const struct resolver_answer *a, const struct err *err)
 {
 	if (a->count > 0) {
 		e->answer = *a;
@@ -339,7 +339,7 @@ static int resolver_spawn(struct resolver *r, struct err *e)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc != 0)
 		return err_set(e, ERR_IO, "cannot start a thread for name resolution: %s",
-		               strerror_r(rc, text, sizeof text));
+			       strerror_r(rc, text, sizeof text));
 	return 0;
 }
 
@@ -376,7 +376,8 @@ struct resolver *resolver_new(const struct resolver_opts *o, const struct clock 
 void resolver_free(struct resolver *r)
 {
 	uint64_t until_us = clock_mono_us(clock_system()) + RESOLVER_FREE_WAIT_SEC * CLOCK_US_PER_SEC;
-	struct timespec ts = {(time_t)(until_us / CLOCK_US_PER_SEC), (long)(until_us % CLOCK_US_PER_SEC) * 1000};
+	struct timespec ts = {(time_t)(until_us / CLOCK_US_PER_SEC),
+			      (long)(until_us % CLOCK_US_PER_SEC) * 1000};
 	struct list answered;
 
 	if (!r)
@@ -385,7 +386,8 @@ void resolver_free(struct resolver *r)
 	pthread_mutex_lock(&r->lock);
 	r->closing = true;
 	pthread_cond_broadcast(&r->work);
-	list_each(it, tmp, &r->entries) {
+	list_each(it, tmp, &r->entries)
+	{
 		struct entry *e = container_of(it, struct entry, node);
 
 		err_set(&e->err, ERR_RESOLVE, "cannot resolve host name \"%s\": shutting down", e->name);
@@ -443,7 +445,8 @@ static void resolve_ask(struct resolve_op *op, const char *name)
 				op_take(op, e, now_us);
 			else
 				err_set(&op->err, ERR_RESOLVE,
-				        "cannot resolve host name \"%s\": too many lookups are waiting", name);
+					"cannot resolve host name \"%s\": too many lookups are waiting",
+					name);
 			return;
 		}
 		e->state = ENTRY_QUEUED;
@@ -459,7 +462,7 @@ static void resolve_ask(struct resolve_op *op, const char *name)
 }
 
 struct resolve_op *resolve_start(struct resolver *r, struct loop *l, struct mailbox *mb, const char *name,
-                                 resolve_cb cb, void *arg)
+				 resolve_cb cb, void *arg)
 {
 	struct resolve_op *op = mem_zalloc(sizeof *op);
 

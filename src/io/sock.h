@@ -16,7 +16,7 @@ struct sock {
 	int fd;
 	int error;      /* errno of the last SOCK_FAIL */
 	unsigned reads; /* recv calls the BIO may still make before it says "again": bounds what one TLS call
-	                   does for a peer that sends records without data as fast as it can */
+			   does for a peer that sends records without data as fast as it can */
 	bool drained;   /* a recv came back short: nothing more until the socket is readable again */
 	bool clogged;   /* a send came back short: nothing goes until it is writable again */
 	bool eof;       /* the peer closed its side */

@@ -18,7 +18,8 @@
 
 void stream_update(struct stream *s)
 {
-	unsigned need = (s->want & STREAM_READABLE ? s->read_on : 0) | (s->want & STREAM_WRITABLE ? s->write_on : 0);
+	unsigned need =
+		(s->want & STREAM_READABLE ? s->read_on : 0) | (s->want & STREAM_WRITABLE ? s->write_on : 0);
 	bool later = s->kicked || (s->held && (s->want & STREAM_READABLE));
 
 	if (need & ~s->armed & STREAM_READABLE) {
@@ -174,7 +175,8 @@ ssize_t stream_read(struct stream *s, void *p, size_t n)
 		return STREAM_FAIL;
 	r = s->ssl ? stream_tls_read(s, p, n) : sock_recv(&s->sock, p, n);
 	if (r == SOCK_AGAIN)
-		s->sock.drained = false; /* known once; who asks again without an event is given a real answer */
+		s->sock.drained =
+			false; /* known once; who asks again without an event is given a real answer */
 	else if (r == SOCK_FAIL)
 		return stream_broken(s, NULL);
 	return r;
@@ -231,9 +233,16 @@ bool stream_peek(struct stream *s)
 	do
 		r = recv(s->sock.fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
 	while (r < 0 && errno == EINTR);
-	if (s->ssl && !s->hs && (r > 0 || s->held))
+	if (stream_is_tls(s) && (r > 0 || s->held))
 		return stream_tls_peek(s);
-	return r >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+	if (r >= 0)
+		return true;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return false;
+	/* The kernel tells it once. */
+	s->sock.error = errno;
+	stream_broken(s, NULL);
+	return true;
 }
 
 const char *stream_error(const struct stream *s)

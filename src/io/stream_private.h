@@ -17,8 +17,8 @@ struct stream {
 
 	unsigned want;  /* the owner's switches: STREAM_READABLE | STREAM_WRITABLE */
 	unsigned armed; /* events that are in the event base */
-	/* Which readiness of the socket makes reading, and writing, worth trying again: the one of its own name
-	 * unless TLS said otherwise. */
+	/* Which readiness of the socket makes reading, and writing, worth trying again: the one of its own
+	 * name unless TLS said otherwise. */
 	unsigned read_on, write_on;
 	bool held;   /* OpenSSL may hold bytes, or an end, that no event of the socket will announce */
 	bool kicked; /* the owner asked for a callback */

@@ -25,8 +25,8 @@
 #define STREAM_TLS_READS 16
 
 struct stream_hs {
-	struct err err;  /* set: what went wrong, found before the handshake or by the verify callback */
-	char *name;      /* whom the client side talks to, for messages; NULL on the server side */
+	struct err err; /* set: what went wrong, found before the handshake or by the verify callback */
+	char *name;     /* whom the client side talks to, for messages; NULL on the server side */
 };
 
 /* What an unsuccessful call means. *on: which readiness lets it go on. */
@@ -84,7 +84,7 @@ ssize_t stream_tls_write(struct stream *s, const void *p, size_t n)
 
 		ERR_clear_error();
 		ret = SSL_write_ex(s->ssl, (const char *)p + done,
-		                   left < STREAM_TLS_WRITE_MAX ? left : STREAM_TLS_WRITE_MAX, &put);
+				   left < STREAM_TLS_WRITE_MAX ? left : STREAM_TLS_WRITE_MAX, &put);
 		if (ret <= 0) {
 			r = stream_tls_outcome(s, ret, &s->write_on);
 			if (r == 0)
@@ -223,6 +223,8 @@ static int stream_tls_failed(struct stream *s, struct err *e)
 	stream_want_read(s, false);
 	stream_want_write(s, false);
 	stream_tls_end_handshake(s);
+	SSL_free(s->ssl);
+	s->ssl = NULL;
 	stream_broken(s, found.msg);
 	ERR_clear_error();
 	if (e)
@@ -252,8 +254,10 @@ int stream_tls_step(struct stream *s, struct err *e)
 	}
 	if (s->hs->name && s->ctx->verify &&
 	    (SSL_get_verify_result(s->ssl) != X509_V_OK || !SSL_get0_peer_certificate(s->ssl))) {
-		/* Cannot happen with SSL_VERIFY_PEER; what would follow from it is too bad to rely on that. */
-		err_set(&s->hs->err, ERR_TLS_VERIFY, "the server showed no certificate that could be verified");
+		/* Cannot happen with SSL_VERIFY_PEER; what would follow from it is too bad to rely on that.
+		 */
+		err_set(&s->hs->err, ERR_TLS_VERIFY,
+			"the server showed no certificate that could be verified");
 		return stream_tls_failed(s, e);
 	}
 	stream_want_read(s, false);
@@ -278,8 +282,8 @@ const char *stream_tls_cipher(const struct stream *s)
 
 bool stream_is_verified(const struct stream *s)
 {
-	return stream_is_tls(s) && !SSL_is_server(s->ssl) && s->ctx->verify && SSL_get0_peer_certificate(s->ssl) &&
-	       SSL_get_verify_result(s->ssl) == X509_V_OK;
+	return stream_is_tls(s) && !SSL_is_server(s->ssl) && s->ctx->verify &&
+	       SSL_get0_peer_certificate(s->ssl) && SSL_get_verify_result(s->ssl) == X509_V_OK;
 }
 
 size_t stream_tls_server_end_point(struct stream *s, unsigned char out[64])
@@ -296,7 +300,8 @@ size_t stream_tls_server_end_point(struct stream *s, unsigned char out[64])
 		n = 0;
 	else {
 		/* RFC 5929 section 4.1: the signature's hash, but SHA-256 in place of MD5 and SHA-1. */
-		const EVP_MD *alg = nid == NID_md5 || nid == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(nid);
+		const EVP_MD *alg =
+			nid == NID_md5 || nid == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(nid);
 
 		if (!alg || !X509_digest(cert, alg, md, &n) || n > 64)
 			n = 0;

@@ -68,7 +68,7 @@ static bool tls_file_changed(const struct tls_file *f)
 	if (tls_file_look(&now, f->path) != f->present)
 		return true;
 	return f->present && (now.dev != f->dev || now.ino != f->ino || now.size != f->size ||
-	                      now.mtime.tv_sec != f->mtime.tv_sec || now.mtime.tv_nsec != f->mtime.tv_nsec);
+			      now.mtime.tv_sec != f->mtime.tv_sec || now.mtime.tv_nsec != f->mtime.tv_nsec);
 }
 
 bool tls_ctx_is_stale(const struct tls_ctx *c)
@@ -121,9 +121,9 @@ static struct tls_ctx *tls_ctx_new(const SSL_METHOD *method, struct err *e)
 	SSL_CTX_set_app_data(c->ssl_ctx, c);
 	/* PostgreSQL's protocol tells its own end, so that a missing close_notify hides nothing. */
 	SSL_CTX_set_options(c->ssl_ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-	                                        SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_TICKET);
+						SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_TICKET);
 	SSL_CTX_set_mode(c->ssl_ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-	                                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+					     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_session_cache_mode(c->ssl_ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_read_ahead(c->ssl_ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(c->ssl_ctx, TLS_READ_BUFFER_BYTES);
@@ -168,7 +168,8 @@ struct tls_ctx *tls_client_ctx_new(const struct tls_client_opts *o, struct err *
 	c->alpn = mem_strdup(o->alpn);
 	if (o->verify)
 		SSL_CTX_set_verify(c->ssl_ctx, SSL_VERIFY_PEER, tls_verify_callback);
-	if ((o->verify && tls_ca_load(c, o->ca_file, e) < 0) || (o->alpn && tls_set_alpn(c, o->alpn, e) < 0)) {
+	if ((o->verify && tls_ca_load(c, o->ca_file, e) < 0) ||
+	    (o->alpn && tls_set_alpn(c, o->alpn, e) < 0)) {
 		tls_ctx_release(c);
 		return NULL;
 	}
@@ -186,7 +187,7 @@ struct tls_ctx *tls_client_ctx_reload(const struct tls_ctx *old, struct err *e)
 
 /* As PostgreSQL 17 does: who offers protocols must offer ours; who offers none may come. */
 static int tls_choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in,
-                           unsigned int in_n, void *arg)
+			   unsigned int in_n, void *arg)
 {
 	static const unsigned char ours[] = "\012postgresql";
 	unsigned char *chosen = NULL;
@@ -216,18 +217,19 @@ static int tls_use_files(struct tls_ctx *c, const struct tls_server_opts *o, str
 	SSL_CTX_set_default_passwd_cb(c->ssl_ctx, tls_no_passphrase);
 	if (!tls_ctx_watch(c, o->cert_file))
 		return err_set(e, ERR_CONFIG, "cannot read the certificate file %s: %s", o->cert_file,
-		               strerror_r(errno, text, sizeof text));
+			       strerror_r(errno, text, sizeof text));
 	if (SSL_CTX_use_certificate_chain_file(c->ssl_ctx, o->cert_file) != 1)
 		return err_set(e, ERR_CONFIG, "cannot use the certificate file %s: %s", o->cert_file,
-		               tls_error_text(text, sizeof text));
+			       tls_error_text(text, sizeof text));
 	if (!tls_ctx_watch(c, o->key_file))
 		return err_set(e, ERR_CONFIG, "cannot read the key file %s: %s", o->key_file,
-		               strerror_r(errno, text, sizeof text));
+			       strerror_r(errno, text, sizeof text));
 	if (SSL_CTX_use_PrivateKey_file(c->ssl_ctx, o->key_file, SSL_FILETYPE_PEM) != 1) {
 		err_set(e, ERR_CONFIG, "cannot use the key file %s: %s", o->key_file,
-		        tls_error_text(text, sizeof text));
-		err_hint(e, "It must be a PEM key without a passphrase that belongs to the certificate in %s.",
-		         o->cert_file);
+			tls_error_text(text, sizeof text));
+		err_hint(e,
+			 "It must be a PEM key without a passphrase that belongs to the certificate in %s.",
+			 o->cert_file);
 		return -1;
 	}
 	return 0;

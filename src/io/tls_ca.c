@@ -46,7 +46,7 @@ static int tls_ca_add_file(X509_STORE *store, const char *path, struct err *e)
 
 	if (!f)
 		return err_set(e, ERR_CONFIG, "cannot read the CA file %s: %s", path,
-		               strerror_r(errno, text, sizeof text));
+			       strerror_r(errno, text, sizeof text));
 	ERR_clear_error();
 	while (n < TLS_CA_MAX_CERTS && (x = PEM_read_X509_AUX(f, NULL, NULL, NULL))) {
 		int ok = X509_STORE_add_cert(store, x);
@@ -68,7 +68,7 @@ static int tls_ca_add_file(X509_STORE *store, const char *path, struct err *e)
 		return -1;
 	}
 	return err_set(e, ERR_CONFIG, "the CA file %s is damaged at certificate %d: %s", path, n + 1,
-	               tls_error_text(text, sizeof text));
+		       tls_error_text(text, sizeof text));
 }
 
 static int tls_ca_load_system(struct tls_ctx *c, struct err *e)
@@ -106,6 +106,6 @@ int tls_ca_load(struct tls_ctx *c, const char *ca_file, struct err *e)
 	if (bundle && tls_ca_add_file(store, bundle, e) < 0)
 		return -1;
 	c->ca_text = bundle ? mem_printf("the RDS bundle %s and the system's roots", bundle)
-	                    : mem_strdup("the system's roots (no RDS bundle is installed)");
+			    : mem_strdup("the system's roots (no RDS bundle is installed)");
 	return tls_ca_load_system(c, e);
 }

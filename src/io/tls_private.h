@@ -40,7 +40,8 @@ int tls_ca_load(struct tls_ctx *c, const char *ca_file, struct err *e);
 /* A key and a self-signed certificate for localhost, made in memory. */
 int tls_selfsigned_use(SSL_CTX *ctx, const char *host_name, struct err *e);
 
-/* SNI, and the name the certificate must bear where c verifies. e: ERR_TLS_VERIFY if no such name can be verified. */
+/* SNI, and the name the certificate must bear where c verifies. e: ERR_TLS_VERIFY if no such name can be
+ * verified. */
 int tls_verify_prepare(const struct tls_ctx *c, SSL *ssl, const char *name, struct err *e);
 
 /* For SSL_set_verify: explains a failure in the struct err that is SSL_get_app_data(ssl). */

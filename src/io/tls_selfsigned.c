@@ -28,7 +28,7 @@ static int tls_random_serial(X509 *x)
 {
 	BIGNUM *n = BN_new();
 	int ok = n && BN_rand(n, 127, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY) &&
-	         BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x));
+		 BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x));
 
 	BN_free(n);
 	return ok;
@@ -41,9 +41,11 @@ static int tls_fill_certificate(X509 *x, EVP_PKEY *key, const char *cn)
 	return X509_set_version(x, X509_VERSION_3) && tls_random_serial(x) &&
 	       /* A clock a little behind ours is no reason to refuse. */
 	       X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
-	       X509_time_adj_ex(X509_getm_notAfter(x), TLS_SELFSIGNED_DAYS, 0, NULL) && X509_set_pubkey(x, key) &&
+	       X509_time_adj_ex(X509_getm_notAfter(x), TLS_SELFSIGNED_DAYS, 0, NULL) &&
+	       X509_set_pubkey(x, key) &&
 	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)cn, -1, -1, 0) &&
-	       X509_set_issuer_name(x, name) && tls_add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
+	       X509_set_issuer_name(x, name) &&
+	       tls_add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
 	       tls_add_extension(x, NID_key_usage, "critical,digitalSignature") &&
 	       tls_add_extension(x, NID_ext_key_usage, "serverAuth") &&
 	       tls_add_extension(x, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1") &&
@@ -55,13 +57,13 @@ int tls_selfsigned_use(SSL_CTX *ctx, const char *host_name, struct err *e)
 	char text[160];
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *x = X509_new();
-	int ok = key && x && tls_fill_certificate(x, key, host_name) && SSL_CTX_use_certificate(ctx, x) == 1 &&
-	         SSL_CTX_use_PrivateKey(ctx, key) == 1;
+	int ok = key && x && tls_fill_certificate(x, key, host_name) &&
+		 SSL_CTX_use_certificate(ctx, x) == 1 && SSL_CTX_use_PrivateKey(ctx, key) == 1;
 
 	X509_free(x);
 	EVP_PKEY_free(key);
 	if (!ok)
 		return err_set(e, ERR_TLS, "cannot make a self-signed certificate: %s",
-		               tls_error_text(text, sizeof text));
+			       tls_error_text(text, sizeof text));
 	return 0;
 }

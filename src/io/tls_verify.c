@@ -15,22 +15,28 @@
 #define TLS_SHOW_NAME 120 /* bytes of one name from a certificate */
 #define TLS_SHOW_SANS 6
 
+static int tls_set_ip(X509_VERIFY_PARAM *param, const struct addr *a)
+{
+	if (a->ss.ss_family == AF_INET)
+		return X509_VERIFY_PARAM_set1_ip(
+			param, (const void *)&((const struct sockaddr_in *)&a->ss)->sin_addr, 4);
+	return X509_VERIFY_PARAM_set1_ip(param,
+					 (const void *)&((const struct sockaddr_in6 *)&a->ss)->sin6_addr, 16);
+}
+
 int tls_verify_prepare(const struct tls_ctx *c, SSL *ssl, const char *name, struct err *e)
 {
-	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 	char host[TLS_NAME_MAX + 1];
 	size_t n = name ? strlen(name) : 0;
 	struct addr a;
 
 	/* An empty name would mean "any" to OpenSSL. */
 	if (n == 0)
-		return c->verify ? err_set(e, ERR_TLS_VERIFY, "there is no host name to verify the certificate by") : 0;
+		return c->verify ? err_set(e, ERR_TLS_VERIFY,
+					   "there is no host name to verify the certificate by")
+				 : 0;
 	if (addr_parse(&a, name, 0) == 0) {
-		const void *ip = a.ss.ss_family == AF_INET
-		                         ? (const void *)&((const struct sockaddr_in *)(const void *)&a.ss)->sin_addr
-		                         : (const void *)&((const struct sockaddr_in6 *)(const void *)&a.ss)->sin6_addr;
-
-		if (c->verify && !X509_VERIFY_PARAM_set1_ip(param, ip, a.ss.ss_family == AF_INET ? 4 : 16))
+		if (c->verify && !tls_set_ip(SSL_get0_param(ssl), &a))
 			return err_set(e, ERR_TLS_VERIFY, "the address %s cannot be verified", name);
 		return 0;
 	}
@@ -88,7 +94,8 @@ static void tls_show_san(struct buf *b, const GENERAL_NAME *g)
 
 		if (n != 4 && n != 16)
 			buf_add_str(b, "(a malformed address)");
-		else if (inet_ntop(n == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(g->d.iPAddress), text, sizeof text))
+		else if (inet_ntop(n == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(g->d.iPAddress), text,
+				   sizeof text))
 			buf_add_str(b, text);
 	} else {
 		buf_add_str(b, "(another kind of name)");
@@ -125,8 +132,8 @@ static const char *tls_hint(int error)
 		       "system's CA certificates (package ca-certificates).";
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
-		return "If this is a DNS name of your own (or an address) for the database, set tls_server_name to "
-		       "the endpoint's name as the certificate has it.";
+		return "If this is a DNS name of your own (or an address) for the database, set "
+		       "tls_server_name to the endpoint's name as the certificate has it.";
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		return "Check this machine's clock; if it is right, the server (or the CA file) needs a new "
@@ -149,7 +156,7 @@ static void tls_explain(struct err *e, SSL *ssl, X509_STORE_CTX *sc)
 		name = ip ? ip : "";
 	buf_init(&b, 4096);
 	err_set(e, ERR_TLS_VERIFY, "the certificate of %s cannot be verified: %s", name,
-	        X509_verify_cert_error_string(error));
+		X509_verify_cert_error_string(error));
 	if (cert) {
 		buf_printf(&b, "%s: subject \"", depth == 0 ? "Server certificate" : "CA certificate");
 		tls_show_name(&b, X509_get_subject_name(cert));

@@ -1,0 +1,524 @@
+#include "config.h"
+#include "raw.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <openssl/err.h>
+#include "base/mem.h"
+
+/* Two streams of ours, connected. */
+static void both(struct kit_tls *t, struct loop *l, struct side *client, struct side *server)
+{
+	int fd[2];
+
+	kit_tcp_pair(fd);
+	raw_side_start(client, l, fd[0]);
+	raw_side_start(server, l, fd[1]);
+	stream_tls_client(client->s, t->client_ctx, "db.example.com");
+	stream_tls_server(server->s, t->server_ctx);
+	client->done = stream_tls_step(client->s, &client->err);
+	server->done = stream_tls_step(server->s, &server->err);
+	kit_until(l, client->done != 0 && server->done != 0);
+	assert_int_equal(client->done, 1);
+	assert_int_equal(server->done, 1);
+}
+
+/* ---- tests ---- */
+
+struct fixture {
+	struct kit_tls tls;
+	struct loop *l;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_zalloc(sizeof *f);
+
+	kit_tls_init(&f->tls, "db.example.com", "DNS:db.example.com");
+	f->l = kit_loop();
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	loop_free(f->l);
+	kit_tls_fini(&f->tls);
+	free(f);
+	return 0;
+}
+
+static void agrees(void **state)
+{
+	struct fixture *f = *state;
+	struct side c, s;
+	unsigned char a[64], b[64];
+	char buf[16];
+	size_t n;
+
+	both(&f->tls, f->l, &c, &s);
+	assert_true(stream_is_tls(c.s));
+	assert_true(stream_is_verified(c.s));
+	assert_false(stream_is_verified(s.s));
+	assert_string_equal(stream_tls_version(c.s), "TLSv1.3");
+	assert_non_null(stream_tls_cipher(s.s));
+	assert_true(slice_eq_str(stream_tls_alpn(c.s), "postgresql"));
+	assert_true(slice_eq_str(stream_tls_alpn(s.s), "postgresql"));
+	n = stream_tls_server_end_point(c.s, a);
+	assert_int_equal(n, 32);
+	assert_int_equal(stream_tls_server_end_point(s.s, b), n);
+	assert_memory_equal(a, b, n);
+	assert_int_equal(stream_write(c.s, "ping", 4), 4);
+	stream_want_read(s.s, true);
+	kit_until(f->l, s.readable);
+	assert_int_equal(stream_read(s.s, buf, sizeof buf), 4);
+	assert_memory_equal(buf, "ping", 4);
+	/* close_notify and the end of the socket */
+	stream_close(c.s);
+	s.readable = 0;
+	kit_until(f->l, s.readable);
+	assert_int_equal(stream_read(s.s, buf, sizeof buf), 0);
+	assert_int_equal(stream_read(s.s, buf, sizeof buf), 0);
+	stream_close(s.s);
+}
+
+/* Records of one byte, read one byte a callback: every byte must be announced, though the socket has been
+ * empty since the first. */
+static void one_byte_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	struct raw w;
+	struct side x;
+	char c;
+
+	raw_server(&w, &x, &f->tls, f->l);
+	raw_shake(&w, &x, f->l);
+	for (int i = 0; i < 100; i++) {
+		c = (char)i;
+		raw_write(&w, &c, 1);
+	}
+	raw_write(&w, "0123456789", 10);
+	assert_int_equal(stream_read(x.s, &c, 1), STREAM_AGAIN);
+	raw_push(&w, SIZE_MAX);
+	stream_want_read(x.s, true);
+	for (int i = 0; i < 110; i++) {
+		kit_until(f->l, x.readable);
+		assert_int_equal(stream_read(x.s, &c, 1), 1);
+		assert_int_equal(c, i < 100 ? i : '0' + i - 100);
+		x.readable = 0;
+	}
+	/* and nothing more */
+	kit_for(f->l, 20000);
+	assert_int_equal(x.readable, 0);
+	assert_int_equal(stream_read(x.s, &c, 1), STREAM_AGAIN);
+	stream_close(x.s);
+	raw_free(&w);
+}
+
+/* What was switched off while OpenSSL held records is announced when it is switched on. */
+static void held_waits_for_the_switch(void **state)
+{
+	struct fixture *f = *state;
+	struct raw w;
+	struct side x;
+	char buf[8];
+
+	raw_server(&w, &x, &f->tls, f->l);
+	raw_shake(&w, &x, f->l);
+	raw_write(&w, "abcdef", 6);
+	raw_write(&w, "ghijkl", 6);
+	raw_push(&w, SIZE_MAX);
+	stream_want_read(x.s, true);
+	kit_until(f->l, x.readable);
+	assert_int_equal(stream_read(x.s, buf, 8), 8); /* from both records at once */
+	assert_memory_equal(buf, "abcdefgh", 8);
+	stream_want_read(x.s, false);
+	x.readable = 0;
+	kit_for(f->l, 20000);
+	assert_int_equal(x.readable, 0);
+	assert_true(stream_peek(x.s));
+	stream_want_read(x.s, true);
+	kit_until(f->l, x.readable);
+	assert_int_equal(stream_read(x.s, buf, 8), 4);
+	assert_memory_equal(buf, "ijkl", 4);
+	assert_int_equal(stream_read(x.s, buf, 8), STREAM_AGAIN);
+	assert_false(stream_peek(x.s));
+	stream_close(x.s);
+	raw_free(&w);
+}
+
+/* The client's first message in one segment with the end of its handshake. */
+static void data_behind_finished(void **state)
+{
+	struct fixture *f = *state;
+	struct raw w;
+	struct side x;
+	char buf[16];
+	int fd[2];
+
+	kit_unix_pair(fd);
+	raw_side_start(&x, f->l, fd[0]);
+	raw_start(&w, &f->tls, fd[1], false);
+	stream_tls_server(x.s, f->tls.server_ctx);
+	x.done = stream_tls_step(x.s, &x.err);
+	SSL_do_handshake(w.ssl);
+	raw_push(&w, SIZE_MAX);
+	kit_until(f->l, (raw_pull(&w), SSL_do_handshake(w.ssl) == 1));
+	raw_write(&w, "startup", 7);
+	raw_push(&w, SIZE_MAX);
+	kit_until(f->l, x.done);
+	assert_int_equal(x.done, 1);
+	kit_for(f->l, 20000);
+	assert_int_equal(x.readable, 0); /* off after the handshake */
+	stream_want_read(x.s, true);
+	kit_until(f->l, x.readable);
+	assert_int_equal(stream_read(x.s, buf, sizeof buf), 7);
+	assert_memory_equal(buf, "startup", 7);
+	stream_close(x.s);
+	raw_free(&w);
+}
+
+/* ---- post-handshake messages ---- */
+
+static void peek_ignores_tickets(void **state)
+{
+	struct fixture *f = *state;
+	struct raw w;
+	struct side x;
+	char c;
+
+	raw_server(&w, &x, &f->tls, f->l);
+	raw_shake(&w, &x, f->l);
+	assert_true(raw_push(&w, SIZE_MAX) > 0); /* tickets */
+	assert_int_equal(recv(stream_fd(x.s), &c, 1, MSG_PEEK), 1);
+	assert_false(stream_peek(x.s));
+	assert_false(stream_peek(x.s));
+	assert_int_equal(recv(stream_fd(x.s), &c, 1, MSG_PEEK), -1);
+	assert_int_equal(SSL_key_update(w.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+	SSL_do_handshake(w.ssl);
+	assert_true(raw_push(&w, SIZE_MAX) > 0);
+	assert_false(stream_peek(x.s));
+	raw_write(&w, "x", 1);
+	raw_push(&w, SIZE_MAX);
+	assert_true(stream_peek(x.s));
+	assert_true(stream_peek(x.s));
+	assert_int_equal(stream_read(x.s, &c, 1), 1);
+	assert_false(stream_peek(x.s));
+	/* an end without close_notify */
+	close(w.fd);
+	w.fd = -1;
+	assert_true(stream_peek(x.s));
+	assert_int_equal(stream_read(x.s, &c, 1), 0);
+	stream_close(x.s);
+	raw_free(&w);
+}
+
+static void key_update_mid_stream(void **state)
+{
+	struct fixture *f = *state;
+	struct raw w;
+	struct side x;
+	char buf[64];
+	int r = 0;
+
+	raw_server(&w, &x, &f->tls, f->l);
+	raw_shake(&w, &x, f->l);
+	stream_want_read(x.s, true);
+	for (int i = 0; i < 20; i++) {
+		raw_write(&w, "before", 6);
+		assert_int_equal(SSL_key_update(w.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		raw_write(&w, "after", 5);
+		raw_push(&w, SIZE_MAX);
+		x.readable = 0;
+		kit_until(f->l, x.readable);
+		assert_int_equal(stream_read(x.s, buf, sizeof buf), 11);
+		assert_memory_equal(buf, "beforeafter", 11);
+		/* our own key changes with the next write */
+		assert_int_equal(stream_write(x.s, "reply", 5), 5);
+		raw_pull(&w);
+		r = SSL_read(w.ssl, buf, sizeof buf);
+		assert_int_equal(r, 5);
+	}
+	stream_close(x.s);
+	raw_free(&w);
+}
+
+/* A ticket too big for one record, of which only the first part has arrived: OpenSSL cannot write before it
+ * has read the rest. The owner must see an ordinary "again", and no spinning. */
+static int big_ticket(SSL *ssl, void *arg)
+{
+	static const unsigned char data[3000];
+
+	(void)arg;
+	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), data, sizeof data);
+}
+
+static void write_that_must_read(void **state)
+{
+	struct fixture *f = *state;
+	struct raw w;
+	struct side x;
+	char buf[64];
+	uint64_t before;
+
+	raw_server(&w, &x, &f->tls, f->l);
+	SSL_CTX_set_session_ticket_cb(w.ctx, big_ticket, NULL, NULL);
+	SSL_set_max_send_fragment(w.ssl, 512);
+	raw_shake(&w, &x, f->l);
+	assert_true(raw_push(&w, 800) == 800); /* one record and a half */
+	stream_want_read(x.s, true);
+	kit_until(f->l, x.readable);
+	stream_want_read(x.s, false);
+	x.readable = 0;
+	assert_int_equal(stream_read(x.s, buf, sizeof buf), STREAM_AGAIN);
+	assert_int_equal(stream_write(x.s, "query", 5), STREAM_AGAIN);
+	stream_want_write(x.s, true);
+	loop_turn(f->l, 0);
+	before = kit_now_us();
+	loop_turn(f->l, 50000); /* the socket is writable all the time */
+	assert_true(kit_now_us() - before >= 40000);
+	assert_int_equal(x.writable, 0);
+	raw_push(&w, SIZE_MAX);
+	kit_until(f->l, x.writable);
+	assert_int_equal(x.readable, 0); /* never asked for */
+	assert_int_equal(stream_write(x.s, "query", 5), 5);
+	raw_pull(&w);
+	assert_int_equal(SSL_read(w.ssl, buf, sizeof buf), 5);
+	assert_memory_equal(buf, "query", 5);
+	stream_close(x.s);
+	raw_free(&w);
+}
+
+/* A peer that only sends key updates: each call takes a bounded bite, others get their turn. */
+static void empty_records_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	struct raw w;
+	struct side x;
+	char buf[64];
+	int calls = 0, size = 1 << 20;
+
+	raw_server(&w, &x, &f->tls, f->l);
+	raw_shake(&w, &x, f->l);
+	setsockopt(w.fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
+	setsockopt(w.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	for (int i = 0; i < 600; i++) {
+		SSL_key_update(w.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+		SSL_do_handshake(w.ssl);
+	}
+	raw_write(&w, "end", 3);
+	raw_push(&w, SIZE_MAX);
+	stream_want_read(x.s, true);
+	kit_until(f->l, ({
+			  ssize_t r = STREAM_AGAIN;
+
+			  if (x.readable) {
+				  x.readable = 0;
+				  calls++;
+				  r = stream_read(x.s, buf, sizeof buf);
+				  assert_true(r == 3 || r == STREAM_AGAIN);
+			  }
+			  r == 3;
+		  }));
+	assert_true(calls >= 1);
+	stream_close(x.s);
+	raw_free(&w);
+}
+
+/* ---- ends ---- */
+
+static void end_behind_bytes(void **state)
+{
+	struct fixture *f = *state;
+	struct raw w;
+	struct side x;
+	char buf[4];
+
+	raw_server(&w, &x, &f->tls, f->l);
+	raw_shake(&w, &x, f->l);
+	raw_write(&w, "last", 4);
+	SSL_shutdown(w.ssl);
+	raw_push(&w, SIZE_MAX); /* the socket stays open: only close_notify tells */
+	stream_want_read(x.s, true);
+	kit_until(f->l, x.readable);
+	assert_int_equal(stream_read(x.s, buf, sizeof buf), 4);
+	x.readable = 0;
+	kit_until(f->l, x.readable);
+	assert_int_equal(stream_read(x.s, buf, sizeof buf), 0);
+	stream_close(x.s);
+	raw_free(&w);
+}
+
+static void garbage_breaks_it(void **state)
+{
+	struct fixture *f = *state;
+	struct raw w;
+	struct side x;
+	char buf[64];
+	ssize_t r;
+
+	raw_server(&w, &x, &f->tls, f->l);
+	raw_shake(&w, &x, f->l);
+	raw_write(&w, "good", 4);
+	raw_push(&w, SIZE_MAX);
+	assert_int_equal(write(w.fd, "this is no record", 17), 17);
+	stream_want_read(x.s, true);
+	kit_until(f->l, x.readable);
+	r = stream_read(x.s, buf, sizeof buf);
+	assert_int_equal(r, 4);
+	x.readable = 0;
+	kit_until(f->l, x.readable);
+	assert_int_equal(stream_read(x.s, buf, sizeof buf), STREAM_FAIL);
+	assert_string_equal(stream_error(x.s), "wrong version number");
+	assert_int_equal(stream_write(x.s, "x", 1), STREAM_FAIL);
+	assert_int_equal(ERR_peek_error(), 0);
+	stream_close(x.s);
+	raw_free(&w);
+}
+
+/* ---- both ways at once ---- */
+
+#define FLOOD (8u << 20)
+
+struct flood {
+	struct side side;
+	size_t sent, got;
+	bool bad;
+};
+
+static unsigned char pattern(size_t i)
+{
+	return (unsigned char)(i * 31 + (i >> 8));
+}
+
+static void on_flood(void *arg, unsigned what)
+{
+	struct flood *f = arg;
+	unsigned char buf[50000];
+	ssize_t r;
+
+	if (what & STREAM_READABLE) {
+		while ((r = stream_read(f->side.s, buf, sizeof buf)) > 0) {
+			for (ssize_t i = 0; i < r; i++)
+				f->bad |= buf[i] != pattern(f->got++);
+		}
+		f->bad |= r != STREAM_AGAIN;
+	}
+	while (f->sent < FLOOD) {
+		size_t n = FLOOD - f->sent < sizeof buf ? FLOOD - f->sent : sizeof buf;
+
+		for (size_t i = 0; i < n; i++)
+			buf[i] = pattern(f->sent + i);
+		r = stream_write(f->side.s, buf, n);
+		if (r <= 0) {
+			f->bad |= r == STREAM_FAIL;
+			break;
+		}
+		f->sent += (size_t)r;
+	}
+	stream_want_write(f->side.s, f->sent < FLOOD);
+}
+
+static void full_duplex(void **state)
+{
+	struct fixture *f = *state;
+	struct flood a = {0}, b = {0};
+
+	both(&f->tls, f->l, &a.side, &b.side);
+	stream_set_owner(a.side.s, on_flood, &a);
+	stream_set_owner(b.side.s, on_flood, &b);
+	stream_want_read(a.side.s, true);
+	stream_want_read(b.side.s, true);
+	stream_want_write(a.side.s, true);
+	stream_want_write(b.side.s, true);
+	kit_until(f->l, a.bad || b.bad || (a.got >= FLOOD && b.got >= FLOOD));
+	assert_false(a.bad || b.bad);
+	assert_int_equal(a.got, FLOOD);
+	assert_int_equal(b.got, FLOOD);
+	stream_close(a.side.s);
+	stream_abort(b.side.s);
+}
+
+/* ---- the handshake fails ---- */
+
+static void no_tls_there(void **state)
+{
+	struct fixture *f = *state;
+	struct side x;
+	char hello[4096];
+	int fd[2];
+
+	kit_unix_pair(fd);
+	raw_side_start(&x, f->l, fd[0]);
+	stream_tls_client(x.s, f->tls.client_ctx, "db.example.com");
+	x.done = stream_tls_step(x.s, &x.err);
+	assert_int_equal(write(fd[1], "HTTP/1.1 400 Bad Request\r\n", 26), 26);
+	kit_until(f->l, x.done);
+	assert_int_equal(x.done, -1);
+	assert_int_equal(x.err.code, ERR_TLS);
+	assert_string_equal(x.err.msg, "TLS handshake with db.example.com failed: wrong version number");
+	assert_non_null(strstr(err_hint_text(&x.err), "does not speak TLS"));
+	assert_false(stream_is_tls(x.s));
+	stream_close(x.s);
+	close(fd[1]);
+
+	kit_unix_pair(fd);
+	raw_side_start(&x, f->l, fd[0]);
+	stream_tls_client(x.s, f->tls.client_ctx, "db.example.com");
+	x.done = stream_tls_step(x.s, &x.err);
+	assert_true(read(fd[1], hello, sizeof hello) > 0);
+	close(fd[1]);
+	kit_until(f->l, x.done);
+	assert_int_equal(x.done, -1);
+	assert_string_equal(x.err.msg,
+			    "TLS handshake with db.example.com failed: the connection was closed by the "
+			    "other side");
+	assert_int_equal(stream_write(x.s, "x", 1), STREAM_FAIL);
+	stream_close(x.s);
+}
+
+static void closed_while_shaking(void **state)
+{
+	struct fixture *f = *state;
+	struct side x;
+	int fd[2];
+
+	kit_unix_pair(fd);
+	raw_side_start(&x, f->l, fd[0]);
+	stream_tls_client(x.s, f->tls.client_ctx, "db.example.com");
+	x.done = stream_tls_step(x.s, &x.err);
+	assert_int_equal(x.done, 0);
+	stream_close(x.s);
+	kit_for(f->l, 10000);
+	close(fd[1]);
+	kit_unix_pair(fd);
+	raw_side_start(&x, f->l, fd[0]);
+	stream_tls_server(x.s, f->tls.server_ctx);
+	stream_abort(x.s);
+	close(fd[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(agrees),
+		cmocka_unit_test(one_byte_at_a_time),
+		cmocka_unit_test(held_waits_for_the_switch),
+		cmocka_unit_test(data_behind_finished),
+		cmocka_unit_test(peek_ignores_tickets),
+		cmocka_unit_test(key_update_mid_stream),
+		cmocka_unit_test(write_that_must_read),
+		cmocka_unit_test(empty_records_are_bounded),
+		cmocka_unit_test(end_behind_bytes),
+		cmocka_unit_test(garbage_breaks_it),
+		cmocka_unit_test(full_duplex),
+		cmocka_unit_test(no_tls_there),
+		cmocka_unit_test(closed_while_shaking),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
