@@ -309,10 +309,12 @@ static uint32_t shared_secret(struct conf *c, struct conf_secret *s)
 static void iam_secret(struct targets *ts, struct conf_secret *s)
 {
 	const char *host = ts->t->iam_host ? ts->t->iam_host : ts->t->host;
+	static const char *const nothing[] = {NULL};
+	const char *const *env = ts->b->in->env ? ts->b->in->env : nothing;
 	char region[64], warning[256] = "";
 	struct err e;
 
-	if (aws_region(text(ts, OPT_REGION), host, ts->b->in->env, region, warning, &e) != 0) {
+	if (aws_region(text(ts, OPT_REGION), host, env, region, warning, &e) != 0) {
 		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
 		ts->failed = true;
 		return;
@@ -373,7 +375,6 @@ static void build_pool(struct targets *ts)
 	struct target *t = ts->t;
 	const struct conf_setting *rate = conf_values_of(&ts->b->c->priv->values, ts->db, OPT_LOGIN_RATE),
 				  *reset = conf_values_of(&ts->b->c->priv->values, ts->db, OPT_SERVER_RESET_QUERY);
-	uint64_t max_age_us = (uint64_t)t->profile->max_age_sec * CLOCK_US_PER_SEC / 10 * 9;
 
 	t->pool_mode = POOL_SESSION;
 	t->pool_size = (uint32_t)num(ts, text(ts, OPT_POOL_SIZE) ? OPT_POOL_SIZE : OPT_DEFAULT_POOL_SIZE);
@@ -388,8 +389,12 @@ static void build_pool(struct targets *ts)
 	t->reset_query = mem_strdup(reset->text ? reset->text : t->profile->reset_query);
 	t->connect_query = mem_strdup(text(ts, OPT_CONNECT_QUERY));
 	t->server_lifetime_us = num(ts, OPT_SERVER_LIFETIME);
-	if (max_age_us && t->server_lifetime_us > max_age_us)
-		t->server_lifetime_us = max_age_us;
+	if (t->server_lifetime_us == 0 || !*t->reset_query) {
+		/* PgBouncer's "used once"; and what cannot be reset must not go to another client (rule 3). One kept ready
+		 * would be too old before it is used. */
+		t->server_lifetime_us = 1;
+		t->min_pool_size = 0;
+	}
 	t->server_idle_timeout_us = num(ts, OPT_SERVER_IDLE_TIMEOUT);
 	t->server_connect_timeout_us = num(ts, OPT_SERVER_CONNECT_TIMEOUT);
 	t->query_wait_timeout_us = num(ts, OPT_QUERY_WAIT_TIMEOUT);
@@ -448,6 +453,8 @@ void conf_build_targets(struct conf_builder *b)
 	struct targets ts = {.b = b};
 	struct err e;
 
+	if (v->db_count == 0 && v->db_missed)
+		return;
 	if (v->db_count == 0) {
 		err_set(&e, ERR_CONFIG, "there is no database to serve");
 		err_hint(&e, "Name a server with --host or PGIAM_HOST, or put entries into [databases].");

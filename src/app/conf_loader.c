@@ -131,6 +131,7 @@ void conf_loader_database(struct conf_loader *l, const char *name, const char *c
 	if (strcmp(name, "pgbouncer") == 0 || strcmp(name, "pgiam") == 0) {
 		err_set(&e, ERR_CONFIG, "the name is kept for a console");
 		conf_problem_error(l->p, at->where, name, &e);
+		l->v->db_missed = true;
 		return;
 	}
 	if (db && db->rank == at->rank) {

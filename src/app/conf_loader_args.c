@@ -34,6 +34,7 @@ static void take_target(struct conf_loader *l, struct slice text, const struct c
 	if (!equals || n == 0 || name + n + strspn(name + n, " \t") != equals) {
 		err_set(&e, ERR_CONFIG, "is not name='host=... port=...'");
 		conf_problem_error(l->p, at->where, NULL, &e);
+		l->v->db_missed = true;
 	} else {
 		name[n] = '\0';
 		conf_loader_database(l, name, equals + 1, at);

@@ -53,6 +53,7 @@ static void on_section(void *arg, const char *name, unsigned line)
 			return;
 		err_set(&e, ERR_CONFIG, "%s", sections[i].refused);
 	}
+	f->l->v->db_missed = true; /* there may have been databases in it */
 	where = place(f, line);
 	bracketed = mem_printf("[%s]", name);
 	conf_problem_error(f->l->p, where, bracketed, &e);
@@ -89,6 +90,7 @@ static void on_refused(void *arg, unsigned line, const struct err *e)
 	struct err copy = *e;
 	char *where = place(f, line);
 
+	f->l->v->db_missed |= f->section == SECTION_DATABASES || f->section == SECTION_SKIPPED;
 	if (f->refused++ < REFUSED_LINES_MAX)
 		conf_problem_error(f->l->p, where, NULL, &copy);
 	free(where);
@@ -106,10 +108,12 @@ void conf_loader_file(struct conf_loader *l)
 	if (!l->file)
 		return;
 	buf_init_secret(&text, INI_FILE_MAX); /* may hold a password */
-	if (ini_file_load(l->file, &text, &e) != 0)
-		conf_problem_error(l->p, "", NULL, &e);
-	else
+	if (ini_file_load(l->file, &text, &e) == 0) {
 		ini_file_parse(buf_slice(&text), &h);
+	} else {
+		conf_problem_error(l->p, "", NULL, &e);
+		l->v->db_missed = true;
+	}
 	buf_free(&text);
 	l->v->file = mem_strdup(l->file);
 	l->v->file_readable_by_others = stat(l->file, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077);

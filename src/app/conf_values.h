@@ -26,6 +26,7 @@ struct conf_values {
 	char *file; /* the one that was read, or NULL */
 	bool file_readable_by_others;
 	struct conf_setting set[OPT_COUNT]; /* of [pgiam]; all defaults are filled in, a database's too */
+	bool db_missed;                     /* one was meant, and could not be read: told already */
 	struct conf_database *db;
 	size_t db_count;
 };

@@ -131,7 +131,7 @@ static int take_entry(struct reader *r, struct slice line, char *fed, struct err
 	size_t n = name_length(line);
 	struct slice rest = slice_of(line.p + n, line.n - n), name = trim(slice_of(line.p, n)), value;
 
-	if (n == 0)
+	if (n == 0 && line.p[0] == '"')
 		return err_set(e, ERR_CONFIG, "the quote of the name is not closed");
 	rest = trim(rest);
 	if (rest.n == 0 || rest.p[0] != '=')
