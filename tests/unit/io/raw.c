@@ -80,7 +80,8 @@ void raw_shake(struct raw *w, struct side *x, struct loop *l)
 			  raw_pull(w);
 			  if (!SSL_is_init_finished(w->ssl)) {
 				  SSL_do_handshake(w->ssl);
-				  if (!SSL_is_init_finished(w->ssl) || !SSL_is_server(w->ssl))
+				  if (!SSL_is_init_finished(w->ssl) || !SSL_is_server(w->ssl) ||
+				      SSL_version(w->ssl) != TLS1_3_VERSION)
 					  raw_push(w, SIZE_MAX);
 			  }
 			  SSL_is_init_finished(w->ssl) && x->done;

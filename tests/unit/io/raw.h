@@ -32,7 +32,8 @@ void raw_pull(struct raw *w);
 /* Sends at most n bytes of what waits; returns how many. */
 size_t raw_push(struct raw *w, size_t n);
 
-/* Finishes the handshake of both; whatever a raw server writes at its end (tickets) stays in w->out. */
+/* Finishes the handshake of both; whatever a raw server writes at its end (tickets of TLS 1.3) stays in
+ * w->out. */
 void raw_shake(struct raw *w, struct side *x, struct loop *l);
 void raw_write(struct raw *w, const void *p, size_t n);
 
