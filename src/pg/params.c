@@ -56,6 +56,21 @@ static struct param *find(const struct params *p, const char *name)
 	return NULL;
 }
 
+/* Takes both. */
+static void append(struct params *p, char *name, char *value)
+{
+	if (p->n == p->size) {
+		p->size = p->size ? p->size * 2 : 8;
+		p->v = mem_resize(p->v, p->size * sizeof(p->v[0]));
+	}
+	p->v[p->n++] = (struct param){name, value, name_hash(name)};
+}
+
+void params_add(struct params *p, struct slice name, struct slice value)
+{
+	append(p, slice_dup(name), slice_dup(value));
+}
+
 void params_set(struct params *p, struct slice name, struct slice value)
 {
 	char *own_name = slice_dup(name), *own_value = slice_dup(value);
@@ -67,11 +82,7 @@ void params_set(struct params *p, struct slice name, struct slice value)
 		old->value = own_value;
 		return;
 	}
-	if (p->n == p->size) {
-		p->size = p->size ? p->size * 2 : 8;
-		p->v = mem_resize(p->v, p->size * sizeof(p->v[0]));
-	}
-	p->v[p->n++] = (struct param){own_name, own_value, name_hash(own_name)};
+	append(p, own_name, own_value);
 }
 
 bool params_del(struct params *p, const char *name)
@@ -102,11 +113,13 @@ void params_copy(struct params *to, const struct params *from)
 		params_set(to, slice_str(from->v[i].name), slice_str(from->v[i].value));
 }
 
+/* By value too: params_add makes lists in which a name is there twice. */
 static int by_name(const void *a, const void *b)
 {
 	const struct param *const *x = a, *const *y = b;
+	int order = name_compare((*x)->name, (*y)->name);
 
-	return name_compare((*x)->name, (*y)->name);
+	return order ? order : strcmp((*x)->value, (*y)->value);
 }
 
 int params_canonical(const struct params *p, struct buf *out)

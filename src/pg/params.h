@@ -19,6 +19,8 @@ struct params {
 void params_init(struct params *p);
 void params_free(struct params *p); /* leaves it empty; idempotent */
 void params_set(struct params *p, struct slice name, struct slice value);
+void params_add(struct params *p, struct slice name,
+		struct slice value); /* whether or not the name is there */
 bool params_del(struct params *p, const char *name);
 const char *params_get(const struct params *p, const char *name); /* NULL if absent */
 void params_copy(struct params *to, const struct params *from);   /* sets each of from in to */

@@ -1,6 +1,7 @@
 /* Follows ProcessStartupPacket of PostgreSQL 15's postmaster.c step by step, its messages included: drivers
- * match on them. Two things are stricter: an SSLRequest or GSSENCRequest is exactly 8 bytes long, and a
- * length word must be that of the packet. */
+ * match on them. Three things differ: an SSLRequest or GSSENCRequest is exactly 8 bytes long, the last byte
+ * is a zero (PostgreSQL takes any byte there), and an error for clients older than protocol 3 has the form
+ * of 3. */
 #include <stdlib.h>
 #include "base/mem.h"
 #include "base/wr.h"
@@ -56,7 +57,7 @@ static void take_parameter(struct startup *s, struct slice name, struct slice va
 	else if (slice_eq_str(name, "replication"))
 		replace(&s->replication, value);
 	else if (slice_starts(name, PREFIX_PROTOCOL_OPTION))
-		params_set(&s->pq, name, value);
+		params_add(&s->pq, name, value);
 	else
 		params_set(&s->params, name, value);
 }

@@ -26,7 +26,7 @@ struct startup {
 				  user */
 	char *replication;     /* owned; the raw value, NULL if absent */
 	struct params params;  /* all others, in order, `options` included; no _pq_. names */
-	struct params pq;      /* the _pq_.* protocol options */
+	struct params pq;      /* the _pq_.* protocol options, each as often as it was sent */
 	uint32_t cancel_pid;
 	struct slice cancel_key; /* borrowed from the packet; 4..256 bytes */
 };

@@ -107,6 +107,19 @@ static void canonical(void **state)
 	buf_clear(&b);
 	assert_int_equal(params_canonical(&q, &b), 0);
 	assert_false(slice_eq(buf_slice(&a), buf_slice(&b)));
+	/* the same name twice, in either order */
+	params_add(&q, slice_str("A"), slice_str("0"));
+	params_set(&p, slice_str("b"), slice_str("two"));
+	params_set(&p, slice_str("a"), slice_str("0"));
+	params_add(&p, slice_str("a"), slice_str("1"));
+	assert_int_equal(q.n, 4);
+	buf_clear(&a);
+	buf_clear(&b);
+	assert_int_equal(params_canonical(&p, &a), 0);
+	assert_int_equal(params_canonical(&q, &b), 0);
+	assert_true(slice_eq(buf_slice(&a), buf_slice(&b)));
+	assert_true(params_del(&q, "a"));
+	assert_string_equal(params_get(&q, "a"), "0");
 	buf_free(&b);
 	buf_init(&b, 13);
 	assert_int_equal(params_canonical(&q, &b), -1);

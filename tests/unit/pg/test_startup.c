@@ -346,6 +346,13 @@ static void negotiated(void **state)
 	assert_int_equal(parse_negotiate(slice_of(b.p + 5, b.n - 5), &version), 0);
 	assert_int_equal(version, STARTUP_CLIENT_MAX);
 	startup_free(&s);
+	buf_clear(&b);
+
+	/* PostgreSQL names each of them, also twice and in each spelling */
+	assert_int_equal(parse(STARTUP_3_0, BYTES("user\0a\0_pq_.x\0\0_pq_.X\0\0_pq_.x\0\0\0"), &s, &e), 0);
+	assert_true(startup_write_negotiate(&b, &s));
+	assert_slice(buf_slice(&b), "v\0\0\0\x21\0\x03\0\0\0\0\0\x03_pq_.x\0_pq_.X\0_pq_.x\0");
+	startup_free(&s);
 	buf_free(&b);
 }
 
