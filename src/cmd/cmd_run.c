@@ -89,8 +89,9 @@ int cmd_run(int argc, char **argv)
 		.problem_arg = &problems,
 	};
 
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return help();
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return help();
 	if (control_prepare(&e) < 0) {
 		fprintf(stderr, "error: %s\n", e.msg);
 		return CMD_FAILED;
