@@ -194,6 +194,10 @@ void client_fail(struct client *c, const struct err *e)
 	c->env->totals->client_errors[e->code]++;
 	log_at(loop_log(c->env->loop), LOG_INFO, "client refused or ended", LS("database", c->database),
 	       LS("user", c->user), LS("state", rows[c->state].name), LERR(e));
+	if (c->state == CLIENT_TLS) {
+		client_close(c); /* no words of ours fit into a handshake */
+		return;
+	}
 	let_go(c, &clean);
 	if (clean)
 		message_fatal_err(&c->out, e, c->trusted);
