@@ -1,0 +1,297 @@
+#include "config.h"
+#include "kit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/mem.h"
+#include "io/listener.h"
+
+static const struct listen_opts opts = {.backlog = 16, .unix_mode = 0640};
+
+struct got {
+	int fd[64];
+	unsigned n, stop_at;
+	struct listener *ln;
+	struct addr peer, local;
+};
+
+static void on_accept(void *arg, int fd, const struct addr *peer, const struct addr *local)
+{
+	struct got *g = arg;
+
+	assert_true(g->n < 64);
+	g->fd[g->n++] = fd;
+	g->peer = *peer;
+	g->local = *local;
+	if (g->n == g->stop_at)
+		listener_stop(g->ln);
+}
+
+static void close_all(struct got *g)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		close(g->fd[i]);
+	g->n = 0;
+}
+
+static int dial(const struct addr *a)
+{
+	int fd = socket(a->ss.ss_family, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)&a->ss, a->len), 0);
+	return fd;
+}
+
+static int open_tcp(struct addr *a, const char *ip)
+{
+	struct err e;
+	int fd;
+
+	assert_int_equal(addr_parse(a, ip, 0), 0);
+	fd = listener_open(a, &opts, &e);
+	if (fd < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a->ss, &a->len), 0);
+	return fd;
+}
+
+static void accepts(void **state)
+{
+	static const char *const ips[] = {"127.0.0.1", "::1"};
+	struct loop *l = kit_loop();
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct got g = {0};
+		struct addr a;
+		int fd = open_tcp(&a, ips[i]), c, on = 0;
+		socklen_t n = sizeof(on);
+
+		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+		assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+		g.ln = listener_start(l, fd, on_accept, &g);
+		c = dial(&a);
+		kit_until(l, g.n == 1);
+		assert_true(fcntl(g.fd[0], F_GETFD) & FD_CLOEXEC);
+		assert_true(fcntl(g.fd[0], F_GETFL) & O_NONBLOCK);
+		assert_int_equal(getsockopt(g.fd[0], IPPROTO_TCP, TCP_NODELAY, &on, &n), 0);
+		assert_int_equal(on, 1);
+		assert_int_equal(addr_port(&g.local), addr_port(&a));
+		assert_true(addr_is_loopback(&g.peer));
+		assert_int_not_equal(addr_port(&g.peer), 0);
+		close(c);
+		close_all(&g);
+		listener_stop(g.ln);
+		listener_stop(NULL);
+		listener_close_fd(fd, &a);
+	}
+	loop_free(l);
+}
+
+/* IPv6 sockets do not take IPv4, so that both can be had on one port. */
+static void both_families_on_one_port(void **state)
+{
+	struct addr a, b;
+	struct err e;
+	int x = open_tcp(&a, "0.0.0.0"), y;
+
+	(void)state;
+	assert_int_equal(addr_parse(&b, "::", addr_port(&a)), 0);
+	y = listener_open(&b, &opts, &e);
+	assert_true(y >= 0);
+	listener_close_fd(x, &a);
+	listener_close_fd(y, &b);
+}
+
+static void stops_inside_the_callback(void **state)
+{
+	struct loop *l = kit_loop();
+	struct got g = {.stop_at = 2};
+	struct addr a;
+	int fd = open_tcp(&a, "127.0.0.1"), c[5];
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		c[i] = dial(&a);
+	g.ln = listener_start(l, fd, on_accept, &g);
+	kit_until(l, g.n == 2);
+	kit_for(l, 20000);
+	assert_int_equal(g.n, 2);
+	for (int i = 0; i < 5; i++)
+		close(c[i]);
+	close_all(&g);
+	listener_close_fd(fd, &a);
+	loop_free(l);
+}
+
+/* Out of descriptors: no spinning, and it recovers by itself. */
+static void waits_for_descriptors(void **state)
+{
+	struct loop *l = kit_loop();
+	struct got g = {0};
+	struct rlimit old, low;
+	struct addr a;
+	int fd = open_tcp(&a, "127.0.0.1"), c, turns = 0;
+	uint64_t end;
+
+	(void)state;
+	c = dial(&a);
+	g.ln = listener_start(l, fd, on_accept, &g);
+	getrlimit(RLIMIT_NOFILE, &old);
+	low = old;
+	low.rlim_cur = 3; /* fewer than are open */
+	setrlimit(RLIMIT_NOFILE, &low);
+	end = kit_now_us() + 350000;
+	while (kit_now_us() < end) {
+		loop_turn(l, 50000);
+		turns++;
+	}
+	assert_int_equal(g.n, 0);
+	assert_in_range(listener_exhausted(g.ln), 2, 5);
+	assert_true(turns < 30);
+	setrlimit(RLIMIT_NOFILE, &old);
+	kit_until(l, g.n == 1);
+	close(c);
+	close_all(&g);
+	/* stopped while it pauses */
+	c = dial(&a);
+	setrlimit(RLIMIT_NOFILE, &low);
+	end = listener_exhausted(g.ln);
+	kit_until(l, listener_exhausted(g.ln) > end);
+	listener_stop(g.ln);
+	setrlimit(RLIMIT_NOFILE, &old);
+	kit_for(l, 150000);
+	assert_int_equal(g.n, 0);
+	close(c);
+	listener_close_fd(fd, &a);
+	loop_free(l);
+}
+
+/* A connection that is gone before it is accepted is nobody's problem. */
+static void survives_aborted_connections(void **state)
+{
+	struct linger rst = {1, 0};
+	struct loop *l = kit_loop();
+	struct got g = {0};
+	struct addr a;
+	int fd = open_tcp(&a, "127.0.0.1"), c = dial(&a);
+
+	(void)state;
+	setsockopt(c, SOL_SOCKET, SO_LINGER, &rst, sizeof(rst));
+	close(c);
+	g.ln = listener_start(l, fd, on_accept, &g);
+	c = dial(&a);
+	kit_until(l, g.n >= 1);
+	close(c);
+	kit_for(l, 20000);
+	close_all(&g);
+	assert_int_equal(listener_exhausted(g.ln), 0);
+	listener_stop(g.ln);
+	listener_close_fd(fd, &a);
+	loop_free(l);
+}
+
+/* ---- unix sockets ---- */
+
+static void unix_sockets(void **state)
+{
+	struct loop *l = kit_loop();
+	char *dir = kit_dir_new(), *path = mem_printf("%s/.s.PGSQL.5432", dir), *file;
+	struct got g = {0};
+	struct addr a, b;
+	struct err e;
+	struct stat st;
+	mode_t mask = umask(077);
+	int fd, other, c;
+
+	(void)state;
+	assert_int_equal(addr_unix(&a, path, &e), 0);
+	fd = listener_open(&a, &opts, &e);
+	assert_true(fd >= 0);
+	umask(mask);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	g.ln = listener_start(l, fd, on_accept, &g);
+	c = dial(&a);
+	kit_until(l, g.n == 1);
+	assert_true(addr_is_unix(&g.peer));
+	assert_true(addr_is_unix(&g.local));
+	close(c);
+	close_all(&g);
+	/* somebody is there: not taken over */
+	other = listener_open(&a, &opts, &e);
+	assert_int_equal(other, -1);
+	assert_int_equal(e.code, ERR_CONFIG);
+	assert_non_null(strstr(e.msg, path));
+	assert_non_null(strstr(e.msg, "in use"));
+	assert_non_null(strstr(e.detail, "test_listener (pid "));
+	assert_int_equal(stat(path, &st), 0);
+	listener_stop(g.ln);
+	/* nobody is there: taken over */
+	close(fd);
+	assert_int_equal(stat(path, &st), 0);
+	fd = listener_open(&a, &opts, &e);
+	assert_true(fd >= 0);
+	/* a successor's file is left alone */
+	unlink(path);
+	other = listener_open(&a, &opts, &e);
+	assert_true(other >= 0);
+	listener_close_fd(fd, &a);
+	assert_int_equal(stat(path, &st), 0);
+	listener_close_fd(other, &a);
+	assert_int_equal(stat(path, &st), -1);
+	/* a file that is no socket is not removed */
+	file = kit_write(dir, "file", "x", 1);
+	assert_int_equal(addr_unix(&b, file, &e), 0);
+	assert_int_equal(listener_open(&b, &opts, &e), -1);
+	assert_non_null(strstr(e.detail, "no socket"));
+	assert_int_equal(stat(file, &st), 0);
+	free(file);
+	free(path);
+	kit_dir_free(dir);
+	loop_free(l);
+}
+
+/* ---- why not ---- */
+
+static void says_who_has_the_port(void **state)
+{
+	struct addr a, b;
+	struct err e;
+	char where[ADDR_TEXT];
+	int fd = open_tcp(&a, "127.0.0.1");
+
+	(void)state;
+	assert_int_equal(listener_open(&a, &opts, &e), -1);
+	assert_int_equal(e.code, ERR_CONFIG);
+	assert_non_null(strstr(e.msg, addr_text(&a, where)));
+	assert_non_null(strstr(e.msg, "Address already in use"));
+	assert_non_null(strstr(e.detail, "test_listener (pid "));
+	close(fd);
+	assert_int_equal(addr_parse(&b, "192.0.2.1", 5432), 0);
+	assert_int_equal(listener_open(&b, &opts, &e), -1);
+	assert_non_null(strstr(e.hint, "No interface"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(accepts),
+		cmocka_unit_test(both_families_on_one_port),
+		cmocka_unit_test(stops_inside_the_callback),
+		cmocka_unit_test(waits_for_descriptors),
+		cmocka_unit_test(survives_aborted_connections),
+		cmocka_unit_test(unix_sockets),
+		cmocka_unit_test(says_who_has_the_port),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
