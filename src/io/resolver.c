@@ -289,6 +289,8 @@ static void resolver_work(struct resolver *r, struct entry *e)
 		a.count = (size_t)n;
 	pthread_mutex_lock(&r->lock);
 	e->state = ENTRY_IDLE;
+	if (r->closing) /* all were told, and what resolver_new was lent may be gone */
+		return;
 	now_us = clock_mono_us(r->clock);
 	entry_store(e, &r->opts, now_us, &a, &err);
 	entry_answer(e, a.count > 0, now_us, &answered);

@@ -434,6 +434,12 @@ struct storm {
 	unsigned answers;
 };
 
+static unsigned dice(struct storm *s)
+{
+	s->seed = s->seed * 1103515245 + 12345;
+	return s->seed >> 16;
+}
+
 static void on_storm(void *arg, const struct resolve_result *r, const struct err *e)
 {
 	struct resolve_op **op = arg;
@@ -452,17 +458,16 @@ static void *storm_thread(void *arg)
 	char name[16];
 
 	for (int round = 0; round < 300; round++) {
-		unsigned i = (unsigned)rand_r(&s->seed) % 8;
+		unsigned i = dice(s) % 8;
 
-		if (op[i] && rand_r(&s->seed) % 2) {
+		if (op[i] && dice(s) % 2) {
 			resolve_cancel(op[i]);
 			op[i] = NULL;
 		} else if (!op[i]) {
-			snprintf(name, sizeof(name), "%s%u", rand_r(&s->seed) % 4 ? "db" : "no-",
-				 (unsigned)rand_r(&s->seed) % 50);
+			snprintf(name, sizeof(name), "%s%u", dice(s) % 4 ? "db" : "no-", dice(s) % 50);
 			op[i] = resolve_start(s->r, l, mb, name, on_storm, &op[i]);
 		}
-		loop_turn(l, rand_r(&s->seed) % 3 ? 0 : 500);
+		loop_turn(l, dice(s) % 3 ? 0 : 500);
 	}
 	for (int i = 0; i < 8; i++) {
 		if (i % 2)
