@@ -88,16 +88,15 @@ static void drop_copy_ends(struct inflight *f)
 		pop_run(f);
 }
 
-bool inflight_closed(const struct inflight *f)
+/* Is the last message that matters one of the extended protocol, without an end behind it? */
+static bool ends_open(const struct inflight *f)
 {
-	if (f->skip_to_sync || f->copy_in)
-		return false;
 	for (uint32_t i = f->count; i > 0; i--) {
 		uint8_t kind = run_at(f, i - 1)->kind;
 		if (kind != INFLIGHT_COPY_END)
-			return kind != INFLIGHT_EXTENDED;
+			return kind == INFLIGHT_EXTENDED;
 	}
-	return true;
+	return false;
 }
 
 /* What the client sends while the server reads COPY data. */
@@ -106,11 +105,17 @@ static bool client_in_copy(struct inflight *f, uint8_t type)
 	switch (type) {
 	case 'd':
 	case 'H':
+		return true;
 	case 'S':
+		f->swallowed = true;
+		return true;
+	case 'c':
+	case 'f':
+		f->copy_in = false;
 		return true;
 	default:
-		/* CopyDone and CopyFail end it; any other message fails it and is eaten by that. What comes behind
-		 * is read normally again. */
+		/* Fails it and is eaten by that. What comes behind is read normally again. */
+		f->swallowed = true;
 		f->copy_in = false;
 		return true;
 	}
@@ -118,28 +123,33 @@ static bool client_in_copy(struct inflight *f, uint8_t type)
 
 bool inflight_client(struct inflight *f, uint8_t type)
 {
+	if (f->lost)
+		return true;
 	if (f->copy_in)
 		return client_in_copy(f, type);
-	if (f->skip_to_sync) {
-		if (type != 'S')
-			return true;
-		if (!push_ready(f, INFLIGHT_SYNC))
-			return false;
-		f->skip_to_sync = false;
+	if (f->skip_to_sync && type != 'S')
 		return true;
-	}
 	switch (type) {
 	case 'Q':
 	case 'F':
-		return push_ready(f, INFLIGHT_QUERY);
+		if (!push_ready(f, INFLIGHT_QUERY))
+			return false;
+		f->open = false;
+		return true;
 	case 'S':
-		return push_ready(f, INFLIGHT_SYNC);
+		if (!push_ready(f, INFLIGHT_SYNC))
+			return false;
+		f->skip_to_sync = f->open = false;
+		return true;
 	case 'P':
 	case 'B':
 	case 'D':
 	case 'E':
 	case 'C':
-		return push(f, INFLIGHT_EXTENDED);
+		if (!push(f, INFLIGHT_EXTENDED))
+			return false;
+		f->open = true;
+		return true;
 	case 'c':
 	case 'f':
 		/* Only matters if a COPY that is already in flight will meet it. */
@@ -162,6 +172,7 @@ static void skip(struct inflight *f)
 
 static bool server_error(struct inflight *f)
 {
+	f->lost = f->swallowed;
 	f->copy_in = false;
 	drop_copy_ends(f);
 	if (head_is(f, INFLIGHT_EXTENDED))
@@ -189,13 +200,11 @@ static bool server_copy_in(struct inflight *f)
 		}
 		while (run.count > 0 && !ended) {
 			run.count--;
-			if (run.kind == INFLIGHT_SYNC) {
+			if (run.kind == INFLIGHT_SYNC || run.kind == INFLIGHT_QUERY)
 				f->ready_owed--;
-			} else {
-				ended = true; /* by its CopyDone, or by a message that fails it and is eaten */
-				if (run.kind == INFLIGHT_QUERY)
-					f->ready_owed--;
-			}
+			/* by its CopyDone, or by a message that fails it and is eaten */
+			ended = run.kind != INFLIGHT_SYNC;
+			f->swallowed |= run.kind != INFLIGHT_COPY_END;
 		}
 		if (run.count > 0) {
 			push(&kept, run.kind);
@@ -203,7 +212,9 @@ static bool server_copy_in(struct inflight *f)
 		}
 	}
 	kept.ready_owed = f->ready_owed;
+	kept.swallowed = f->swallowed;
 	kept.copy_in = !ended;
+	kept.open = ends_open(&kept);
 	inflight_free(f);
 	*f = kept;
 	if (kept.runs == kept.first)
@@ -213,6 +224,8 @@ static bool server_copy_in(struct inflight *f)
 
 bool inflight_server(struct inflight *f, uint8_t type)
 {
+	if (f->lost)
+		return true;
 	switch (type) {
 	case 'Z':
 		drop_copy_ends(f);
@@ -238,6 +251,8 @@ bool inflight_server(struct inflight *f, uint8_t type)
 	case 'C':
 	case 'T':
 		drop_copy_ends(f);
+		if (type == 'C')
+			f->swallowed = false; /* the COPY, if it was one, has read all there was up to its end */
 		if (head_is(f, INFLIGHT_EXTENDED)) {
 			pop_one(f);
 			return true;

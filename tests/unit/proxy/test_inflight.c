@@ -1,0 +1,696 @@
+/* What a server owes, rule by rule, and then thousands of random conversations with a server written out after
+ * PostgreSQL's own main loop (tcop/postgres.c), messages under way in both directions at any time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "proxy/inflight.h"
+
+/* ---- rules ----
+ * A conversation as text: "Q>" is a message of the client, "<C" one of the server; several letters are several
+ * messages. */
+static void talk(struct inflight *f, const char *text)
+{
+	while (*text) {
+		if (*text == '<') {
+			for (text++; *text && *text != ' '; text++)
+				if (!inflight_server(f, (uint8_t)*text))
+					fail_msg("'%c' was not expected: ...%s", *text, text);
+		} else if (*text == ' ') {
+			text++;
+		} else {
+			for (; *text != '>'; text++) {
+				assert_true(*text != '\0');
+				if (*text != ' ')
+					assert_true(inflight_client(f, (uint8_t)*text));
+			}
+			text++;
+		}
+	}
+}
+
+static void idle_after(const char *text)
+{
+	struct inflight f;
+
+	inflight_init(&f);
+	talk(&f, text);
+	if (!inflight_idle(&f) || !inflight_closed(&f) || f.ready_owed != 0)
+		fail_msg("not idle after %s", text);
+	inflight_free(&f);
+}
+
+/* Not idle; closed or not as `closed` says. */
+static void owes_after(const char *text, bool closed)
+{
+	struct inflight f;
+
+	inflight_init(&f);
+	talk(&f, text);
+	if (inflight_idle(&f) || inflight_closed(&f) != closed)
+		fail_msg("after %s: idle=%d closed=%d", text, inflight_idle(&f), inflight_closed(&f));
+	inflight_free(&f);
+}
+
+static void refused_after(const char *text, char server)
+{
+	struct inflight f;
+
+	inflight_init(&f);
+	talk(&f, text);
+	if (inflight_server(&f, (uint8_t)server))
+		fail_msg("'%c' was taken after %s", server, text);
+	inflight_free(&f);
+}
+
+static void simple_queries(void **state)
+{
+	(void)state;
+	idle_after("");
+	owes_after("Q>", true);
+	owes_after("Q> <TDDC", true);
+	idle_after("Q> <TDDCZ");
+	idle_after("Q> <IZ");
+	idle_after("Q> <EZ");
+	idle_after("Q> <TDCTDCCEZ"); /* several statements in one, the last one fails */
+	owes_after("QQ> <CZ", true);
+	idle_after("QQ> <CZ <TCZ");
+	idle_after("Q> <HddcCZ"); /* COPY TO STDOUT */
+}
+
+static void function_calls(void **state)
+{
+	(void)state;
+	owes_after("F>", true);
+	idle_after("F> <VZ");
+	idle_after("F> <EZ");
+	idle_after("QF> <CZVZ");
+}
+
+static void extended(void **state)
+{
+	(void)state;
+	owes_after("PBDES> <12T", true);
+	idle_after("PBDES> <12TDDDCZ");
+	idle_after("PBDES> <12nCZ");
+	idle_after("PDS> <1tTZ"); /* a statement is described by two */
+	idle_after("PDS> <1tnZ");
+	idle_after("PBES> <12IZ"); /* empty query */
+	idle_after("PBES> <12DDsZ");
+	idle_after("CCS> <33Z");
+	idle_after("S> <Z");
+	idle_after("S> <EZ"); /* a deferred constraint */
+	owes_after("SS> <Z", true);
+	idle_after("SS> <ZZ");
+	idle_after("PBESPBES> <12CZ12CZ");
+}
+
+static void flush_and_suspended_portals(void **state)
+{
+	(void)state;
+	idle_after("H>");
+	owes_after("PBEH>", false);
+	owes_after("PBEH> <12Ds EH> <D", false);
+	/* all is answered, but the batch and its transaction are open: only a Sync ends them (pitfall 26) */
+	owes_after("P>  <1", false);
+	owes_after("PBEH> <12C", false);
+	owes_after("PBEH> <12Ds", false);
+	idle_after("PBEH> <12Ds EH> <DC S> <Z");
+}
+
+static void errors_skip_to_sync(void **state)
+{
+	(void)state;
+	owes_after("PBE> <E", false);
+	owes_after("PBE> <1E", false);
+	owes_after("PBE> <E PBQQ>", false); /* all of it is skipped */
+	owes_after("PBE> <E S>", true);
+	idle_after("PBES> <EZ");
+	idle_after("PBES> <1EZ");
+	idle_after("PBES> <12EZ");
+	idle_after("PBE> <E PBES> <Z");
+	idle_after("PBESPBES> <EZ12CZ");
+	/* a simple query in the same batch is skipped too (pitfall 20) ... */
+	owes_after("PBEQ> <E", false);
+	idle_after("PBEQ> <E S> <Z");
+	idle_after("PBEQQS> <EZ");
+	/* ... but one behind the Sync is not, and an error in one skips nothing */
+	owes_after("PBESQ> <EZ", true);
+	idle_after("PBESQ> <EZCZ");
+	idle_after("PBQPBES> <12EZ12CZ");
+	idle_after("PBEQ> <12CCZ"); /* the query ends the batch (pitfall 38) */
+}
+
+static void what_answers_nothing(void **state)
+{
+	static const char answers[] = "123nsICTtZGW";
+
+	(void)state;
+	for (const char *a = answers; *a; a++) {
+		refused_after("", *a);
+		refused_after("Q> <CZ", *a);
+		refused_after("H>", *a);
+		refused_after("dcf>", *a);
+	}
+	refused_after("Q>", '1');
+	refused_after("Q>", '2');
+	refused_after("Q>", 's');
+	refused_after("Q>", 'n');
+	refused_after("P>", 'Z');
+	refused_after("PS> <1", 'C');
+	refused_after("S>", 'C');
+	refused_after("S>", 'G');
+	refused_after("PBE> <E", 'Z');
+	/* an error is legal at any time: FATAL */
+	idle_after("<E");
+	idle_after("Q> <CZE");
+}
+
+static void copy_in_by_a_simple_query(void **state)
+{
+	(void)state;
+	owes_after("Q> <G", false);
+	owes_after("Q> <G dd>", false);
+	owes_after("Q> <G dd HS>", false); /* Flush and Sync are ignored (pitfall 23) */
+	owes_after("Q> <G dd c>", true);
+	idle_after("Q> <G ddc> <CZ");
+	idle_after("Q> <G ddSSHc> <CZ");
+	idle_after("Q> <G df> <EZ");
+	idle_after("Q> <G c> <CG c> <CZ"); /* two COPYs in one query */
+	/* pipelined, before the client could know */
+	idle_after("Qddc> <GCZ");
+	idle_after("QdcQdc> <GCZGCZ");
+	idle_after("QcQ> <GCZCZ");
+	owes_after("Qc> <GCG", false);
+	/* it never came to a COPY: its messages are ignored */
+	idle_after("Qddc> <EZ");
+	idle_after("QdcQ> <EZCZ");
+	idle_after("QccffQdc> <EZGCZ");
+}
+
+static void copy_in_by_the_extended_protocol(void **state)
+{
+	(void)state;
+	owes_after("PBE> <12G", false);
+	owes_after("PBE> <12G dc>", false); /* no Sync yet */
+	idle_after("PBE> <12G dcS> <CZ");
+	idle_after("PBEH> <12G dHcS> <CZ");
+	/* the Sync was sent before the COPY was known, as libpq does: it is eaten by it */
+	owes_after("PBES> <12G", false);
+	owes_after("PBES> <12G dc> <C", false);
+	idle_after("PBES> <12G dcS> <CZ");
+	/* pipelined with its data */
+	idle_after("PBEddcS> <12GCZ");
+	idle_after("PBEdcPBEdcS> <12GC12GCZ");
+	idle_after("PBEdcSPBES> <12GCZ12CZ");
+	idle_after("PBEcS> <12EZ");
+}
+
+static void failing_copies(void **state)
+{
+	(void)state;
+	/* the server fails it, the client has not seen that yet (pitfall 24) */
+	owes_after("Q> <G d> <E ddc>", true);
+	idle_after("Q> <G d> <E ddc> <Z");
+	idle_after("Q> <G d> <EZ ddc>");
+	idle_after("Q> <G d> <EZ ddcQ> <CZ");
+	idle_after("PBE> <12G d> <E dcS> <Z");
+	owes_after("PBE> <12G d> <E dc>", false);
+	idle_after("PBE> <12G dfS> <EZ");
+	idle_after("PBE> <12G dfSQ> <EZCZ");
+}
+
+/* A COPY fails, and Syncs were sent that it would have eaten: whether the server read them before it failed cannot
+ * be known. It says so by never being idle again; whatever comes is taken. */
+static void copies_failing_among_syncs(void **state)
+{
+	(void)state;
+	owes_after("PBES> <12G", false);
+	owes_after("PBES> <12GE", false);
+	owes_after("PBES> <12GEZ", false); /* COPY to a view: it fails before it reads */
+	owes_after("PBES> <12GEZ dcS> <Z", false);
+	owes_after("PBES> <12G d> <E cS> <ZZ", false);
+	owes_after("PBES> <12G dcS> <EZZ Q> <CZ", false);
+	owes_after("Q> <G S> <EZZ", false);
+	owes_after("Q> <G Q> <EZ", false); /* eaten by the COPY, or not */
+	owes_after("Q> <G Q> <EZCZ", false);
+	owes_after("QQ> <GEZCZ", false);
+	/* one that ended well has read them all */
+	idle_after("PBES> <12G dSSSc> <C S> <Z");
+}
+
+static void copy_both(void **state)
+{
+	(void)state;
+	owes_after("Q> <W", false);
+	owes_after("Q> <W d> <dd d> <d", false);
+	owes_after("Q> <W d> <c c>", true);
+	idle_after("Q> <W d c> <dcCCZ");
+	idle_after("Q> <W d f> <EZ");
+}
+
+static void stray_copy_messages(void **state)
+{
+	(void)state;
+	idle_after("d>");
+	idle_after("c>");
+	idle_after("f>");
+	idle_after("ddcfQ> <CZ");
+	idle_after("Qdc> <CZ");
+	idle_after("PBEScf> <12CZ");
+	idle_after("PBEScfQ> <12CZCZ");
+	idle_after("PcBcEfS> <12CZ");
+	owes_after("Pc>", false);
+	owes_after("Qc>", true);
+}
+
+/* ---- sizes ---- */
+
+static void equal_messages_take_one_entry(void **state)
+{
+	struct inflight f;
+
+	(void)state;
+	inflight_init(&f);
+	for (int i = 0; i < 1000000; i++)
+		assert_true(inflight_client(&f, "PBE"[i % 3]));
+	assert_int_equal(f.count, 1);
+	assert_ptr_equal(f.runs, f.first);
+	for (int i = 0; i < 1000000; i++)
+		assert_true(inflight_server(&f, "12C"[i % 3]));
+	talk(&f, "S> <Z");
+	assert_true(inflight_idle(&f));
+	inflight_free(&f);
+	inflight_free(&f);
+}
+
+static void the_ring_grows_and_wraps(void **state)
+{
+	struct inflight f;
+
+	(void)state;
+	inflight_init(&f);
+	for (int lag = 1; lag < 300; lag += 7) {
+		for (int i = 0; i < lag; i++)
+			talk(&f, "BESQ>");
+		for (int i = 0; i < 500; i++)
+			talk(&f, "BESQ> <2CZCZ");
+		for (int i = 0; i < lag; i++)
+			talk(&f, "<2EZTCZ");
+		assert_true(inflight_idle(&f));
+	}
+	inflight_free(&f);
+	assert_ptr_equal(f.runs, f.first);
+}
+
+static void there_is_a_most(void **state)
+{
+	struct inflight f;
+	uint32_t n = 0;
+
+	(void)state;
+	inflight_init(&f);
+	while (inflight_client(&f, "ES"[n % 2]))
+		n++;
+	assert_int_equal(n, INFLIGHT_MAX_RUNS);
+	/* refusing changes nothing: the message is offered again when there is room */
+	assert_false(inflight_client(&f, 'E'));
+	assert_false(inflight_client(&f, 'Q'));
+	assert_true(inflight_client(&f, 'H'));
+	assert_true(inflight_client(&f, 'S')); /* one more of the kind at the end */
+	talk(&f, "<CZ");
+	assert_true(inflight_client(&f, 'E'));
+	assert_true(inflight_client(&f, 'S'));
+	assert_false(inflight_client(&f, 'E'));
+	for (uint32_t i = 0; i < INFLIGHT_MAX_RUNS / 2 - 2; i++)
+		talk(&f, "<CZ");
+	talk(&f, "<CZZ <CZ");
+	assert_true(inflight_idle(&f));
+	inflight_free(&f);
+	/* a refused Sync ends no skipping */
+	inflight_init(&f);
+	talk(&f, "P> <E S> <Z");
+	inflight_free(&f);
+}
+
+/* ---- against a server ---- */
+
+enum { QUEUE = 4096 };
+
+struct queue {
+	unsigned char type[QUEUE + 1];
+	size_t n, at;
+};
+
+static void put(struct queue *q, int type)
+{
+	assert_true(q->n < QUEUE);
+	q->type[q->n++] = (unsigned char)type;
+}
+
+static size_t left(const struct queue *q)
+{
+	return q->n - q->at;
+}
+
+static int get(struct queue *q)
+{
+	return q->type[q->at++];
+}
+
+/* A backend: what it has not read yet, what the proxy has not read yet, and where it is. */
+struct model {
+	struct queue in, out;
+	uint64_t seed;
+	bool ignore_till_sync, batch; /* batch: messages of the extended protocol since the last Sync or Query */
+	bool copy, copy_extended;
+	unsigned statements;          /* of a simple query, still to run */
+	unsigned errors;              /* chance of one, in 256 */
+	bool both;
+};
+
+static unsigned chance(struct model *m, unsigned n)
+{
+	m->seed = m->seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (unsigned)(m->seed >> 33) % n;
+}
+
+static bool errs(struct model *m)
+{
+	return chance(m, 256) < m->errors;
+}
+
+static void say(struct model *m, const char *types)
+{
+	for (; *types; types++)
+		put(&m->out, *types);
+}
+
+static void run_statements(struct model *m);
+
+/* ereport(ERROR): see the sigsetjmp block of PostgresMain. */
+static void model_error(struct model *m, bool extended)
+{
+	put(&m->out, 'E');
+	m->copy = m->both = false;
+	m->statements = 0;
+	if (extended)
+		m->ignore_till_sync = true;
+	else
+		put(&m->out, 'Z');
+}
+
+/* What one statement says, its end left out. False: it failed. True with m->copy: it reads now. */
+static bool statement(struct model *m, bool extended)
+{
+	if (errs(m))
+		return false;
+	switch (chance(m, 16)) {
+	case 0: say(m, "HddcC"); break;
+	case 1:
+		m->both = !extended && chance(m, 8) == 0;
+		put(&m->out, m->both ? 'W' : 'G');
+		m->copy = true;
+		m->copy_extended = extended;
+		break;
+	case 2:
+	case 3: say(m, extended ? "D" : "TD"); /* fallthrough */
+	default:
+		for (unsigned n = chance(m, 3); n > 0; n--)
+			put(&m->out, 'D');
+		say(m, extended && chance(m, 4) == 0 ? "s" : chance(m, 5) == 0 ? "I" : "C");
+	}
+	return true;
+}
+
+static void run_statements(struct model *m)
+{
+	while (m->statements > 0) {
+		m->statements--;
+		if (!statement(m, false)) {
+			model_error(m, false);
+			return;
+		}
+		if (m->copy)
+			return;
+	}
+	put(&m->out, 'Z');
+}
+
+/* The COPY's reader takes a message (copyfromparse.c, CopyGetData). */
+static void model_copy(struct model *m, int type)
+{
+	switch (type) {
+	case 'd':
+		if (errs(m))
+			model_error(m, m->copy_extended);
+		else if (m->both && chance(m, 2))
+			put(&m->out, 'd');
+		return;
+	case 'H':
+	case 'S': return;
+	case 'c':
+		if (errs(m)) {
+			model_error(m, m->copy_extended);
+			return;
+		}
+		if (m->both)
+			say(m, "cC");
+		put(&m->out, 'C');
+		m->copy = m->both = false;
+		if (!m->copy_extended)
+			run_statements(m);
+		return;
+	default: model_error(m, m->copy_extended); return;
+	}
+}
+
+static void model_extended(struct model *m, int type)
+{
+	m->batch = true;
+	if (type == 'E') {
+		if (!statement(m, true))
+			model_error(m, true);
+		return;
+	}
+	if (errs(m)) {
+		model_error(m, true);
+		return;
+	}
+	switch (type) {
+	case 'P': put(&m->out, '1'); break;
+	case 'B': put(&m->out, '2'); break;
+	case 'C': put(&m->out, '3'); break;
+	default: say(m, (const char *[]){"tT", "tn", "T", "n"}[chance(m, 4)]); break;
+	}
+}
+
+/* PostgresMain takes a message. */
+static void model_read(struct model *m)
+{
+	int type = get(&m->in);
+
+	if (m->copy) {
+		model_copy(m, type);
+		return;
+	}
+	if (m->ignore_till_sync && type != 'S')
+		return;
+	switch (type) {
+	case 'Q':
+		m->batch = false;
+		m->statements = 1 + chance(m, 3);
+		run_statements(m);
+		break;
+	case 'F':
+		m->batch = false;
+		say(m, errs(m) ? "EZ" : "VZ");
+		break;
+	case 'S':
+		m->ignore_till_sync = m->batch = false;
+		say(m, errs(m) ? "EZ" : "Z");
+		break;
+	case 'P':
+	case 'B':
+	case 'D':
+	case 'E':
+	case 'C': model_extended(m, type); break;
+	default: break; /* c, d, f, H */
+	}
+}
+
+/* Does what was sent but not read yet ask for an answer? */
+static bool unread_matters(const struct model *m)
+{
+	for (size_t i = m->in.at; i < m->in.n; i++)
+		if (!strchr("dcfH", m->in.type[i]))
+			return true;
+	return false;
+}
+
+static bool model_idle(const struct model *m)
+{
+	return !m->copy && !m->ignore_till_sync && !m->batch && !unread_matters(m) && left(&m->out) == 0;
+}
+
+struct conversation {
+	struct model m;
+	struct inflight f;
+	char text[2 * QUEUE + 1];
+	size_t n;
+};
+
+static void note(struct conversation *c, char what)
+{
+	assert_true(c->n < sizeof(c->text) - 1);
+	c->text[c->n++] = what;
+}
+
+/* Never idle too early: the next client would get what was for the last one. */
+static void check_sound(struct conversation *c)
+{
+	if (inflight_idle(&c->f) && !model_idle(&c->m))
+		fail_msg("idle too early: %s", c->text);
+	if (inflight_idle(&c->f) && !inflight_closed(&c->f))
+		fail_msg("idle and not closed: %s", c->text);
+}
+
+static void proxy_reads(struct conversation *c)
+{
+	int type = get(&c->m.out);
+
+	note(c, '<');
+	note(c, (char)type);
+	if (!inflight_server(&c->f, (uint8_t)type))
+		fail_msg("a legal answer was refused: %s", c->text);
+}
+
+static void client_sends(struct conversation *c, char type)
+{
+	note(c, type);
+	put(&c->m.in, type);
+	assert_true(inflight_client(&c->f, (uint8_t)type));
+}
+
+/* Nothing more from the client: all that is owed comes. */
+static void settle(struct conversation *c)
+{
+	bool closed = inflight_closed(&c->f);
+	size_t from = c->m.out.at;
+
+	while (left(&c->m.in) > 0 || left(&c->m.out) > 0) {
+		if (left(&c->m.in) > 0)
+			model_read(&c->m);
+		while (left(&c->m.out) > 0)
+			proxy_reads(c);
+	}
+	check_sound(c);
+	if (c->f.lost)
+		return;
+	if (inflight_idle(&c->f) != model_idle(&c->m))
+		fail_msg("%s: %s", inflight_idle(&c->f) ? "idle" : "not idle at the end", c->text);
+	if (inflight_closed(&c->f) != model_idle(&c->m))
+		fail_msg("closed is wrong at the end: %s", c->text);
+	/* what is closed stays so, but for what only the server knows: that something is a COPY, or fails */
+	c->m.out.type[c->m.out.n] = '\0';
+	if (closed && !inflight_idle(&c->f) && !strpbrk((const char *)c->m.out.type + from, "GWE"))
+		fail_msg("it was not closed: %s", c->text);
+	if (inflight_idle(&c->f) && c->f.ready_owed != 0)
+		fail_msg("ready_owed is wrong: %s", c->text);
+}
+
+/* A client that knows what it does sends this next; a wild one anything. */
+static char next_message(struct conversation *c, bool wild)
+{
+	if (wild)
+		return "PBDECHSQFdcf"[chance(&c->m, 12)];
+	if (c->f.copy_in)
+		return "dddHcf"[chance(&c->m, 6)];
+	return "PBDEEECHSSQQFdc"[chance(&c->m, 15)];
+}
+
+static bool converse(uint64_t seed, bool wild)
+{
+	static struct conversation c;
+	unsigned length;
+	bool lost;
+
+	memset(&c, 0, sizeof(c));
+	c.m.seed = seed;
+	inflight_init(&c.f);
+	length = 1 + chance(&c.m, 60);
+	c.m.errors = (const unsigned[]){0, 10, 60}[chance(&c.m, 3)];
+	for (unsigned i = 0; i < length; i++) {
+		unsigned eager = chance(&c.m, 4);
+
+		client_sends(&c, next_message(&c, wild));
+		check_sound(&c);
+		for (unsigned k = chance(&c.m, 4); k > 0; k--) {
+			/* a COPY can also fail before it reads anything */
+			if (c.m.copy && c.m.errors && chance(&c.m, 50) == 0)
+				model_error(&c.m, c.m.copy_extended);
+			if (left(&c.m.in) > 0)
+				model_read(&c.m);
+			while (left(&c.m.out) > 0 && chance(&c.m, 4) >= eager) {
+				proxy_reads(&c);
+				check_sound(&c);
+			}
+		}
+		if (chance(&c.m, 10) == 0)
+			settle(&c);
+	}
+	settle(&c);
+	lost = c.f.lost;
+	inflight_free(&c.f);
+	return lost;
+}
+
+static void random_conversations(void **state)
+{
+	unsigned lost = 0, rounds = 30000;
+
+	(void)state;
+	for (unsigned i = 0; i < rounds; i++)
+		lost += converse(i, false);
+	/* most are followed to their end, COPYs included */
+	assert_true(lost < rounds / 3);
+}
+
+static void wild_conversations(void **state)
+{
+	unsigned lost = 0, rounds = 30000;
+
+	(void)state;
+	for (unsigned i = 0; i < rounds; i++)
+		lost += converse(i + 1000000, true);
+	assert_true(lost < rounds / 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(simple_queries),
+		cmocka_unit_test(function_calls),
+		cmocka_unit_test(extended),
+		cmocka_unit_test(flush_and_suspended_portals),
+		cmocka_unit_test(errors_skip_to_sync),
+		cmocka_unit_test(what_answers_nothing),
+		cmocka_unit_test(copy_in_by_a_simple_query),
+		cmocka_unit_test(copy_in_by_the_extended_protocol),
+		cmocka_unit_test(failing_copies),
+		cmocka_unit_test(copies_failing_among_syncs),
+		cmocka_unit_test(copy_both),
+		cmocka_unit_test(stray_copy_messages),
+		cmocka_unit_test(equal_messages_take_one_entry),
+		cmocka_unit_test(the_ring_grows_and_wraps),
+		cmocka_unit_test(there_is_a_most),
+		cmocka_unit_test(random_conversations),
+		cmocka_unit_test(wild_conversations),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
