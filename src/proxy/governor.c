@@ -17,9 +17,10 @@ void governor_init(struct governor *g, double rate, double rate_max, uint32_t pa
 
 static void refill(struct governor *g, uint64_t now_us)
 {
-	if (now_us > g->last_us)
+	if (now_us > g->last_us) {
 		g->tokens += g->rate * (double)(now_us - g->last_us) / 1e6;
-	g->last_us = now_us;
+		g->last_us = now_us; /* never back: the same time would count twice */
+	}
 	if (g->tokens > g->burst)
 		g->tokens = g->burst;
 }
