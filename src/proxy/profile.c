@@ -162,9 +162,11 @@ static enum profile_kind rds_kind(const struct slice *l, size_t n)
 	static const char *const prefixes[] = {"",           "cluster-", "cluster-ro-", "cluster-custom-",
 	                                       "shardgrp-", "global-"};
 
+	if (!label_plain(l[0], true))
+		return PROFILE_POSTGRES;
 	if (n == 3 && label_is(l[1], "endpoint") && label_hash(l[2], "proxy-"))
 		return PROFILE_RDS_PROXY;
-	if (n != 2 || !label_plain(l[0], true))
+	if (n != 2)
 		return PROFILE_POSTGRES;
 	if (label_hash(l[1], "proxy-"))
 		return PROFILE_RDS_PROXY;

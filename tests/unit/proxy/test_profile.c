@@ -47,6 +47,8 @@ static const struct {
 	{"x.dsql.us-east-1.on.aws.example", PROFILE_POSTGRES},
 	{"a.b.c.d.e.f.g.h.i.j.k.l.m.n.amazonaws.com", PROFILE_POSTGRES},
 	{"amazonaws.com", PROFILE_POSTGRES},
+	{"x/p.proxy-c9akciq32rgw.us-east-1.rds.amazonaws.com", PROFILE_POSTGRES},
+	{"x/p.endpoint.proxy-c9akciq32rgw.us-east-1.rds.amazonaws.com", PROFILE_POSTGRES},
 	{"localhost", PROFILE_POSTGRES},
 	{"127.0.0.1", PROFILE_POSTGRES},
 	{"::1", PROFILE_POSTGRES},
