@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include "base/mem.h"
-#include "proxy/state.h"
 
 enum cancel_state { CANCEL_REACH, CANCEL_SEND, CANCEL_WAIT, CANCEL_DONE };
 
@@ -33,6 +32,12 @@ void cancel_all_init(struct cancels *c, const struct server_env *env, uint32_t m
 {
 	*c = (struct cancels){.env = env, .max = max, .empty = empty, .arg = arg};
 	list_init(&c->running);
+}
+
+const struct state_row *cancel_state_rows(size_t *count)
+{
+	*count = sizeof(rows) / sizeof(*rows);
+	return rows;
 }
 
 static void set_state(struct cancel *c, enum cancel_state s)

@@ -4,6 +4,7 @@
 #define PGIAM_PROXY_CANCEL_H
 
 #include "proxy/server.h"
+#include "proxy/state.h"
 
 /* All cancels of a proxy. */
 struct cancels {
@@ -27,5 +28,7 @@ struct cancel *cancel_start(struct cancels *all, struct server *s, void (*done)(
 
 /* The asker is gone; the cancel goes on. */
 void cancel_detach(struct cancel *c);
+
+const struct state_row *cancel_state_rows(size_t *count);
 
 #endif

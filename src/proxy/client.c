@@ -8,7 +8,6 @@
 #include "pg/frame.h"
 #include "pg/message.h"
 #include "pg/msg.h"
-#include "proxy/state.h"
 
 #define CLOSING_US      (5 * CLOCK_US_PER_SEC) /* for a slow client to take its last message */
 #define LEAVING_US      (10 * CLOCK_US_PER_SEC)
@@ -42,6 +41,12 @@ static const struct server_link link_ops = {
 	.relay = {.end = on_relay_end, .leaving = on_relay_leaving, .ready = on_relay_ready, .busy = on_relay_busy},
 	.server_gone = on_server_gone,
 };
+
+const struct state_row *client_state_rows(size_t *count)
+{
+	*count = sizeof(rows) / sizeof(*rows);
+	return rows;
+}
 
 void client_set_state(struct client *c, enum client_state s)
 {

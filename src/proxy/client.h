@@ -9,6 +9,7 @@
 #include "proxy/keyring.h"
 #include "proxy/opts.h"
 #include "proxy/registry.h"
+#include "proxy/state.h"
 
 enum client_state {
 	CLIENT_STARTUP, /* reading startup packets */
@@ -86,6 +87,7 @@ bool client_is_busy(const struct client *c);
 void client_count_bytes(struct client *c);
 
 const char *client_state_name(enum client_state s);
+const struct state_row *client_state_rows(size_t *count);
 
 /* ---- between client.c and client_login.c ---- */
 void client_set_state(struct client *c, enum client_state s);

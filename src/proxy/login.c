@@ -10,7 +10,6 @@
 #include "pg/msg.h"
 #include "pg/parse.h"
 #include "pg/scram.h"
-#include "proxy/state.h"
 
 #define ANY_END STATE_BIT(LOGIN_DONE)
 
@@ -29,6 +28,12 @@ static const struct state_row rows[] = {
 
 static void on_ready(void *arg, unsigned what);
 static void parse(struct login *l);
+
+const struct state_row *login_state_rows(size_t *count)
+{
+	*count = sizeof(rows) / sizeof(*rows);
+	return rows;
+}
 
 void login_set_state(struct login *l, enum login_state s)
 {

@@ -5,6 +5,7 @@
 
 #include "io/offload.h"
 #include "pg/startup.h"
+#include "proxy/state.h"
 #include "proxy/upstream.h"
 
 struct login_env {
@@ -39,5 +40,7 @@ typedef void (*login_cb)(void *arg, struct login_result *r, const struct err *e)
 struct login;
 struct login *login_start(const struct login_env *env, const struct login_request *rq, login_cb cb, void *arg);
 void login_cancel(struct login *l);
+
+const struct state_row *login_state_rows(size_t *count);
 
 #endif

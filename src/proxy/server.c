@@ -8,7 +8,6 @@
 #include "pg/message.h"
 #include "pg/parse.h"
 #include "proxy/policy.h"
-#include "proxy/state.h"
 
 #define END STATE_BIT(SERVER_CLOSED)
 #define AFTER_CLIENT                                                                                          \
@@ -42,6 +41,12 @@ static void set_state(struct server *s, enum server_state to)
 const char *server_state_name(enum server_state s)
 {
 	return rows[s].name;
+}
+
+const struct state_row *server_state_rows(size_t *count)
+{
+	*count = sizeof(rows) / sizeof(*rows);
+	return rows;
 }
 
 static struct loop *server_loop(const struct server *s)

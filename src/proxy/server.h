@@ -5,6 +5,7 @@
 
 #include "proxy/database.h"
 #include "proxy/relay.h"
+#include "proxy/state.h"
 
 enum server_state {
 	SERVER_LOGIN,    /* struct login is at work */
@@ -101,5 +102,6 @@ void server_cancel_begin(struct server *s);
 void server_cancel_end(struct server *s);
 
 const char *server_state_name(enum server_state s);
+const struct state_row *server_state_rows(size_t *count);
 
 #endif

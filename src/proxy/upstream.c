@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include "base/mem.h"
 #include "pg/startup.h"
-#include "proxy/state.h"
 
 enum upstream_state { UP_DIAL, UP_ASK, UP_ANSWER, UP_HANDSHAKE, UP_DONE };
 
@@ -31,6 +30,12 @@ struct upstream {
 	upstream_cb cb;
 	void *arg;
 };
+
+const struct state_row *upstream_state_rows(size_t *count)
+{
+	*count = sizeof(rows) / sizeof(*rows);
+	return rows;
+}
 
 static void set_state(struct upstream *u, enum upstream_state s)
 {

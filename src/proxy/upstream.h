@@ -5,6 +5,7 @@
 
 #include "io/dial.h"
 #include "io/stream.h"
+#include "proxy/state.h"
 #include "proxy/target.h"
 
 struct upstream_env {
@@ -29,5 +30,7 @@ struct upstream;
 struct upstream *upstream_start(const struct upstream_env *env, const struct target *t, struct tls_ctx *tls,
                                 upstream_cb cb, void *arg);
 void upstream_cancel(struct upstream *u);
+
+const struct state_row *upstream_state_rows(size_t *count);
 
 #endif
