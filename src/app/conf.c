@@ -145,12 +145,12 @@ bool conf_option_next(const struct conf *c, size_t *pos, struct conf_option_view
 		if (!(o->scope & OPTION_GLOBAL))
 			continue;
 		*out = (struct conf_option_view){.name = o->name,
-		                                 .value = o->secret && s->text ? "***" : s->text,
-		                                 .def = o->def,
-		                                 .unit = o->type == OPTION_SECONDS ? "seconds" : o->unit,
-		                                 .help = o->help,
-		                                 .where = s->where,
-		                                 .reloadable = o->reload};
+						 .value = o->secret && s->text ? "***" : s->text,
+						 .def = o->def,
+						 .unit = o->type == OPTION_SECONDS ? "seconds" : o->unit,
+						 .help = o->help,
+						 .where = s->where,
+						 .reloadable = o->reload};
 		(*pos)++;
 		return true;
 	}

@@ -1,6 +1,6 @@
-/* The whole configuration, loaded and cross-checked: immutable and refcounted. Flags win over the environment, the
- * environment over the file, the file over defaults. Only app knows options by name; the layers below get their own
- * small structs, made here. */
+/* The whole configuration, loaded and cross-checked: immutable and refcounted. Flags win over the
+ * environment, the environment over the file, the file over defaults. Only app knows options by name; the
+ * layers below get their own small structs, made here. */
 #ifndef PGIAM_APP_CONF_H
 #define PGIAM_APP_CONF_H
 
@@ -22,8 +22,8 @@ typedef void (*conf_problem_cb)(void *arg, const struct conf_problem *p);
 struct conf_input {
 	const char *file;       /* NULL: none, --host or PGIAM_HOST must name the upstream */
 	const char *const *env; /* as environ(7); NULL: none. Borrowed during conf_load */
-	/* Options: "--name=value" or "--name", "value"; "--name" alone for yes-or-no options. A word that is not an option
-	 * is the file. */
+	/* Options: "--name=value" or "--name", "value"; "--name" alone for yes-or-no options. A word that is
+	 * not an option is the file. */
 	int argc;
 	char *const *argv;
 	conf_problem_cb problem; /* is told of every problem; NULL: they go to the log */
@@ -33,7 +33,8 @@ struct conf_input {
 struct conf_listen {
 	struct addr addr;
 	char *text;    /* "127.0.0.1:5432", "/run/pgiam/.s.PGSQL.5432" */
-	bool optional; /* IPv6 nobody named: no reason to stop where the system has none (EAFNOSUPPORT, EADDRNOTAVAIL) */
+	bool optional; /* IPv6 nobody named: no reason to stop where the system has none (EAFNOSUPPORT,
+			  EADDRNOTAVAIL) */
 };
 
 /* A distinct source of login secrets; target.secret_index points here. Identical settings share one. */
@@ -45,13 +46,13 @@ struct conf_secret {
 };
 
 struct conf {
-	int refs;                     /* conf.c's */
-	char *file;                   /* the file it was read from, or NULL */
+	int refs;   /* conf.c's */
+	char *file; /* the file it was read from, or NULL */
 	unsigned workers;
-	struct conf_listen *listen;   /* clients */
+	struct conf_listen *listen; /* clients */
 	size_t listen_count;
 	struct listen_opts listen_opts;
-	struct conf_listen *http;     /* metrics and probes */
+	struct conf_listen *http; /* metrics and probes */
 	size_t http_count;
 	struct conf_secret *secrets;
 	size_t secret_count;
@@ -64,9 +65,9 @@ struct conf {
 	struct conf_private *priv;    /* the option values, conf.c's */
 };
 
-/* 0 and *out owned, or -1 with e naming file, line, option and what is wrong: the first error, where there are several
- * (ERR_CONFIG; ERR_USAGE for the command line's). Loads CA files and certificates too, so that a bad one is told here.
- * log may be NULL. */
+/* 0 and *out owned, or -1 with e naming file, line, option and what is wrong: the first error, where there
+ * are several (ERR_CONFIG; ERR_USAGE for the command line's). Loads CA files and certificates too, so that a
+ * bad one is told here. log may be NULL. */
 int conf_load(const struct conf_input *in, struct log *log, struct conf **out, struct err *e);
 struct conf *conf_ref(struct conf *c); /* thread-safe */
 void conf_unref(struct conf *c);
@@ -82,8 +83,8 @@ void conf_worker_free(struct conf_worker *w);
 /* For `pgiam check`: what would be served, in words, and the shares of several workers. */
 int conf_describe(struct conf *c, struct buf *out);
 
-/* For SHOW CONFIG: walks the options of [pgiam] with their present values as text (secrets masked). Start with *pos = 0.
- * Borrowed from c. */
+/* For SHOW CONFIG: walks the options of [pgiam] with their present values as text (secrets masked). Start
+ * with *pos = 0. Borrowed from c. */
 struct conf_option_view {
 	const char *name, *value, *def, *unit, *help; /* value, def, unit: NULL if none */
 	const char *where;                            /* what set it, NULL: the default */

@@ -7,13 +7,14 @@
 #include "app/conf_listen.h"
 #include "base/mem.h"
 
-/* Lookups of names run on threads of their own; a resolver that does not answer must not collect them without end. */
+/* Lookups of names run on threads of their own; a resolver that does not answer must not collect them without
+ * end. */
 #define RESOLVER_THREADS   4
 #define RESOLVER_PENDING   256
 #define RESOLVER_STALE_SEC 3600
 
 static const struct conf_setting *setting(const struct conf_builder *b, const struct conf_database *db,
-                                          enum option_id id)
+					  enum option_id id)
 {
 	const struct conf_values *v = &b->c->priv->values;
 
@@ -57,7 +58,8 @@ static void bad(struct conf_builder *b, enum option_id id, const char *text, con
 /* Does listen stand, or listen_addr with listen_port? The stronger source's. */
 static bool listen_wins(struct conf_builder *b)
 {
-	const struct conf_setting *pairs = setting(b, NULL, OPT_LISTEN), *hosts = setting(b, NULL, OPT_LISTEN_ADDR),
+	const struct conf_setting *pairs = setting(b, NULL, OPT_LISTEN),
+				  *hosts = setting(b, NULL, OPT_LISTEN_ADDR),
 				  *port = setting(b, NULL, OPT_LISTEN_PORT);
 	enum conf_rank other = hosts->rank > port->rank ? hosts->rank : port->rank;
 
@@ -89,10 +91,12 @@ static void add_tcp(struct conf_builder *b, struct conf_listen_list *l)
 	for (size_t i = 0; i < l->n; i++) {
 		if (addr_is_loopback(&l->v[i].addr) || conf_build_num(b, NULL, OPT_ALLOW_REMOTE_TRUST))
 			continue;
-		err_set(&e, ERR_CONFIG, "%s can be reached from other hosts, and with auth_type = trust whoever reaches it is let in",
-		        l->v[i].text);
+		err_set(&e, ERR_CONFIG,
+			"%s can be reached from other hosts, and with auth_type = trust whoever reaches it "
+			"is let in",
+			l->v[i].text);
 		err_hint(&e, "Listen on 127.0.0.1 and ::1, or, if the network in front of it is trusted, set "
-		             "allow_remote_trust = 1.");
+			     "allow_remote_trust = 1.");
 		conf_build_bad(b, NULL, id, &e);
 	}
 }
@@ -109,8 +113,9 @@ static void add_unix(struct conf_builder *b, struct conf_listen_list *l)
 		conf_build_bad(b, NULL, OPT_UNIX_SOCKET_DIR, &e);
 	else if (dir[0] == '@' && !conf_build_text(b, NULL, OPT_CLIENT_UIDS))
 		conf_problem_note(b->p, LOG_WARNING, setting(b, NULL, OPT_UNIX_SOCKET_DIR)->where,
-		                  "unix_socket_dir: an abstract socket has no permissions, every local user may open it; see "
-		                  "client_uids");
+				  "unix_socket_dir: an abstract socket has no permissions, every local user "
+				  "may open it; see "
+				  "client_uids");
 }
 
 static void build_listen(struct conf_builder *b)
@@ -122,7 +127,8 @@ static void build_listen(struct conf_builder *b)
 	add_tcp(b, &clients);
 	add_unix(b, &clients);
 	if (clients.n == 0 && b->p->errors == 0)
-		bad(b, OPT_LISTEN_ADDR, "there is no address to listen on", "Set listen_addr or unix_socket_dir.");
+		bad(b, OPT_LISTEN_ADDR, "there is no address to listen on",
+		    "Set listen_addr or unix_socket_dir.");
 	if (text && conf_listen_add_pairs(&http, text, &e) != 0)
 		conf_build_bad(b, NULL, OPT_HTTP_LISTEN, &e);
 	b->c->listen = clients.v;
@@ -213,8 +219,8 @@ enum { CLIENT_TLS_DISABLE, CLIENT_TLS_ALLOW, CLIENT_TLS_PREFER, CLIENT_TLS_REQUI
 static void build_client_tls(struct conf_builder *b)
 {
 	struct tls_server_opts o = {.cert_file = conf_build_text(b, NULL, OPT_CLIENT_TLS_CERT_FILE),
-	                            .key_file = conf_build_text(b, NULL, OPT_CLIENT_TLS_KEY_FILE),
-	                            .host_name = "localhost"};
+				    .key_file = conf_build_text(b, NULL, OPT_CLIENT_TLS_KEY_FILE),
+				    .host_name = "localhost"};
 	struct proxy_opts *opts = &b->c->priv->opts;
 	int64_t mode = conf_build_num(b, NULL, OPT_CLIENT_TLS_SSLMODE);
 	struct err e;
@@ -268,7 +274,7 @@ static void check_shares(struct conf_builder *b)
 			if (!s->text || s->v.num == 0 || s->v.num >= b->c->workers)
 				continue;
 			err_set(&e, ERR_CONFIG, "%s%s is too little for %u workers, which share it", s->text,
-			        s->where ? "" : " (the default)", b->c->workers);
+				s->where ? "" : " (the default)", b->c->workers);
 			conf_build_bad(b, db, (enum option_id)id, &e);
 		}
 	}

@@ -15,7 +15,7 @@ struct conf_private {
 	struct conf_values values;
 	struct conf_target *targets; /* "*" last */
 	size_t target_count;
-	struct proxy_opts opts;      /* with all of the limits; without targets */
+	struct proxy_opts opts;                /* with all of the limits; without targets */
 	char **client_users, **ignore_startup; /* what opts points to; NULL-terminated */
 	uid_t *client_uids;
 };

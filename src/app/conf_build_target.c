@@ -1,5 +1,5 @@
-/* [databases]: each entry becomes a target. What may be sent where is decided here, once: a secret goes to a server whose
- * certificate is verified, or to one on this host if the user turned TLS off by name. */
+/* [databases]: each entry becomes a target. What may be sent where is decided here, once: a secret goes to a
+ * server whose certificate is verified, or to one on this host if the user turned TLS off by name. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +31,8 @@ struct targets {
 	size_t tls_count;
 };
 
-static void __attribute__((format(printf, 4, 5))) bad(struct targets *ts, enum option_id id, const char *hint,
-                                                      const char *fmt, ...)
+static void __attribute__((format(printf, 4, 5)))
+bad(struct targets *ts, enum option_id id, const char *hint, const char *fmt, ...)
 {
 	struct err e;
 	struct buf text;
@@ -48,6 +48,21 @@ static void __attribute__((format(printf, 4, 5))) bad(struct targets *ts, enum o
 	buf_free(&text);
 	conf_build_bad(ts->b, ts->db, id, &e);
 	ts->failed = true;
+}
+
+/* A warning about the database. */
+static void __attribute__((format(printf, 2, 3))) warn(struct targets *ts, const char *fmt, ...)
+{
+	struct buf text;
+	va_list ap;
+
+	buf_init(&text, 1024);
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where, "database \"%s\": %s", ts->db->name,
+			  buf_cstr(&text));
+	buf_free(&text);
 }
 
 static const char *text(const struct targets *ts, enum option_id id)
@@ -109,7 +124,8 @@ static void build_host(struct targets *ts)
 	const char *host = text(ts, OPT_HOST), *hostaddr = text(ts, OPT_HOSTADDR);
 
 	if (!host && !hostaddr) {
-		bad(ts, OPT_HOST, "Name the server: host=mydb.abc123.us-east-1.rds.amazonaws.com.", "is missing");
+		bad(ts, OPT_HOST, "Name the server: host=mydb.abc123.us-east-1.rds.amazonaws.com.",
+		    "is missing");
 		return;
 	}
 	if (hostaddr && !is_ip(hostaddr))
@@ -190,8 +206,8 @@ static void build_auth(struct targets *ts)
 		t->auth = TARGET_AUTH_IAM;
 	} else {
 		bad(ts, OPT_AUTH,
-		    "For IAM give iam_host, the endpoint's own name; for a password, auth=password and password_file; for a server "
-		    "that asks for nothing, auth=none.",
+		    "For IAM give iam_host, the endpoint's own name; for a password, auth=password and "
+		    "password_file; for a server that asks for nothing, auth=none.",
 		    "has to be said: %s is not the name of an RDS endpoint", t->host);
 		return;
 	}
@@ -200,13 +216,13 @@ static void build_auth(struct targets *ts)
 		    t->auth == TARGET_AUTH_IAM ? "iam" : "none");
 	if (t->auth == TARGET_AUTH_IAM && !t->iam_host && !rds)
 		bad(ts, OPT_IAM_HOST,
-		    "Set iam_host to the endpoint's own name, as in mydb.abc123.us-east-1.rds.amazonaws.com: the database compares "
-		    "the token with it.",
-		    "is missing: %s is not the name of an RDS endpoint, and a token signed for it would be refused", t->host);
+		    "Set iam_host to the endpoint's own name, as in mydb.abc123.us-east-1.rds.amazonaws.com: "
+		    "the database compares the token with it.",
+		    "is missing: %s is not the name of an RDS endpoint, and a token signed for it would be "
+		    "refused",
+		    t->host);
 	if (t->auth == TARGET_AUTH_IAM && t->iam_host && !signs_for_rds(t->iam_host))
-		conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where,
-		                  "database \"%s\": iam_host: %s does not look like the name of an RDS endpoint", ts->db->name,
-		                  t->iam_host);
+		warn(ts, "iam_host: %s does not look like the name of an RDS endpoint", t->iam_host);
 }
 
 /* ---- rule 1: nothing secret travels unverified ---- */
@@ -231,12 +247,16 @@ static struct tls_ctx *shared_tls(struct targets *ts, const char *ca_file, bool 
 
 static void check_mode(struct targets *ts, uint64_t mode)
 {
-	static const char verify[] = "Use server_tls_sslmode = verify-full; tls_server_name and tls_ca say what to verify.";
+	static const char verify[] =
+		"Use server_tls_sslmode = verify-full; tls_server_name and tls_ca say what to verify.";
 	const struct target *t = ts->t;
 
 	if (t->auth == TARGET_AUTH_IAM && (mode != SSLMODE_VERIFY_FULL || is_unix(t)))
-		bad(ts, OPT_SERVER_TLS_SSLMODE, verify, "%s is refused with auth=iam: a token is sent only over verified TLS",
-		    is_unix(t) ? "a unix socket" : mode == SSLMODE_REQUIRE ? "require" : "disable");
+		bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
+		    "%s is refused with auth=iam: a token is sent only over verified TLS",
+		    is_unix(t)                ? "a unix socket"
+		    : mode == SSLMODE_REQUIRE ? "require"
+					      : "disable");
 	else if (t->auth == TARGET_AUTH_PASSWORD && mode == SSLMODE_REQUIRE && !is_unix(t))
 		bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
 		    "require is refused with auth=password: a password is sent only over verified TLS");
@@ -254,10 +274,10 @@ static void check_bundle(struct targets *ts)
 	for (const char *const *path = tls_rds_bundle_paths(); *path; path++)
 		if (access(*path, R_OK) == 0)
 			return;
-	conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where,
-	                  "database \"%s\": tls_ca is not set and no RDS bundle is installed (%s), so that the certificates "
-	                  "of RDS and Aurora cannot be verified",
-	                  ts->db->name, tls_rds_bundle_paths()[0]);
+	warn(ts,
+	     "tls_ca is not set and no RDS bundle is installed (%s), so that the certificates of RDS and "
+	     "Aurora cannot be verified",
+	     tls_rds_bundle_paths()[0]);
 }
 
 static void build_tls(struct targets *ts, struct conf_target *ct)
@@ -267,7 +287,9 @@ static void build_tls(struct targets *ts, struct conf_target *ct)
 	struct err e;
 
 	check_mode(ts, mode);
-	ct->tls_text = mode == SSLMODE_VERIFY_FULL ? "verify-full" : mode == SSLMODE_REQUIRE ? "require" : "disable";
+	ct->tls_text = mode == SSLMODE_VERIFY_FULL ? "verify-full"
+		       : mode == SSLMODE_REQUIRE   ? "require"
+						   : "disable";
 	if (is_unix(t))
 		ct->tls_text = "none (unix socket)";
 	if (ts->failed || is_unix(t) || mode == SSLMODE_DISABLE)
@@ -293,8 +315,8 @@ static uint32_t shared_secret(struct conf *c, struct conf_secret *s)
 {
 	for (size_t i = 0; i < c->secret_count; i++) {
 		struct conf_secret *o = &c->secrets[i];
-		if (o->kind != s->kind || !same(o->region, s->region) || !same(o->password_file, s->password_file) ||
-		    !same(o->password, s->password))
+		if (o->kind != s->kind || !same(o->region, s->region) ||
+		    !same(o->password_file, s->password_file) || !same(o->password, s->password))
 			continue;
 		free(s->region);
 		free(s->password_file);
@@ -320,7 +342,7 @@ static void iam_secret(struct targets *ts, struct conf_secret *s)
 		return;
 	}
 	if (warning[0])
-		conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where, "database \"%s\": region: %s", ts->db->name, warning);
+		warn(ts, "region: %s", warning);
 	s->region = mem_strdup(region);
 }
 
@@ -330,14 +352,14 @@ static void password_secret(struct targets *ts, struct conf_secret *s)
 		   *variable = text(ts, OPT_PASSWORD_ENV), *value;
 
 	if (!inline_text + !file + !variable != 2) {
-		bad(ts, OPT_PASSWORD_FILE, NULL, "auth=password needs exactly one of password_file, password_env and password");
+		bad(ts, OPT_PASSWORD_FILE, NULL,
+		    "auth=password needs exactly one of password_file, password_env and password");
 		return;
 	}
-	if (inline_text && ts->db->set[OPT_PASSWORD].rank == CONF_RANK_FILE && ts->b->c->priv->values.file_readable_by_others)
-		conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where,
-		                  "database \"%s\": a password stands in a file that others may read; chmod 600 it, or use "
-		                  "password_file",
-		                  ts->db->name);
+	if (inline_text && ts->db->set[OPT_PASSWORD].rank == CONF_RANK_FILE &&
+	    ts->b->c->priv->values.file_readable_by_others)
+		warn(ts,
+		     "a password stands in a file that others may read; chmod 600 it, or use password_file");
 	if (variable) {
 		value = conf_values_env(ts->b->in->env, variable);
 		if (!value || !*value) {
@@ -347,8 +369,7 @@ static void password_secret(struct targets *ts, struct conf_secret *s)
 		inline_text = value;
 	}
 	if (file && access(file, R_OK) != 0)
-		conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where, "database \"%s\": password_file: %s cannot be read now",
-		                  ts->db->name, file);
+		warn(ts, "password_file: %s cannot be read now", file);
 	s->password = mem_strdup(inline_text);
 	s->password_file = mem_strdup(file);
 }
@@ -374,24 +395,24 @@ static void build_pool(struct targets *ts)
 {
 	struct target *t = ts->t;
 	const struct conf_setting *rate = conf_values_of(&ts->b->c->priv->values, ts->db, OPT_LOGIN_RATE),
-				  *reset = conf_values_of(&ts->b->c->priv->values, ts->db, OPT_SERVER_RESET_QUERY);
+				  *reset = conf_values_of(&ts->b->c->priv->values, ts->db,
+							  OPT_SERVER_RESET_QUERY);
 
 	t->pool_mode = POOL_SESSION;
 	t->pool_size = (uint32_t)num(ts, text(ts, OPT_POOL_SIZE) ? OPT_POOL_SIZE : OPT_DEFAULT_POOL_SIZE);
 	t->min_pool_size = (uint32_t)num(ts, OPT_MIN_POOL_SIZE);
 	t->max_db_connections = (uint32_t)num(ts, OPT_MAX_DB_CONNECTIONS);
 	if (t->min_pool_size > t->pool_size) {
-		conf_problem_note(ts->b->p, LOG_WARNING, ts->db->where,
-		                  "database \"%s\": min_pool_size %u is more than the pool may have, %u", ts->db->name,
-		                  t->min_pool_size, t->pool_size);
+		warn(ts, "min_pool_size %u is more than the pool may have, %u", t->min_pool_size,
+		     t->pool_size);
 		t->min_pool_size = t->pool_size;
 	}
 	t->reset_query = mem_strdup(reset->text ? reset->text : t->profile->reset_query);
 	t->connect_query = mem_strdup(text(ts, OPT_CONNECT_QUERY));
 	t->server_lifetime_us = num(ts, OPT_SERVER_LIFETIME);
 	if (t->server_lifetime_us == 0 || !*t->reset_query) {
-		/* PgBouncer's "used once"; and what cannot be reset must not go to another client (rule 3). One kept ready
-		 * would be too old before it is used. */
+		/* PgBouncer's "used once"; and what cannot be reset must not go to another client (rule 3).
+		 * One kept ready would be too old before it is used. */
 		t->server_lifetime_us = 1;
 		t->min_pool_size = 0;
 	}
@@ -410,16 +431,18 @@ static void build_startup(struct targets *ts)
 	static const struct {
 		enum option_id id;
 		const char *name;
-	} parameters[] = {{OPT_APPLICATION_NAME, "application_name"},
-	                  {OPT_CLIENT_ENCODING, "client_encoding"},
-	                  {OPT_DATESTYLE, "DateStyle"},
-	                  {OPT_TIMEZONE, "TimeZone"}};
+	} parameters[] = {
+		{OPT_APPLICATION_NAME, "application_name"},
+		{OPT_CLIENT_ENCODING,  "client_encoding" },
+		{OPT_DATESTYLE,        "DateStyle"       },
+		{OPT_TIMEZONE,         "TimeZone"        }
+        };
 
 	params_init(&ts->t->startup_defaults);
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
 		if (text(ts, parameters[i].id))
 			params_set(&ts->t->startup_defaults, slice_str(parameters[i].name),
-			           slice_str(text(ts, parameters[i].id)));
+				   slice_str(text(ts, parameters[i].id)));
 }
 
 static void build_one(struct targets *ts, struct conf_target *ct)

@@ -17,7 +17,10 @@ static void describe_clients(const struct conf *c, struct buf *out)
 	buf_add_str(out, "clients    ");
 	list(out, c->listen, c->listen_count);
 	buf_printf(out, "           TLS %s; at most %u\n",
-	           !o->client_tls ? "refused" : o->client_tls_required ? "required" : "for those that ask", o->max_client_conn);
+		   !o->client_tls           ? "refused"
+		   : o->client_tls_required ? "required"
+					    : "for those that ask",
+		   o->max_client_conn);
 	if (o->client_users) {
 		buf_add_str(out, "           database users:");
 		for (const char *const *u = o->client_users; *u; u++)
@@ -49,10 +52,12 @@ static void describe_target(const struct conf *c, const struct conf_target *ct, 
 		buf_printf(out, ":%u", t->port);
 	if (t->hostaddr)
 		buf_printf(out, " at %s", t->hostaddr);
-	buf_printf(out, ", database %s, user %s\n", t->dbname ? t->dbname : "as asked", t->user ? t->user : "as asked");
+	buf_printf(out, ", database %s, user %s\n", t->dbname ? t->dbname : "as asked",
+		   t->user ? t->user : "as asked");
 	buf_printf(out, "           auth %s", ct->auth_text);
 	if (t->auth == TARGET_AUTH_IAM)
-		buf_printf(out, " for %s:%u in %s", t->iam_host, t->iam_port, c->secrets[t->secret_index].region);
+		buf_printf(out, " for %s:%u in %s", t->iam_host, t->iam_port,
+			   c->secrets[t->secret_index].region);
 	buf_printf(out, ", TLS %s", ct->tls_text);
 	if (t->tls && tls_ctx_verifies(t->tls))
 		buf_printf(out, " of %s by %s", t->tls_name, tls_ctx_ca_text(t->tls));
@@ -69,7 +74,8 @@ static void describe_worker(const struct conf_worker *w, struct buf *out)
 {
 	const struct proxy_opts *o = &w->opts;
 
-	buf_printf(out, "worker %-3u max_client_conn %u, max_pools %u\n", o->worker, o->max_client_conn, o->max_pools);
+	buf_printf(out, "worker %-3u max_client_conn %u, max_pools %u\n", o->worker, o->max_client_conn,
+		   o->max_pools);
 	for (size_t i = 0; i < o->target_count; i++) {
 		const struct target *t = o->targets[i];
 		buf_printf(out, "           %s: pool_size %u", t->name, t->pool_size);

@@ -1,4 +1,5 @@
-/* Names other than localhost are not looked up: what a pooler listens on should not depend on DNS at its start. */
+/* Names other than localhost are not looked up: what a pooler listens on should not depend on DNS at its
+ * start. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,7 +15,8 @@ static void add(struct conf_listen_list *l, const struct addr *a, bool optional)
 		if (l->v[i].addr.len == a->len && memcmp(&l->v[i].addr.ss, &a->ss, a->len) == 0)
 			return; /* said twice, as by localhost and 127.0.0.1 */
 	l->v = mem_resize(l->v, (l->n + 1) * sizeof(*l->v));
-	l->v[l->n++] = (struct conf_listen){.addr = *a, .text = mem_strdup(addr_text(a, text)), .optional = optional};
+	l->v[l->n++] = (struct conf_listen){
+		.addr = *a, .text = mem_strdup(addr_text(a, text)), .optional = optional};
 }
 
 /* One host, in text without brackets. */
@@ -22,7 +24,10 @@ static int add_host(struct conf_listen_list *l, const char *host, uint16_t port,
 {
 	static const struct {
 		const char *name, *ip4, *ip6;
-	} words[] = {{"localhost", "127.0.0.1", "::1"}, {"*", "0.0.0.0", "::"}};
+	} words[] = {
+		{"localhost", "127.0.0.1", "::1"},
+                {"*",         "0.0.0.0",   "::" }
+        };
 	struct addr a;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -88,7 +93,8 @@ static int split(char *text, const char **host, uint16_t *port, struct err *e)
 		*host = text + 1;
 	} else if (strchr(text, ':')) {
 		*colon = ':';
-		return err_set(e, ERR_CONFIG, "\"%s\": an IPv6 address needs brackets, as in [::1]:5432", text);
+		return err_set(e, ERR_CONFIG, "\"%s\": an IPv6 address needs brackets, as in [::1]:5432",
+			       text);
 	}
 	return 0;
 }

@@ -12,7 +12,8 @@ struct conf_listen_list {
 /* Adds the addresses of listen_addr, which all get this port: IPv4, IPv6, localhost, *. */
 int conf_listen_add_hosts(struct conf_listen_list *l, const char *text, uint16_t port, struct err *e);
 
-/* Adds addresses that carry ports: 127.0.0.1:5432, [::1]:5432, localhost:5432, *:5432, or 5432 for loopback. */
+/* Adds addresses that carry ports: 127.0.0.1:5432, [::1]:5432, localhost:5432, *:5432, or 5432 for loopback.
+ */
 int conf_listen_add_pairs(struct conf_listen_list *l, const char *text, struct err *e);
 
 /* Adds the unix socket of a directory, or of an abstract name. */

@@ -22,7 +22,8 @@ static void unknown(struct conf_loader *l, enum option_scope scope, const char *
 	conf_problem_error(l->p, where, name, &e);
 }
 
-static void replace(const struct option *o, struct conf_setting *s, const char *text, const struct conf_setting *at)
+static void replace(const struct option *o, struct conf_setting *s, const char *text,
+		    const struct conf_setting *at)
 {
 	char *joined = NULL;
 
@@ -38,8 +39,8 @@ static void replace(const struct option *o, struct conf_setting *s, const char *
 	s->rank = at->rank;
 }
 
-void conf_loader_set(struct conf_loader *l, struct conf_setting *set, enum option_scope scope, const char *name,
-                     const char *text, const struct conf_setting *at)
+void conf_loader_set(struct conf_loader *l, struct conf_setting *set, enum option_scope scope,
+		     const char *name, const char *text, const struct conf_setting *at)
 {
 	const struct option *o = options_find(name, scope);
 	struct conf_setting *s;
@@ -85,7 +86,8 @@ struct conf_database *conf_loader_add(struct conf_loader *l, const char *name, c
 
 	v->db = mem_resize(v->db, (v->db_count + 1) * sizeof(*v->db));
 	db = &v->db[v->db_count++];
-	*db = (struct conf_database){.name = mem_strdup(name), .where = mem_strdup(at->where), .rank = at->rank};
+	*db = (struct conf_database){
+		.name = mem_strdup(name), .where = mem_strdup(at->where), .rank = at->rank};
 	return db;
 }
 
@@ -112,8 +114,8 @@ static int pair(void *arg, const char *key, const char *value, struct err *e)
 	return 0;
 }
 
-static void take_pairs(struct conf_loader *l, struct conf_setting *set, enum option_scope scope, const char *connstr,
-                       const struct conf_setting *at)
+static void take_pairs(struct conf_loader *l, struct conf_setting *set, enum option_scope scope,
+		       const char *connstr, const struct conf_setting *at)
 {
 	struct pairs p = {.l = l, .set = set, .scope = scope, .at = at};
 	struct err e;
@@ -123,7 +125,7 @@ static void take_pairs(struct conf_loader *l, struct conf_setting *set, enum opt
 }
 
 void conf_loader_database(struct conf_loader *l, const char *name, const char *connstr,
-                          const struct conf_setting *at)
+			  const struct conf_setting *at)
 {
 	struct conf_database *db = conf_loader_find(l, name);
 	struct err e;
@@ -139,7 +141,8 @@ void conf_loader_database(struct conf_loader *l, const char *name, const char *c
 		conf_problem_error(l->p, at->where, name, &e);
 		return;
 	}
-	if (db && db->rank > at->rank) { /* it stands in place of this one, all of it; this one has to be right all the same */
+	if (db && db->rank > at->rank) { /* it stands in place of this one, all of it; this one has to be
+					    right all the same */
 		take_pairs(l, NULL, OPTION_DATABASE, connstr, at);
 		return;
 	}

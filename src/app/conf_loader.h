@@ -1,4 +1,5 @@
-/* The parts of reading a configuration, for conf_values.c: each puts settings into the same struct conf_values. */
+/* The parts of reading a configuration, for conf_values.c: each puts settings into the same struct
+ * conf_values. */
 #ifndef PGIAM_APP_CONF_LOADER_H
 #define PGIAM_APP_CONF_LOADER_H
 
@@ -13,12 +14,12 @@ struct conf_loader {
 };
 
 /* Sets an option of a scope. set is an array of OPT_COUNT settings, or NULL: then it is only checked. */
-void conf_loader_set(struct conf_loader *l, struct conf_setting *set, enum option_scope scope, const char *name,
-                     const char *text, const struct conf_setting *at);
+void conf_loader_set(struct conf_loader *l, struct conf_setting *set, enum option_scope scope,
+		     const char *name, const char *text, const struct conf_setting *at);
 
 /* An entry of [databases], its value a connection string. */
 void conf_loader_database(struct conf_loader *l, const char *name, const char *connstr,
-                          const struct conf_setting *at);
+			  const struct conf_setting *at);
 
 /* An entry of [users]. */
 void conf_loader_user(struct conf_loader *l, const char *connstr, const struct conf_setting *at);

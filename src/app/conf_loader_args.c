@@ -1,8 +1,9 @@
 /* The environment and the command line.
  *
- * For a Service called pgiam, Kubernetes puts PGIAM_SERVICE_HOST, PGIAM_PORT=tcp://..., PGIAM_PORT_5432_TCP_ADDR and more
- * into the environment of every pod, and the like with PGIAM_X_ in front for a Service called pgiam-x. None of them is an
- * option's name (a unit test), none is complained about, and a value that only Kubernetes would write is left alone. */
+ * For a Service called pgiam, Kubernetes puts PGIAM_SERVICE_HOST, PGIAM_PORT=tcp://...,
+ * PGIAM_PORT_5432_TCP_ADDR and more into the environment of every pod, and the like with PGIAM_X_ in front
+ * for a Service called pgiam-x. None of them is an option's name (a unit test), none is complained about, and
+ * a value that only Kubernetes would write is left alone. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,8 @@ static bool ends_with(const char *s, size_t n, const char *end)
 /* Is it a variable that Kubernetes or Docker's links make of a Service's name? */
 static bool is_injected(const char *name, size_t n, const char *value)
 {
-	if (strncmp(value, "tcp://", 6) == 0 || strncmp(value, "udp://", 6) == 0 || strncmp(value, "sctp://", 7) == 0)
+	if (strncmp(value, "tcp://", 6) == 0 || strncmp(value, "udp://", 6) == 0 ||
+	    strncmp(value, "sctp://", 7) == 0)
 		return true;
 	for (size_t i = 0; i < n; i++)
 		if ((strncmp(name + i, "_PORT_", 6) == 0 && isdigit((unsigned char)name[i + 6])) ||
@@ -68,14 +70,16 @@ static const struct option *option_of_env(const char *name, size_t n)
 
 	for (size_t i = 0; i < OPT_COUNT; i++) {
 		const struct option *o = options_get(i);
-		if (options_has_env(o) && strlen(options_env_name(o, want)) == n && strncmp(want, name, n) == 0)
+		if (options_has_env(o) && strlen(options_env_name(o, want)) == n &&
+		    strncmp(want, name, n) == 0)
 			return o;
 	}
 	return NULL;
 }
 
 /* Sets an option that came without a section: in [pgiam] if it can stand there, else for the database "*". */
-static void set_anywhere(struct conf_loader *l, const struct option *o, const char *text, const struct conf_setting *at)
+static void set_anywhere(struct conf_loader *l, const struct option *o, const char *text,
+			 const struct conf_setting *at)
 {
 	if (o->scope & OPTION_GLOBAL)
 		conf_loader_set(l, l->v->set, OPTION_GLOBAL, o->name, text, at);
@@ -114,8 +118,8 @@ static void unknown_variable(struct conf_loader *l, const char *variable)
 	for (char *c = lower; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	near = nearest(lower);
-	conf_problem_note(l->p, LOG_WARNING, variable, "no option has this name%s%s", near ? "; the nearest is " : "",
-	                  near ? options_env_name(near, name) : "");
+	conf_problem_note(l->p, LOG_WARNING, variable, "no option has this name%s%s",
+			  near ? "; the nearest is " : "", near ? options_env_name(near, name) : "");
 	free(lower);
 }
 
@@ -193,7 +197,7 @@ static int take_flag(struct conf_loader *l, int i)
 	}
 	if (o && o->secret) {
 		usage_error(l, flag, "a secret on the command line can be seen by every user of this machine",
-		            "Use --password-file or --password-env.");
+			    "Use --password-file or --password-env.");
 	} else if (!o && strcmp(name, "target") != 0) {
 		unknown_flag(l, flag, name);
 		words = !equals && value && value[0] != '-' ? 2 : 1;

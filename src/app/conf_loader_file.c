@@ -13,11 +13,12 @@ static const struct {
 	enum section section;
 	const char *refused;
 } sections[] = {
-	{"pgiam", SECTION_PGIAM, NULL},
-	{"pgbouncer", SECTION_PGIAM, NULL},
-	{"databases", SECTION_DATABASES, NULL},
-	{"users", SECTION_USERS, NULL},
-	{"peers", SECTION_SKIPPED, "refused: there are no peers in this version; workers = N uses more cores in one process"},
+	{"pgiam",     SECTION_PGIAM,     NULL						     },
+	{"pgbouncer", SECTION_PGIAM,     NULL						     },
+	{"databases", SECTION_DATABASES, NULL						     },
+	{"users",     SECTION_USERS,     NULL						     },
+	{"peers",     SECTION_SKIPPED,
+	 "refused: there are no peers in this version; workers = N uses more cores in one process"},
 };
 
 struct file {

@@ -1,12 +1,14 @@
-/* Reading all sources into one set of values. Every setting carries the rank of its source and never gives way to a weaker
- * one, so the order of reading does not matter; the command line comes first because it may name the file. */
+/* Reading all sources into one set of values. Every setting carries the rank of its source and never gives
+ * way to a weaker one, so the order of reading does not matter; the command line comes first because it may
+ * name the file. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include "app/conf_loader.h"
 #include "base/mem.h"
 
-static void tell(struct conf_problems *p, enum log_level level, const char *where, const char *text, const char *hint)
+static void tell(struct conf_problems *p, enum log_level level, const char *where, const char *text,
+		 const char *hint)
 {
 	const struct conf_problem problem = {.level = level, .where = where, .text = text, .hint = hint};
 
@@ -42,7 +44,8 @@ void conf_problem_note(struct conf_problems *p, enum log_level level, const char
 	buf_free(&text);
 }
 
-/* Flags and variables about a database are about "*", which is there if they name a host or the file has it. */
+/* Flags and variables about a database are about "*", which is there if they name a host or the file has it.
+ */
 static void merge_star(struct conf_loader *l)
 {
 	struct conf_database *db = conf_loader_find(l, "*");
@@ -61,7 +64,8 @@ static void merge_star(struct conf_loader *l)
 			conf_problem_error(l->p, s->where, NULL, &e);
 		} else if (!db) {
 			conf_problem_note(l->p, LOG_WARNING, s->where,
-			                  "has no effect: it is about the database \"*\", and there is none (PGIAM_HOST)");
+					  "has no effect: it is about the database \"*\", and there is none "
+					  "(PGIAM_HOST)");
 		} else if (!db->set[i].text || db->set[i].rank <= s->rank) {
 			struct conf_setting old = db->set[i];
 			db->set[i] = *s;
@@ -111,7 +115,7 @@ void conf_values_free(struct conf_values *v)
 }
 
 const struct conf_setting *conf_values_of(const struct conf_values *v, const struct conf_database *db,
-                                          enum option_id id)
+					  enum option_id id)
 {
 	return db->set[id].text ? &db->set[id] : &v->set[id];
 }

@@ -1,5 +1,5 @@
-/* Options as they were given, from file, environment and command line, each with its place: the first half of loading.
- * conf_build.c makes the configuration of it. */
+/* Options as they were given, from file, environment and command line, each with its place: the first half of
+ * loading. conf_build.c makes the configuration of it. */
 #ifndef PGIAM_APP_CONF_VALUES_H
 #define PGIAM_APP_CONF_VALUES_H
 
@@ -50,7 +50,7 @@ void conf_values_free(struct conf_values *v);
 
 /* A database's own setting, else [pgiam]'s (which may be a default, or not set). */
 const struct conf_setting *conf_values_of(const struct conf_values *v, const struct conf_database *db,
-                                          enum option_id id);
+					  enum option_id id);
 
 /* The variable's value in an environment, or NULL. */
 const char *conf_values_env(const char *const *env, const char *name);

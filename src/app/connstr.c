@@ -1,6 +1,6 @@
-/* Stricter than PgBouncer's reader where that would guess: "user= host=x" (is the host the user?), text right behind a
- * closing quote and a quote in the middle of a bare value are mistakes. Messages name places and keys, never values: one
- * of them may be a password. */
+/* Stricter than PgBouncer's reader where that would guess: "user= host=x" (is the host the user?), text right
+ * behind a closing quote and a quote in the middle of a bare value are mistakes. Messages name places and
+ * keys, never values: one of them may be a password. */
 #include <ctype.h>
 #include <string.h>
 #include "app/connstr.h"
@@ -22,15 +22,17 @@ static int take_key(const char *text, const char **s, char key[CONNSTR_KEY_MAX +
 	while (isalnum((unsigned char)(*s)[n]) || (*s)[n] == '_')
 		n++;
 	if (n == 0 || n > CONNSTR_KEY_MAX)
-		return err_set(e, ERR_CONFIG, "expected name=value at character %zu of the value", (size_t)(*s - text) + 1);
+		return err_set(e, ERR_CONFIG, "expected name=value at character %zu of the value",
+			       (size_t)(*s - text) + 1);
 	memcpy(key, *s, n);
 	key[n] = '\0';
 	*s += n;
 	blank = at_blank(*s);
 	*s += strspn(*s, blanks);
 	if (**s != '=')
-		return err_set(e, ERR_CONFIG, "expected name=value at character %zu of the value: there is no =",
-		               (size_t)(*s - text) + 1);
+		return err_set(e, ERR_CONFIG,
+			       "expected name=value at character %zu of the value: there is no =",
+			       (size_t)(*s - text) + 1);
 	(*s)++;
 	if (blank)
 		*s += strspn(*s, blanks);
@@ -73,8 +75,9 @@ static int take_value(const char **s, const char *key, char *out, struct err *e)
 		return err_set(e, ERR_CONFIG, "%s has no value; an empty one is written ''", key);
 	if (memchr(*s, '\'', n))
 		return err_set(e, ERR_CONFIG,
-		               "there is a quote inside the value of %s: put all of it in quotes, and write '' for a quote",
-		               key);
+			       "there is a quote inside the value of %s: put all of it in quotes, and write "
+			       "'' for a quote",
+			       key);
 	memcpy(out, *s, n);
 	out[n] = '\0';
 	*s += n;

@@ -1,5 +1,5 @@
-/* Connection strings as PgBouncer has them in [databases] and [users]: key=value pairs with blanks between them; a value
- * with blanks in it stands in single quotes, with '' for a quote. */
+/* Connection strings as PgBouncer has them in [databases] and [users]: key=value pairs with blanks between
+ * them; a value with blanks in it stands in single quotes, with '' for a quote. */
 #ifndef PGIAM_APP_CONNSTR_H
 #define PGIAM_APP_CONNSTR_H
 

@@ -1,7 +1,8 @@
-/* inih as packaged has a line buffer of 200 bytes and goes on in the middle of a longer line; it takes an indented line
- * for a second value of the option above, cuts a value at " ;", splits at ':' and at '=' inside quotes, and skips a byte
- * order mark. So lines are split and checked here, whatever could be misread is refused, and what inih gets is a line it
- * cannot misread: a section, or a name. Values travel beside it, so that they may be of any length. */
+/* inih as packaged has a line buffer of 200 bytes and goes on in the middle of a longer line; it takes an
+ * indented line for a second value of the option above, cuts a value at " ;", splits at ':' and at '=' inside
+ * quotes, and skips a byte order mark. So lines are split and checked here, whatever could be misread is
+ * refused, and what inih gets is a line it cannot misread: a section, or a name. Values travel beside it, so
+ * that they may be of any length. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -55,12 +56,14 @@ static bool next_line(struct reader *r, struct slice *line)
 static int check_bytes(const struct reader *r, struct slice line, struct err *e)
 {
 	if (r->line == 1 && line.n >= 3 && memcmp(line.p, "\xEF\xBB\xBF", 3) == 0)
-		return err_set(e, ERR_CONFIG, "the file begins with a byte order mark; save it as UTF-8 without one");
+		return err_set(e, ERR_CONFIG,
+			       "the file begins with a byte order mark; save it as UTF-8 without one");
 	if (line.n > INI_FILE_LINE_MAX)
 		return err_set(e, ERR_CONFIG, "the line is longer than %d bytes", INI_FILE_LINE_MAX);
 	for (size_t i = 0; i < line.n; i++)
 		if ((line.p[i] < 0x20 && line.p[i] != '\t') || line.p[i] == 0x7F)
-			return err_set(e, ERR_CONFIG, "there is a control character (0x%02x) in the line", line.p[i]);
+			return err_set(e, ERR_CONFIG, "there is a control character (0x%02x) in the line",
+				       line.p[i]);
 	return 0;
 }
 
@@ -73,9 +76,11 @@ static int take_section(struct slice line, char *fed, struct err *e)
 	if (!end || name.n == 0)
 		return err_set(e, ERR_CONFIG, "a section is written [name]");
 	if (trim(slice_of(end + 1, line.n - (size_t)(end - line.p) - 1)).n > 0)
-		return err_set(e, ERR_CONFIG, "there is something behind the section's name; a comment needs its own line");
+		return err_set(e, ERR_CONFIG,
+			       "there is something behind the section's name; a comment needs its own line");
 	if (name.n > INI_FILE_SECTION_MAX)
-		return err_set(e, ERR_CONFIG, "the section's name is longer than %d bytes", INI_FILE_SECTION_MAX);
+		return err_set(e, ERR_CONFIG, "the section's name is longer than %d bytes",
+			       INI_FILE_SECTION_MAX);
 	for (size_t i = 0; i < name.n; i++)
 		if (!isalnum(name.p[i]) && name.p[i] != '_' && name.p[i] != '-')
 			return err_set(e, ERR_CONFIG, "there is no section of that name");
@@ -118,7 +123,8 @@ static int check_name(struct slice name, struct err *e)
 			return err_set(e, ERR_CONFIG, "a name with '%c' in it cannot be read from a file", c);
 		if (!quoted && !isalnum(c) && !strchr("_.*-", c)) {
 			err_set(e, ERR_CONFIG, "'%.*s' is not a name", SLICE_FMT(name));
-			err_hint(e, "Put names with other characters than letters, digits and _ in double quotes.");
+			err_hint(e, "Put names with other characters than letters, digits and _ in double "
+				    "quotes.");
 			return -1;
 		}
 	}
@@ -142,8 +148,9 @@ static int take_entry(struct reader *r, struct slice line, char *fed, struct err
 	for (size_t i = 0; i + 1 < value.n; i++)
 		if (is_blank(value.p[i]) && value.p[i + 1] == ';') {
 			err_set(e, ERR_CONFIG, "there is a ';' behind a blank in the value");
-			err_hint(e, "A comment needs a line of its own. If the ';' belongs to the value, write it without a "
-			            "blank in front.");
+			err_hint(e, "A comment needs a line of its own. If the ';' belongs to the value, "
+				    "write it without a "
+				    "blank in front.");
 			return -1;
 		}
 	memcpy(r->name, name.p, name.n);
@@ -164,7 +171,9 @@ static int take_line(struct reader *r, struct slice line, char *fed, struct err 
 	if (text.n == 0 || text.p[0] == ';' || text.p[0] == '#')
 		return 0;
 	if (text.p != line.p)
-		return err_set(e, ERR_CONFIG, "the line is indented; options, sections and values begin in the first column");
+		return err_set(
+			e, ERR_CONFIG,
+			"the line is indented; options, sections and values begin in the first column");
 	if (slice_starts(text, "%include"))
 		return err_set(e, ERR_CONFIG, "%%include is refused: pgiam reads one file");
 	if ((text.p[0] == '[' ? take_section(text, fed, e) : take_entry(r, text, fed, e)) != 0)
@@ -230,7 +239,8 @@ static int entry(void *user, const char *section, const char *name, const char *
 	}
 	unquote(plain, r->name);
 	r->h->entry(r->h->arg,
-	            &(struct ini_file_entry){.section = section, .name = plain, .value = r->value, .line = r->line});
+		    &(struct ini_file_entry){
+			    .section = section, .name = plain, .value = r->value, .line = r->line});
 	return 1;
 }
 

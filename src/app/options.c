@@ -9,22 +9,22 @@
 #define USER     OPTION_USER
 
 static const struct option table[] = {
-#define HONOURED(group_, id_, type_, scope_, name_, def_, help_, ...)                                                \
-	{.name = name_,                                                                                              \
-	 .class = OPTION_HONOURED,                                                                                   \
-	 .type = OPTION_##type_,                                                                                     \
-	 .scope = (scope_),                                                                                          \
-	 .group = OPTION_GROUP_##group_,                                                                             \
-	 .def = def_,                                                                                                \
-	 .help = help_,                                                                                              \
+#define HONOURED(group_, id_, type_, scope_, name_, def_, help_, ...)                                        \
+	{.name = name_,                                                                                      \
+	 .class = OPTION_HONOURED,                                                                           \
+	 .type = OPTION_##type_,                                                                             \
+	 .scope = (scope_),                                                                                  \
+	 .group = OPTION_GROUP_##group_,                                                                     \
+	 .def = def_,                                                                                        \
+	 .help = help_,                                                                                      \
 	 __VA_ARGS__},
-#define NOT_HONOURED(class_, scope_, name_, def_, note_)                                                             \
-	{.name = name_,                                                                                              \
-	 .class = class_,                                                                                            \
-	 .type = OPTION_STRING,                                                                                      \
-	 .scope = (scope_),                                                                                          \
-	 .group = OPTION_GROUP_NONE,                                                                                 \
-	 .def = def_,                                                                                                \
+#define NOT_HONOURED(class_, scope_, name_, def_, note_)                                                     \
+	{.name = name_,                                                                                      \
+	 .class = class_,                                                                                    \
+	 .type = OPTION_STRING,                                                                              \
+	 .scope = (scope_),                                                                                  \
+	 .group = OPTION_GROUP_NONE,                                                                         \
+	 .def = def_,                                                                                        \
 	 .note = note_},
 #define IGNORED(scope_, name_, def_, note_) NOT_HONOURED(OPTION_IGNORED, scope_, name_, def_, note_)
 #define REFUSED(scope_, name_, def_, note_) NOT_HONOURED(OPTION_REFUSED, scope_, name_, def_, note_)
@@ -75,7 +75,8 @@ static size_t distance(const char *a, const char *b, size_t limit)
 		size_t diagonal = row[0];
 		row[0] = i;
 		for (size_t j = 1; j <= nb; j++) {
-			size_t change = diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
+			size_t change = diagonal + (tolower((unsigned char)a[i - 1]) !=
+						    tolower((unsigned char)b[j - 1]));
 			diagonal = row[j];
 			row[j] = change;
 			if (diagonal + 1 < row[j])
@@ -87,7 +88,8 @@ static size_t distance(const char *a, const char *b, size_t limit)
 	return row[nb] < limit ? row[nb] : limit;
 }
 
-/* The distance at which a word is no longer meant: two letters exchanged are two changes, longer words may have more. */
+/* The distance at which a word is no longer meant: two letters exchanged are two changes, longer words may
+ * have more. */
 static size_t tolerance(const char *word)
 {
 	return strlen(word) / 3 + 2;

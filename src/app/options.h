@@ -1,5 +1,5 @@
-/* The table of every option (options.def), and how an option's text becomes a value. Knows nothing of files, precedence
- * or what options are for. */
+/* The table of every option (options.def), and how an option's text becomes a value. Knows nothing of files,
+ * precedence or what options are for. */
 #ifndef PGIAM_APP_OPTIONS_H
 #define PGIAM_APP_OPTIONS_H
 
@@ -47,13 +47,14 @@ struct option {
 	enum option_type type;
 	unsigned scope; /* of OPTION_GLOBAL ... */
 	enum option_group group;
-	const char *def;     /* default as text; NULL: not set. Of a refused option the values, with | between, it takes */
-	const char *unit;    /* or NULL */
-	const char *values;  /* of OPTION_ENUM, with | between */
+	const char *def; /* default as text; NULL: not set. Of a refused option the values, with | between, it
+			    takes */
+	const char *unit;                         /* or NULL */
+	const char *values;                       /* of OPTION_ENUM, with | between */
 	const char *refused_values, *refused_why; /* values known and not taken */
 	double min, max;
-	const char *env;     /* if the variable is not PGIAM_ and the name */
-	bool repeats;        /* a flag given again adds to it */
+	const char *env; /* if the variable is not PGIAM_ and the name */
+	bool repeats;    /* a flag given again adds to it */
 	bool reload, secret;
 	bool shared;         /* a limit that is shared out among workers */
 	const char *help;    /* full sentences */
@@ -93,19 +94,20 @@ bool options_has_flag(const struct option *o);
 bool options_has_env(const struct option *o);
 
 #define OPTION_ENV_MAX 64
-const char *options_env_name(const struct option *o, char out[OPTION_ENV_MAX]);   /* "PGIAM_LISTEN_ADDR" */
-const char *options_flag_name(const struct option *o, char out[OPTION_ENV_MAX]);  /* "--listen-addr" */
+const char *options_env_name(const struct option *o, char out[OPTION_ENV_MAX]);  /* "PGIAM_LISTEN_ADDR" */
+const char *options_flag_name(const struct option *o, char out[OPTION_ENV_MAX]); /* "--listen-addr" */
 
 struct option_value {
 	int64_t num;
 	double rate;
 };
 
-/* Reads and checks text. 0, or -1 with e: what is wrong and what would be right, without the option's name. Refuses what
- * the option refuses. */
+/* Reads and checks text. 0, or -1 with e: what is wrong and what would be right, without the option's name.
+ * Refuses what the option refuses. */
 int options_parse(const struct option *o, const char *text, struct option_value *out, struct err *e);
 
-/* Walks the items of a list: blanks around them are not part of them. False at the end. Start with *rest = the text. */
+/* Walks the items of a list: blanks around them are not part of them. False at the end. Start with *rest =
+ * the text. */
 bool options_item(const char **rest, struct slice *item);
 
 /* The words for a type, for help: "seconds", "0 or 1", "a|b". Adds to out. */
@@ -114,7 +116,8 @@ void options_describe_value(const struct option *o, struct buf *out);
 /* `pgiam run --help`: every flag, by groups. */
 void options_help(struct buf *out);
 
-/* Everything in the table, tab-separated, for tests/lint/options, which makes the sample file and the man page of it. */
+/* Everything in the table, tab-separated, for tests/lint/options, which makes the sample file and the man
+ * page of it. */
 void options_dump(struct buf *out);
 
 #endif

@@ -48,9 +48,10 @@ void options_help(struct buf *out)
 	char flag[OPTION_ENV_MAX], env[OPTION_ENV_MAX];
 
 	buf_add_str(out, "Databases:\n  --target NAME='host=... port=...', PGIAM_TARGET\n");
-	add_wrapped(out,
-	            "An entry of [databases]; may be given several times, in the variable one a line. The options of "
-	                 "\"The server\" below say the same of the entry for all other databases, which --host makes.");
+	add_wrapped(out, "An entry of [databases]; may be given several times, in the variable one a line. "
+			 "The options of "
+			 "\"The server\" below say the same of the entry for all other databases, which "
+			 "--host makes.");
 	buf_add_char(out, '\n');
 	for (int group = 0; group < OPTION_GROUP_NONE; group++) {
 		buf_printf(out, "%s%s:\n", group ? "\n" : "", group_titles[group]);
@@ -59,7 +60,7 @@ void options_help(struct buf *out)
 			if (o->group != (enum option_group)group)
 				continue;
 			buf_printf(out, "  %s%s%s (", options_has_flag(o) ? options_flag_name(o, flag) : "",
-			           options_has_flag(o) ? ", " : "", options_env_name(o, env));
+				   options_has_flag(o) ? ", " : "", options_env_name(o, env));
 			options_describe_value(o, out);
 			if (o->def)
 				buf_printf(out, "; default %s", *o->def ? o->def : "empty");
@@ -81,8 +82,8 @@ static void dump_one(const struct option *o, struct buf *out)
 
 	add_field(out, class_names[o->class]);
 	add_field(out, group_titles[o->group]);
-	buf_printf(out, "%s%s%s\t", o->scope & OPTION_GLOBAL ? "g" : "", o->scope & OPTION_DATABASE ? "d" : "",
-	           o->scope & OPTION_USER ? "u" : "");
+	buf_printf(out, "%s%s%s\t", o->scope & OPTION_GLOBAL ? "g" : "",
+		   o->scope & OPTION_DATABASE ? "d" : "", o->scope & OPTION_USER ? "u" : "");
 	add_field(out, o->name);
 	add_field(out, o->alias);
 	add_field(out, options_has_flag(o) ? options_flag_name(o, name) : NULL);

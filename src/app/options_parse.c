@@ -1,5 +1,5 @@
-/* From an option's text to its value. Numbers are read strictly: a unit, a sign or a comment behind a number is a mistake
- * to be told, not to be dropped. */
+/* From an option's text to its value. Numbers are read strictly: a unit, a sign or a comment behind a number
+ * is a mistake to be told, not to be dropped. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -36,7 +36,8 @@ static int parse_bool(const char *text, struct option_value *out, struct err *e)
 	int i = word_index("0|1|off|on|false|true|no|yes", text);
 
 	if (i < 0)
-		return err_set(e, ERR_CONFIG, "\"%s\" is neither 1 (on, yes, true) nor 0 (off, no, false)", text);
+		return err_set(e, ERR_CONFIG, "\"%s\" is neither 1 (on, yes, true) nor 0 (off, no, false)",
+			       text);
 	out->num = i & 1;
 	return 0;
 }
@@ -87,7 +88,8 @@ static int parse_seconds(const struct option *o, const char *text, struct option
 		return -1;
 	}
 	if (v < o->min || v > SECONDS_MAX)
-		return err_set(e, ERR_CONFIG, "%s seconds is not between %.0f and %.0f", text, o->min, SECONDS_MAX);
+		return err_set(e, ERR_CONFIG, "%s seconds is not between %.0f and %.0f", text, o->min,
+			       SECONDS_MAX);
 	out->num = (int64_t)(v * (double)CLOCK_US_PER_SEC + 0.5);
 	return 0;
 }
@@ -167,7 +169,8 @@ void options_describe_value(const struct option *o, struct buf *out)
 	switch (o->type) {
 	case OPTION_BOOL: buf_add_str(out, "0 or 1"); break;
 	case OPTION_INT:
-		buf_printf(out, "%s%s%.0f to %.0f", o->unit ? o->unit : "", o->unit ? ", " : "", o->min, o->max);
+		buf_printf(out, "%s%s%.0f to %.0f", o->unit ? o->unit : "", o->unit ? ", " : "", o->min,
+			   o->max);
 		break;
 	case OPTION_RATE: buf_printf(out, "number%s%s", o->unit ? " " : "", o->unit ? o->unit : ""); break;
 	case OPTION_SECONDS: buf_add_str(out, "seconds"); break;

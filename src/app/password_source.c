@@ -1,5 +1,5 @@
-/* The file's password is not kept: what was given last is remembered by its digest only, to tell after a refusal whether
- * the file says something else by now. */
+/* The file's password is not kept: what was given last is remembered by its digest only, to tell after a
+ * refusal whether the file says something else by now. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,7 +28,8 @@ struct secret_op {
 
 int password_source_read(const char *file, struct buf *out, struct err *e)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), rc = -1; /* a FIFO must not block */
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+	    rc = -1; /* a FIFO must not block */
 	struct stat st;
 	unsigned char *p;
 	ssize_t n;
@@ -99,7 +100,8 @@ static void answer(void *arg)
 	buf_free(&secret);
 }
 
-static struct secret_op *start(struct secret_source *base, const struct secret_request *rq, secret_cb cb, void *arg)
+static struct secret_op *start(struct secret_source *base, const struct secret_request *rq, secret_cb cb,
+			       void *arg)
 {
 	struct source *s = (struct source *)base;
 	struct secret_op *op = mem_zalloc(sizeof(*op));
@@ -157,11 +159,11 @@ static void source_free(struct secret_source *base)
 }
 
 static const struct secret_source_ops ops = {.kind = SECRET_PASSWORD,
-                                             .start = start,
-                                             .cancel = cancel,
-                                             .refused = refused,
-                                             .explain = explain,
-                                             .free = source_free};
+					     .start = start,
+					     .cancel = cancel,
+					     .refused = refused,
+					     .explain = explain,
+					     .free = source_free};
 
 struct secret_source *password_source_new(const struct conf_secret *conf, struct loop *l)
 {

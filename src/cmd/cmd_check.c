@@ -1,5 +1,5 @@
-/* Says everything that is wrong with a configuration, or what would be served. Opens no socket, asks no name server and
- * needs no credentials, so that it can run where a configuration is written. */
+/* Says everything that is wrong with a configuration, or what would be served. Opens no socket, asks no name
+ * server and needs no credentials, so that it can run where a configuration is written. */
 #include "config.h" /* for environ */
 #include "cmd/cmd.h"
 
@@ -12,16 +12,19 @@
 
 #define TEXT_MAX (4 * 1024 * 1024)
 
-static const char usage_text[] = "usage: pgiam check [FILE] [OPTION]...\n"
-				 "\n"
-				 "Reads the configuration as `pgiam run` would, from FILE, the environment and the options, tells\n"
-				 "everything that is wrong with it, and, if nothing is, what would be served.\n"
-				 "Exit status: 0 good, 2 wrong command line, 3 wrong configuration.\n\n";
+static const char usage_text[] =
+	"usage: pgiam check [FILE] [OPTION]...\n"
+	"\n"
+	"Reads the configuration as `pgiam run` would, from FILE, the environment and the options, tells\n"
+	"everything that is wrong with it, and, if nothing is, what would be served.\n"
+	"Exit status: 0 good, 2 wrong command line, 3 wrong configuration.\n\n";
 
 static void on_problem(void *arg, const struct conf_problem *p)
 {
-	static const char *const words[] = {
-		[LOG_ERROR] = "error: ", [LOG_WARNING] = "warning: ", [LOG_INFO] = "note: ", [LOG_DEBUG] = ""};
+	static const char *const words[] = {[LOG_ERROR] = "error: ",
+					    [LOG_WARNING] = "warning: ",
+					    [LOG_INFO] = "note: ",
+					    [LOG_DEBUG] = ""};
 
 	(void)arg;
 	fprintf(stderr, "%s%s%s%s\n", words[p->level], p->where, p->where[0] ? ": " : "", p->text);

@@ -9,55 +9,57 @@
 #include "proxy/profile.h"
 
 /* RDS Proxy refuses every other one. */
-static const char *const rds_proxy_startup[] = {"application_name", "client_encoding", "DateStyle", "TimeZone",
-                                                "extra_float_digits", "search_path", NULL};
+static const char *const rds_proxy_startup[] = {
+	"application_name",   "client_encoding", "DateStyle", "TimeZone",
+	"extra_float_digits", "search_path",     NULL};
 /* DSQL refuses settings it does not know. */
-static const char *const dsql_startup[] = {"application_name", "client_encoding", "DateStyle", "TimeZone", NULL};
+static const char *const dsql_startup[] = {"application_name", "client_encoding", "DateStyle", "TimeZone",
+					   NULL};
 
-/* Login rates: AWS names 200 IAM logins a second a database (100 for DSQL) as what it bears, for all clients together;
- * each pod has a pgiam of its own, so one starts far below and never takes it all. */
+/* Login rates: AWS names 200 IAM logins a second a database (100 for DSQL) as what it bears, for all clients
+ * together; each pod has a pgiam of its own, so one starts far below and never takes it all. */
 static const struct profile profiles[PROFILE_COUNT] = {
 	[PROFILE_POSTGRES] = {.name = "postgres",
+			      .reset_query = "DISCARD ALL",
+			      .cancel = true,
+			      .direct_tls = false,
+			      .rds_ca = false,
+			      .options = true      },
+	[PROFILE_RDS] = { .name = "rds",
+			      .reset_query = "DISCARD ALL",
+			      .cancel = true,
+			      .direct_tls = false,
+			      .rds_ca = true,
+			      .options = true,
+			      .login_rate = 10,
+			      .login_rate_max = 100},
+	[PROFILE_RDS_PROXY] = { .name = "rds_proxy",
                               .reset_query = "DISCARD ALL",
-                              .cancel = true,
+                              .cancel = false,
                               .direct_tls = false,
                               .rds_ca = false,
-                              .options = true},
-	[PROFILE_RDS] = {.name = "rds",
-                         .reset_query = "DISCARD ALL",
-                         .cancel = true,
-                         .direct_tls = false,
-                         .rds_ca = true,
-                         .options = true,
-                         .login_rate = 10,
-                         .login_rate_max = 100},
-	[PROFILE_RDS_PROXY] = {.name = "rds_proxy",
-                               .reset_query = "DISCARD ALL",
-                               .cancel = false,
-                               .direct_tls = false,
-                               .rds_ca = false,
-                               .startup = rds_proxy_startup,
-                               .options = false,
-                               .login_rate = 10,
-                               .login_rate_max = 100},
-	[PROFILE_DSQL] = {.name = "dsql",
-                          .reset_query = "",
-                          .cancel = true,
-                          .direct_tls = true,
-                          .rds_ca = false,
-                          .startup = dsql_startup,
-                          .options = false,
-                          .max_age_sec = 3600,
-                          .login_rate = 10,
-                          .login_rate_max = 50},
-	[PROFILE_REDSHIFT] = {.name = "redshift",
-                              .reset_query = "RESET ALL",
-                              .cancel = true,
-                              .direct_tls = false,
-                              .rds_ca = false,
+                              .startup = rds_proxy_startup,
                               .options = false,
-                              .login_rate = 2,
-                              .login_rate_max = 10},
+                              .login_rate = 10,
+                              .login_rate_max = 100},
+	[PROFILE_DSQL] = {   .name = "dsql",
+			      .reset_query = "",
+			      .cancel = true,
+			      .direct_tls = true,
+			      .rds_ca = false,
+			      .startup = dsql_startup,
+			      .options = false,
+			      .max_age_sec = 3600,
+			      .login_rate = 10,
+			      .login_rate_max = 50},
+	[PROFILE_REDSHIFT] = {     .name = "redshift",
+			      .reset_query = "RESET ALL",
+			      .cancel = true,
+			      .direct_tls = false,
+			      .rds_ca = false,
+			      .options = false,
+			      .login_rate = 2,
+			      .login_rate_max = 10},
 };
 
 const struct profile *profile_get(enum profile_kind kind)
@@ -73,7 +75,7 @@ int profile_from_name(const char *name)
 	return -1;
 }
 
-#define LABELS_MAX 12
+#define LABELS_MAX   12
 #define NAME_MAX_DNS 255
 
 struct labels {
@@ -147,8 +149,9 @@ static bool strip_domain(struct labels *l, const char *domain)
 
 static bool strip_aws_domain(struct labels *l)
 {
-	static const char *const domains[] = {"amazonaws.com.cn", "amazonaws.com", "amazonaws.eu", "amazonaws.au",
-	                                      "amazonaws.uk",     "c2s.ic.gov",    "sc2s.sgov.gov"};
+	static const char *const domains[] = {"amazonaws.com.cn", "amazonaws.com", "amazonaws.eu",
+					      "amazonaws.au",     "amazonaws.uk",  "c2s.ic.gov",
+					      "sc2s.sgov.gov"};
 
 	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++)
 		if (strip_domain(l, domains[i]))
@@ -159,8 +162,8 @@ static bool strip_aws_domain(struct labels *l)
 /* name.HASH or name.endpoint.proxy-HASH, what stands before region and service. */
 static enum profile_kind rds_kind(const struct slice *l, size_t n)
 {
-	static const char *const prefixes[] = {"",           "cluster-", "cluster-ro-", "cluster-custom-",
-	                                       "shardgrp-", "global-"};
+	static const char *const prefixes[] = {"",          "cluster-", "cluster-ro-", "cluster-custom-",
+					       "shardgrp-", "global-"};
 
 	if (!label_plain(l[0], true))
 		return PROFILE_POSTGRES;
@@ -195,7 +198,8 @@ enum profile_kind profile_from_host(const char *host)
 	if (!strip_aws_domain(&l) || l.n < 4)
 		return PROFILE_POSTGRES;
 	if (l.n == 4 && (label_is(l.v[3], "redshift") || label_is(l.v[3], "redshift-serverless")))
-		return label_plain(l.v[0], true) && label_plain(l.v[2], true) ? PROFILE_REDSHIFT : PROFILE_POSTGRES;
+		return label_plain(l.v[0], true) && label_plain(l.v[2], true) ? PROFILE_REDSHIFT
+									      : PROFILE_POSTGRES;
 	/* the service stands after the region, or, newer in China and elsewhere, before it */
 	if (is_rds_service(l.v[l.n - 1]) && label_plain(l.v[l.n - 2], true))
 		return rds_kind(l.v, l.n - 2);

@@ -1,5 +1,5 @@
-/* app/ini_file: every line is told of at most once and in order, what is told stands in the line, and an entry written
- * down again reads as the same. */
+/* app/ini_file: every line is told of at most once and in order, what is told stands in the line, and an
+ * entry written down again reads as the same. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 struct seen {
 	struct slice in;
-	unsigned line; /* told of last */
+	unsigned line;          /* told of last */
 	struct buf again, told; /* the file written anew, and what it must give */
 	bool second;
 };

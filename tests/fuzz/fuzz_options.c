@@ -1,5 +1,5 @@
-/* app/options and app/conf_listen: any text for any option; what is taken is in its range, addresses print and read. The
- * first byte chooses the option. */
+/* app/options and app/conf_listen: any text for any option; what is taken is in its range, addresses print
+ * and read. The first byte chooses the option. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

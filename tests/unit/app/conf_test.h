@@ -14,7 +14,7 @@
 #include "app/conf.h"
 #include "base/mem.h"
 
-#define RDS "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
+#define RDS             "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
 #define CONF_TEST_WORDS 16
 
 /* In a directory of its own, where "t.ini" is the file. */
@@ -74,7 +74,7 @@ static inline void conf_test_write(const char *name, const char *text)
 
 /* file: text, or NULL for none. env and args end with NULL; either may be NULL. */
 static inline int conf_test_load(struct conf_test *t, const char *file, const char *const *env,
-                                 const char *const *args)
+				 const char *const *args)
 {
 	struct conf_input in = {.env = env, .problem = conf_test_problem, .problem_arg = t};
 	char *words[CONF_TEST_WORDS] = {NULL};
@@ -103,7 +103,7 @@ static inline int conf_test_load(struct conf_test *t, const char *file, const ch
 
 /* It is good, and was said to be without an error. */
 static inline void conf_test_good(struct conf_test *t, const char *file, const char *const *env,
-                                  const char *const *args)
+				  const char *const *args)
 {
 	if (conf_test_load(t, file, env, args) != 0)
 		fail_msg("%s\n%s", t->e.msg, buf_cstr(&t->said));
@@ -117,7 +117,8 @@ static inline void conf_test_said(struct conf_test *t, const char *what)
 }
 
 /* It is refused by one error, and this is it: "t.ini:2|text". */
-static inline void conf_test_bad(struct conf_test *t, const char *file, const char *const *args, const char *what)
+static inline void conf_test_bad(struct conf_test *t, const char *file, const char *const *args,
+				 const char *what)
 {
 	char *line = mem_printf("error|%s", what);
 

@@ -59,7 +59,8 @@ static void precedence(void **state)
 {
 	struct conf_test *t = *state;
 	const char *file = "[databases]\n* = host=" RDS "\n[pgiam]\nmax_client_conn = 7\n";
-	const char *const env[] = {"PGIAM_MAX_CLIENT_CONN=8", NULL}, *const empty[] = {"PGIAM_MAX_CLIENT_CONN=", NULL};
+	const char *const env[] = {"PGIAM_MAX_CLIENT_CONN=8", NULL}, *const empty[] = {
+									     "PGIAM_MAX_CLIENT_CONN=", NULL};
 
 	conf_test_good(t, file, env, ARGS("--max-client-conn=9"));
 	assert_string_equal(conf_test_value(t, "max_client_conn"), "9");
@@ -83,8 +84,8 @@ static void the_star(void **state)
 {
 	struct conf_test *t = *state;
 	struct conf_worker *w;
-	const char *const env[] = {"PGIAM_HOST=OTHER.c9akciq32rgw.eu-west-1.rds.amazonaws.com.", "PGIAM_UPSTREAM_PORT=5433",
-	                           "PGIAM_USER=app", NULL};
+	const char *const env[] = {"PGIAM_HOST=OTHER.c9akciq32rgw.eu-west-1.rds.amazonaws.com.",
+				   "PGIAM_UPSTREAM_PORT=5433", "PGIAM_USER=app", NULL};
 	const char *const stray[] = {"PGIAM_USER=app", NULL};
 
 	/* from the environment alone, the name in lower case and without its dot */
@@ -96,7 +97,8 @@ static void the_star(void **state)
 	assert_string_equal(t->c->secrets[0].region, "eu-west-1");
 	conf_worker_free(w);
 	/* over the file's "*", option by option; "*" is last */
-	conf_test_good(t, "[databases]\n* = host=" RDS " dbname=d user=u\nx = host=" RDS "\n", env, ARGS("--user", "flag"));
+	conf_test_good(t, "[databases]\n* = host=" RDS " dbname=d user=u\nx = host=" RDS "\n", env,
+		       ARGS("--user", "flag"));
 	w = conf_worker_new(t->c, 0);
 	assert_int_equal(w->opts.target_count, 2);
 	assert_string_equal(first(w)->name, "x");
@@ -106,7 +108,8 @@ static void the_star(void **state)
 	assert_string_equal(w->opts.targets[1]->user, "flag");
 	conf_worker_free(w);
 	/* about nothing */
-	conf_test_bad(t, "[databases]\nx = host=" RDS "\n", ARGS("--user", "u"), "--user|is about the database \"*\"");
+	conf_test_bad(t, "[databases]\nx = host=" RDS "\n", ARGS("--user", "u"),
+		      "--user|is about the database \"*\"");
 	conf_test_good(t, "[databases]\nx = host=" RDS "\n", stray, NULL);
 	conf_test_said(t, "warning|PGIAM_USER|has no effect");
 }
@@ -118,7 +121,7 @@ static void targets(void **state)
 	const char *const env[] = {"PGIAM_TARGET=a = host=" RDS " user=e\n\n  b=host=" RDS "\n", NULL};
 
 	conf_test_good(t, "[databases]\na = host=" RDS " user=f dbname=f\n", env,
-	               ARGS("--target", "c=host=" RDS, "--target=d=host=" RDS " port=1"));
+		       ARGS("--target", "c=host=" RDS, "--target=d=host=" RDS " port=1"));
 	w = conf_worker_new(t->c, 0);
 	assert_int_equal(w->opts.target_count, 4);
 	for (size_t i = 0; i < 4; i++)
@@ -132,8 +135,9 @@ static void targets(void **state)
 	conf_test_bad(t, NULL, ARGS("--target", "a"), "--target|is not name=");
 	conf_test_bad(t, NULL, ARGS("--target", "=host=x"), "--target|is not name=");
 	conf_test_bad(t, NULL, ARGS("--target", "a=host=" RDS, "--target", "a=host=" RDS),
-	              "--target|a: the database is already defined at --target");
-	assert_int_equal(conf_test_load(t, "[databases]\na = hots=x\n", NULL, ARGS("--target", "a=host=" RDS)), -1);
+		      "--target|a: the database is already defined at --target");
+	assert_int_equal(
+		conf_test_load(t, "[databases]\na = hots=x\n", NULL, ARGS("--target", "a=host=" RDS)), -1);
 	conf_test_said(t, "error|t.ini:2|hots: there is no such option for a database|Did you mean host?");
 }
 
@@ -141,19 +145,19 @@ static void kubernetes(void **state)
 {
 	struct conf_test *t = *state;
 	const char *const env[] = {"PGIAM_PORT=tcp://10.0.0.1:5432",
-	                           "PGIAM_SERVICE_HOST=10.0.0.1",
-	                           "PGIAM_SERVICE_PORT=5432",
-	                           "PGIAM_SERVICE_PORT_POSTGRES=5432",
-	                           "PGIAM_PORT_5432_TCP=tcp://10.0.0.1:5432",
-	                           "PGIAM_PORT_5432_TCP_PROTO=tcp",
-	                           "PGIAM_PORT_5432_TCP_PORT=5432",
-	                           "PGIAM_PORT_5432_TCP_ADDR=10.0.0.1",
-	                           "PGIAM_HTTP_SERVICE_HOST=10.0.0.2",
-	                           "PGIAM_HTTP_PORT=tcp://10.0.0.2:9127",
-	                           "PGIAM_LISTEN_PORT=tcp://10.0.0.3:5432",
-	                           "PGIAM_HOST=" RDS,
-	                           "NO_EQUALS",
-	                           NULL};
+				   "PGIAM_SERVICE_HOST=10.0.0.1",
+				   "PGIAM_SERVICE_PORT=5432",
+				   "PGIAM_SERVICE_PORT_POSTGRES=5432",
+				   "PGIAM_PORT_5432_TCP=tcp://10.0.0.1:5432",
+				   "PGIAM_PORT_5432_TCP_PROTO=tcp",
+				   "PGIAM_PORT_5432_TCP_PORT=5432",
+				   "PGIAM_PORT_5432_TCP_ADDR=10.0.0.1",
+				   "PGIAM_HTTP_SERVICE_HOST=10.0.0.2",
+				   "PGIAM_HTTP_PORT=tcp://10.0.0.2:9127",
+				   "PGIAM_LISTEN_PORT=tcp://10.0.0.3:5432",
+				   "PGIAM_HOST=" RDS,
+				   "NO_EQUALS",
+				   NULL};
 	const char *const odd[] = {"PGIAM_HSOT=x", "PGIAM_=x", "PGIAM_HOST=" RDS, NULL};
 
 	conf_test_good(t, NULL, env, NULL);
@@ -171,7 +175,9 @@ static void command_line(void **state)
 	conf_test_write("extra", "[databases]\n* = host=" RDS "\n");
 	conf_test_good(t, NULL, NULL, ARGS("extra", "--workers", "2"));
 	assert_string_equal(t->c->file, "extra");
-	conf_test_good(t, NULL, NULL, ARGS("--allow-remote-trust", "extra", "--listen=0.0.0.0:6000", "--listen", "[::]:6001"));
+	conf_test_good(
+		t, NULL, NULL,
+		ARGS("--allow-remote-trust", "extra", "--listen=0.0.0.0:6000", "--listen", "[::]:6001"));
 	assert_int_equal(t->c->listen_count, 2);
 	assert_string_equal(t->c->listen[1].text, "[::]:6001");
 	assert_false(t->c->listen[1].optional);
@@ -181,7 +187,8 @@ static void command_line(void **state)
 	conf_test_bad(t, NULL, ARGS("extra", "other"), "other|there is one configuration file already");
 	assert_int_equal(t->e.code, ERR_USAGE);
 	conf_test_bad(t, NULL, ARGS("extra", "-v"), "-v|there is no such option");
-	conf_test_bad(t, NULL, ARGS("extra", "--wrokers", "2"), "--wrokers|there is no such option|Did you mean --workers?");
+	conf_test_bad(t, NULL, ARGS("extra", "--wrokers", "2"),
+		      "--wrokers|there is no such option|Did you mean --workers?");
 	conf_test_bad(t, NULL, ARGS("extra", "--workers"), "--workers|needs a value");
 	conf_test_bad(t, NULL, ARGS("extra", "--pkt-buf=1"), "--pkt-buf|there is no such option");
 	conf_test_bad(t, NULL, ARGS("extra", "--password=x"), "--password|a secret on the command line");
@@ -195,9 +202,9 @@ static void shares(void **state)
 	uint32_t pool = 0, conn = 0, db = 0, min = 0, pools = 0;
 
 	conf_test_good(t,
-	               "[databases]\n* = host=" RDS " pool_size=10 max_db_connections=11 min_pool_size=2\n"
-	               "[pgiam]\nworkers=4\nmax_client_conn=102\n",
-	               NULL, NULL);
+		       "[databases]\n* = host=" RDS " pool_size=10 max_db_connections=11 min_pool_size=2\n"
+		       "[pgiam]\nworkers=4\nmax_client_conn=102\n",
+		       NULL, NULL);
 	for (unsigned i = 0; i < 4; i++) {
 		struct conf_worker *w = conf_worker_new(t->c, i);
 		assert_int_equal(w->opts.worker, i);
@@ -220,11 +227,11 @@ static void shares(void **state)
 	assert_int_equal(db, 11);
 	assert_int_equal(min, 2);
 	conf_test_bad(t, "[databases]\n* = host=" RDS " pool_size=3\n[pgiam]\nworkers=4\n", NULL,
-	              "t.ini:2|database \"*\": pool_size: 3 is too little for 4 workers");
+		      "t.ini:2|database \"*\": pool_size: 3 is too little for 4 workers");
 	conf_test_bad(t, "[databases]\n* = host=" RDS "\n[pgiam]\nworkers=4\nmax_client_conn=3\n", NULL,
-	              "t.ini:5|max_client_conn: 3 is too little for 4 workers");
+		      "t.ini:5|max_client_conn: 3 is too little for 4 workers");
 	conf_test_bad(t, "[databases]\n* = host=" RDS "\n[pgiam]\nworkers=15\n", NULL,
-	              "|login_parallel: 10 (the default) is too little for 15 workers");
+		      "|login_parallel: 10 (the default) is too little for 15 workers");
 }
 
 static void describes(void **state)
@@ -235,9 +242,10 @@ static void describes(void **state)
 
 	conf_test_write("extra", "s3cr3t\n");
 	conf_test_good(t,
-	               "[databases]\na = host=" RDS " hostaddr=127.0.0.1\nb = host=/run/pg auth=password password=s3cr3t\n"
-	               "[pgiam]\nworkers=2\nclient_users=x,y\nclient_uids=0,1\nclient_tls_sslmode=disable\n",
-	               NULL, NULL);
+		       "[databases]\na = host=" RDS
+		       " hostaddr=127.0.0.1\nb = host=/run/pg auth=password password=s3cr3t\n"
+		       "[pgiam]\nworkers=2\nclient_users=x,y\nclient_uids=0,1\nclient_tls_sslmode=disable\n",
+		       NULL, NULL);
 	buf_init(&out, 1 << 20);
 	assert_int_equal(conf_describe(t->c, &out), 0);
 	text = buf_cstr(&out);
@@ -255,9 +263,9 @@ static void describes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(flags_alone),  cmocka_unit_test(precedence), cmocka_unit_test(the_star),
-		cmocka_unit_test(targets),      cmocka_unit_test(kubernetes), cmocka_unit_test(command_line),
-		cmocka_unit_test(shares),       cmocka_unit_test(describes),
+		cmocka_unit_test(flags_alone), cmocka_unit_test(precedence), cmocka_unit_test(the_star),
+		cmocka_unit_test(targets),     cmocka_unit_test(kubernetes), cmocka_unit_test(command_line),
+		cmocka_unit_test(shares),      cmocka_unit_test(describes),
 	};
 
 	return cmocka_run_group_tests(tests, conf_test_setup, conf_test_teardown);

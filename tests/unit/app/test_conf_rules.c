@@ -25,31 +25,40 @@ static struct conf_worker *db_good(struct conf_test *t, const char *connstr)
 static void rule_1(void **state)
 {
 	struct conf_test *t = *state;
-	static const char *const unverified[] = {"allow", "prefer", "verify-ca"}, *const local[] = {
-		"host=127.0.0.1", "host=::1", "host=localhost", "host=db.example hostaddr=127.0.0.1"};
+	static const char *const unverified[] = {"allow", "prefer", "verify-ca"},
+				 *const local[] = {"host=127.0.0.1", "host=::1", "host=localhost",
+						   "host=db.example hostaddr=127.0.0.1"};
 	char text[256];
 
 	for (size_t i = 0; i < 3; i++) {
 		snprintf(text, sizeof(text), "host=" RDS " sslmode=%s", unverified[i]);
-		assert_int_equal(conf_test_load(t, NULL, NULL, ARGS("--host", RDS, "--server-tls-sslmode", unverified[i])), -1);
+		assert_int_equal(conf_test_load(t, NULL, NULL,
+						ARGS("--host", RDS, "--server-tls-sslmode", unverified[i])),
+				 -1);
 		conf_test_said(t, "error|--server-tls-sslmode|server_tls_sslmode: ");
 		db_bad(t, text, "sslmode: ");
 		snprintf(text, sizeof(text), "host=db auth=none sslmode=%s", unverified[i]);
 		db_bad(t, text, "sslmode: ");
 	}
-	db_bad(t, "host=" RDS " sslmode=require", "database \"x\": server_tls_sslmode: require is refused with auth=iam");
-	db_bad(t, "host=" RDS " sslmode=disable", "database \"x\": server_tls_sslmode: disable is refused with auth=iam");
-	db_bad(t, "host=" RDS " hostaddr=127.0.0.1 sslmode=disable", "database \"x\": server_tls_sslmode: disable is refused");
-	db_bad(t, "host=/run/pg iam_host=" RDS, "database \"x\": server_tls_sslmode: a unix socket is refused with auth=iam");
+	db_bad(t, "host=" RDS " sslmode=require",
+	       "database \"x\": server_tls_sslmode: require is refused with auth=iam");
+	db_bad(t, "host=" RDS " sslmode=disable",
+	       "database \"x\": server_tls_sslmode: disable is refused with auth=iam");
+	db_bad(t, "host=" RDS " hostaddr=127.0.0.1 sslmode=disable",
+	       "database \"x\": server_tls_sslmode: disable is refused");
+	db_bad(t, "host=/run/pg iam_host=" RDS,
+	       "database \"x\": server_tls_sslmode: a unix socket is refused with auth=iam");
 	db_bad(t, "host=db password=p sslmode=require",
 	       "database \"x\": server_tls_sslmode: require is refused with auth=password");
 	db_bad(t, "host=db password=p sslmode=disable",
-	       "database \"x\": server_tls_sslmode: disable is refused with auth=password for a server on another host (db)");
+	       "database \"x\": server_tls_sslmode: disable is refused with auth=password for a server on "
+	       "another host (db)");
 	db_bad(t, "host=localhost hostaddr=10.0.0.1 password=p sslmode=disable",
-	       "database \"x\": server_tls_sslmode: disable is refused with auth=password for a server on another host");
+	       "database \"x\": server_tls_sslmode: disable is refused with auth=password for a server on "
+	       "another host");
 	/* a global setting is refused just the same */
 	conf_test_bad(t, DB "[pgiam]\nserver_tls_sslmode = require\n", NULL,
-	              "t.ini:4|database \"*\": server_tls_sslmode: require is refused with auth=iam");
+		      "t.ini:4|database \"*\": server_tls_sslmode: require is refused with auth=iam");
 	for (size_t i = 0; i < 4; i++) {
 		struct conf_worker *w;
 		snprintf(text, sizeof(text), "%s password=p sslmode=disable", local[i]);
@@ -89,19 +98,24 @@ static void auth(void **state)
 	db_bad(t, "host=10.0.0.1 auth=iam", "database \"x\": iam_host: is missing");
 	db_bad(t, "host=" RDS ".attacker.example auth=iam", "database \"x\": iam_host: is missing");
 	db_bad(t, "host=" RDS " auth=secret", "auth: \"secret\" is refused: not in this version");
-	db_bad(t, "host=" RDS " auth=iam password=p", "database \"x\": auth: a password is given, and auth=iam does not use it");
+	db_bad(t, "host=" RDS " auth=iam password=p",
+	       "database \"x\": auth: a password is given, and auth=iam does not use it");
 	db_bad(t, "host=db auth=password", "database \"x\": password_file: auth=password needs exactly one");
-	db_bad(t, "host=db password=a password_file=b", "database \"x\": password_file: auth=password needs exactly one");
-	db_bad(t, "host=db password_env=NO_SUCH", "database \"x\": password_env: the variable NO_SUCH is not set");
+	db_bad(t, "host=db password=a password_file=b",
+	       "database \"x\": password_file: auth=password needs exactly one");
+	db_bad(t, "host=db password_env=NO_SUCH",
+	       "database \"x\": password_env: the variable NO_SUCH is not set");
 	db_bad(t, "host=abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws auth=none",
-	       "database \"x\": host: abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws is Aurora DSQL, which is not");
+	       "database \"x\": host: abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws is Aurora DSQL, which "
+	       "is not");
 	db_bad(t, "port=1", "database \"x\": host: is missing");
 	db_bad(t, "host=a,b auth=none", "database \"x\": host: \"a,b\" is not a host name|Lists of hosts");
 	db_bad(t, "host='a b' auth=none", "database \"x\": host: \"a b\" is not a host name");
 	db_bad(t, "host=@abstract auth=none", "database \"x\": host: \"@abstract\" is not a host name");
 	db_bad(t, "host=a hostaddr=b auth=none", "database \"x\": hostaddr: \"b\" is not an IP address");
 	db_bad(t, "host=glb.global-abc.global.rds.amazonaws.com", "database \"x\": region: ");
-	w = db_good(t, "host=tunnel.example hostaddr=127.0.0.1 port=6000 iam_host=" RDS ". iam_port=5432 region=eu-west-1");
+	w = db_good(t, "host=tunnel.example hostaddr=127.0.0.1 port=6000 iam_host=" RDS
+		       ". iam_port=5432 region=eu-west-1");
 	assert_string_equal(w->opts.targets[0]->host, "tunnel.example");
 	assert_string_equal(w->opts.targets[0]->tls_name, "tunnel.example");
 	assert_string_equal(w->opts.targets[0]->iam_host, RDS);
@@ -113,7 +127,9 @@ static void auth(void **state)
 	assert_string_equal(w->opts.targets[0]->tls_name, "real.example");
 	assert_string_equal(t->c->secrets[0].password, "p");
 	conf_worker_free(w);
-	conf_test_good(t, "[databases]\nx = host=db password_env=DB_PASSWORD\ny = host=db password='from env'\n", env, NULL);
+	conf_test_good(t,
+		       "[databases]\nx = host=db password_env=DB_PASSWORD\ny = host=db password='from env'\n",
+		       env, NULL);
 	assert_int_equal(t->c->secret_count, 1);
 	assert_string_equal(t->c->secrets[0].password, "from env");
 }
@@ -136,20 +152,25 @@ static void rule_7(void **state)
 {
 	struct conf_test *t = *state;
 
-	conf_test_bad(t, DB "[pgiam]\nlisten_addr = 127.0.0.1, 10.1.2.3\n", NULL, "t.ini:4|listen_addr: 10.1.2.3:5432 can be reached");
+	conf_test_bad(t, DB "[pgiam]\nlisten_addr = 127.0.0.1, 10.1.2.3\n", NULL,
+		      "t.ini:4|listen_addr: 10.1.2.3:5432 can be reached");
 	conf_test_good(t, DB "[pgiam]\nlisten_addr = 10.1.2.3\nallow_remote_trust = 1\n", NULL, NULL);
 	assert_int_equal(conf_test_load(t, DB "[pgiam]\nlisten_addr = *\n", NULL, NULL), -1);
-	conf_test_bad(t, DB, ARGS("--listen", "192.168.0.1:5432"), "--listen|listen: 192.168.0.1:5432 can be reached");
-	conf_test_bad(t, DB "[pgiam]\nlisten_addr =\n", NULL, "t.ini:4|listen_addr: there is no address to listen on");
+	conf_test_bad(t, DB, ARGS("--listen", "192.168.0.1:5432"),
+		      "--listen|listen: 192.168.0.1:5432 can be reached");
+	conf_test_bad(t, DB "[pgiam]\nlisten_addr =\n", NULL,
+		      "t.ini:4|listen_addr: there is no address to listen on");
 	conf_test_good(t, DB "[pgiam]\nlisten_addr =\nunix_socket_dir = /run/pgiam\n", NULL, NULL);
 	assert_int_equal(t->c->listen_count, 1);
 	assert_string_equal(t->c->listen[0].text, "/run/pgiam/.s.PGSQL.5432");
 	conf_test_good(t, DB "[pgiam]\nunix_socket_dir = @pgiam\n", NULL, NULL);
 	conf_test_said(t, "warning|t.ini:4|unix_socket_dir: an abstract socket has no permissions");
-	conf_test_bad(t, DB "[pgiam]\nunix_socket_dir = run\n", NULL, "t.ini:4|unix_socket_dir: \"run\" is not an absolute path");
+	conf_test_bad(t, DB "[pgiam]\nunix_socket_dir = run\n", NULL,
+		      "t.ini:4|unix_socket_dir: \"run\" is not an absolute path");
 	conf_test_bad(t, DB "[pgiam]\nclient_users =\n", NULL, "t.ini:4|client_users: is empty");
 	conf_test_bad(t, DB "[pgiam]\nclient_uids = ,\n", NULL, "t.ini:4|client_uids: is empty");
-	conf_test_bad(t, DB "[pgiam]\nclient_uids = no-such-user-here\n", NULL, "t.ini:4|client_uids: there is no user");
+	conf_test_bad(t, DB "[pgiam]\nclient_uids = no-such-user-here\n", NULL,
+		      "t.ini:4|client_uids: there is no user");
 	conf_test_good(t, DB "[pgiam]\nclient_uids = root, 4711\n", NULL, NULL);
 }
 
@@ -164,15 +185,21 @@ static void listening(void **state)
 	assert_true(t->c->listen[1].optional);
 	assert_string_equal(t->c->listen[2].text, "[::1]:6001");
 	assert_false(t->c->listen[2].optional);
-	conf_test_good(t, DB "[pgiam]\nlisten_addr = 127.0.0.2\nlisten_port = 1\n", NULL, ARGS("--listen", "7"));
+	conf_test_good(t, DB "[pgiam]\nlisten_addr = 127.0.0.2\nlisten_port = 1\n", NULL,
+		       ARGS("--listen", "7"));
 	assert_string_equal(t->c->listen[0].text, "127.0.0.1:7");
 	conf_test_good(t, DB "[pgiam]\nlisten = 7\n", NULL, ARGS("--listen-port", "8"));
 	assert_string_equal(t->c->listen[0].text, "127.0.0.1:8");
-	conf_test_bad(t, DB "[pgiam]\nlisten = 7\nlisten_port = 8\n", NULL, "t.ini:4|listen: stands in place of");
-	conf_test_bad(t, DB "[pgiam]\nlisten_addr = db.example\n", NULL, "t.ini:4|listen_addr: \"db.example\" is not an IP address");
-	conf_test_bad(t, DB "[pgiam]\nlisten = 127.0.0.1\n", NULL, "t.ini:4|listen: \"127.0.0.1\" is neither");
-	conf_test_bad(t, DB "[pgiam]\nlisten = ::1:5432\n", NULL, "t.ini:4|listen: \"::1:5432\": an IPv6 address needs brackets");
-	conf_test_bad(t, DB "[pgiam]\nlisten = 127.0.0.1:0\n", NULL, "t.ini:4|listen: \"127.0.0.1:0\": what is behind");
+	conf_test_bad(t, DB "[pgiam]\nlisten = 7\nlisten_port = 8\n", NULL,
+		      "t.ini:4|listen: stands in place of");
+	conf_test_bad(t, DB "[pgiam]\nlisten_addr = db.example\n", NULL,
+		      "t.ini:4|listen_addr: \"db.example\" is not an IP address");
+	conf_test_bad(t, DB "[pgiam]\nlisten = 127.0.0.1\n", NULL,
+		      "t.ini:4|listen: \"127.0.0.1\" is neither");
+	conf_test_bad(t, DB "[pgiam]\nlisten = ::1:5432\n", NULL,
+		      "t.ini:4|listen: \"::1:5432\": an IPv6 address needs brackets");
+	conf_test_bad(t, DB "[pgiam]\nlisten = 127.0.0.1:0\n", NULL,
+		      "t.ini:4|listen: \"127.0.0.1:0\": what is behind");
 	conf_test_bad(t, DB "[pgiam]\nhttp_listen = x:99999\n", NULL, "t.ini:4|http_listen: ");
 	conf_test_good(t, DB "[pgiam]\nhttp_listen = *:9127\n", NULL, NULL);
 	assert_int_equal(t->c->http_count, 2);
@@ -182,25 +209,33 @@ static void sections(void **state)
 {
 	struct conf_test *t = *state;
 
-	conf_test_good(t, "[databases]\n* = host=" RDS "\n[pgbouncer]\nworkers = 2\n[users]\nu = pool_mode=session\n", NULL, NULL);
+	conf_test_good(t,
+		       "[databases]\n* = host=" RDS
+		       "\n[pgbouncer]\nworkers = 2\n[users]\nu = pool_mode=session\n",
+		       NULL, NULL);
 	assert_int_equal(t->c->workers, 2);
 	conf_test_bad(t, DB "[pgiam]\nworkers = 2\n[pgbouncer]\nworkers = 3\n", NULL,
-	              "t.ini:6|workers: is already set at t.ini:4");
+		      "t.ini:6|workers: is already set at t.ini:4");
 	conf_test_bad(t, DB "* = host=x\n", NULL, "t.ini:3|*: the database is already defined at t.ini:2");
 	conf_test_bad(t, DB "y = host=" RDS " host=z\n", NULL, "t.ini:3|host: is given twice");
-	conf_test_bad(t, DB "[database]\nx = host=y\n", NULL, "t.ini:3|[database]: there is no such section|Did you mean [databases]?");
+	conf_test_bad(t, DB "[database]\nx = host=y\n", NULL,
+		      "t.ini:3|[database]: there is no such section|Did you mean [databases]?");
 	conf_test_bad(t, DB "[peers]\n1 = host=y\n", NULL, "t.ini:3|[peers]: refused");
 	conf_test_bad(t, "workers = 2\n" DB, NULL, "t.ini:1|workers: stands before any section");
 	conf_test_bad(t, DB "[pgiam]\nlisten_adr = x\n", NULL,
-	              "t.ini:4|listen_adr: there is no such option for [pgiam]|Did you mean listen_addr?");
+		      "t.ini:4|listen_adr: there is no such option for [pgiam]|Did you mean listen_addr?");
 	conf_test_bad(t, DB "[pgiam]\nhost = x\n", NULL,
-	              "t.ini:4|host: there is no such option for [pgiam]|It is an option for a database.");
-	conf_test_bad(t, DB "[users]\nu = pool_size=3\n", NULL, "t.ini:4|pool_size: refused: not in this version");
-	conf_test_bad(t, DB "pgbouncer = host=" RDS "\n", NULL, "t.ini:3|pgbouncer: the name is kept for a console");
+		      "t.ini:4|host: there is no such option for [pgiam]|It is an option for a database.");
+	conf_test_bad(t, DB "[users]\nu = pool_size=3\n", NULL,
+		      "t.ini:4|pool_size: refused: not in this version");
+	conf_test_bad(t, DB "pgbouncer = host=" RDS "\n", NULL,
+		      "t.ini:3|pgbouncer: the name is kept for a console");
 	conf_test_bad(t, DB " x = 1\n", NULL, "t.ini:3|the line is indented");
 	conf_test_bad(t, "[pgiam]\n", NULL, "t.ini|there is no database to serve");
-	conf_test_bad(t, DB "[pgiam]\nclient_tls_key_file = /x\n", NULL, "t.ini:4|client_tls_key_file: client_tls_cert_file and");
-	conf_test_bad(t, DB "[pgiam]\nserver_tls_ca_file = /no/such\n", NULL, "t.ini:4|database \"*\": server_tls_ca_file: ");
+	conf_test_bad(t, DB "[pgiam]\nclient_tls_key_file = /x\n", NULL,
+		      "t.ini:4|client_tls_key_file: client_tls_cert_file and");
+	conf_test_bad(t, DB "[pgiam]\nserver_tls_ca_file = /no/such\n", NULL,
+		      "t.ini:4|database \"*\": server_tls_ca_file: ");
 	conf_test_good(t, DB "[pgiam]\npkt_buf = 8192\nreserve_pool_size = 0\n", NULL, NULL);
 	conf_test_said(t, "note|t.ini:4|pkt_buf has no effect: ");
 }
@@ -210,7 +245,9 @@ static void several(void **state)
 {
 	struct conf_test *t = *state;
 
-	assert_int_equal(conf_test_load(t, DB "[pgiam]\nauth_type = md5\nauth_file = x\nlisten_prot = 1\n", NULL, NULL), -1);
+	assert_int_equal(conf_test_load(t, DB "[pgiam]\nauth_type = md5\nauth_file = x\nlisten_prot = 1\n",
+					NULL, NULL),
+			 -1);
 	conf_test_said(t, "error|t.ini:4|auth_type: \"md5\" is refused");
 	conf_test_said(t, "error|t.ini:5|auth_file: refused");
 	conf_test_said(t, "error|t.ini:6|listen_prot: there is no such option");
@@ -223,7 +260,8 @@ static void pools(void **state)
 {
 	struct conf_test *t = *state;
 	struct conf_worker *w = db_good(
-		t, "host=" RDS " server_lifetime=0 min_pool_size=3 connect_query='SET x = 1' timezone=UTC datestyle=ISO "
+		t, "host=" RDS
+		   " server_lifetime=0 min_pool_size=3 connect_query='SET x = 1' timezone=UTC datestyle=ISO "
 		   "login_rate=0.5 server_login_retry=2.5 pool_size=9");
 	const struct target *x = w->opts.targets[0];
 
@@ -242,7 +280,8 @@ static void pools(void **state)
 	w = db_good(t, "host=" RDS " server_reset_query='DISCARD TEMP' pool_size=2 min_pool_size=5");
 	assert_string_equal(w->opts.targets[0]->reset_query, "DISCARD TEMP");
 	assert_int_equal(w->opts.targets[0]->min_pool_size, 2);
-	conf_test_said(t, "warning|t.ini:2|database \"x\": min_pool_size 5 is more than the pool may have, 2");
+	conf_test_said(t,
+		       "warning|t.ini:2|database \"x\": min_pool_size 5 is more than the pool may have, 2");
 	conf_worker_free(w);
 	w = db_good(t, "host=x.proxy-abc123.us-east-1.rds.amazonaws.com");
 	assert_string_equal(w->opts.targets[0]->profile->name, "rds_proxy");
@@ -255,9 +294,15 @@ static void pools(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rule_1),   cmocka_unit_test(without_secret), cmocka_unit_test(auth),
-		cmocka_unit_test(rule_7),   cmocka_unit_test(listening),         cmocka_unit_test(sections),
-		cmocka_unit_test(several),  cmocka_unit_test(pools),          cmocka_unit_test(password_in_file),
+		cmocka_unit_test(rule_1),
+		cmocka_unit_test(without_secret),
+		cmocka_unit_test(auth),
+		cmocka_unit_test(rule_7),
+		cmocka_unit_test(listening),
+		cmocka_unit_test(sections),
+		cmocka_unit_test(several),
+		cmocka_unit_test(pools),
+		cmocka_unit_test(password_in_file),
 	};
 
 	return cmocka_run_group_tests(tests, conf_test_setup, conf_test_teardown);

@@ -78,14 +78,16 @@ static void mistakes(void **state)
 	refuses("host='a'b=c", "no blank behind the value of host");
 	refuses("host=a'b'", "a quote inside the value of host");
 	refuses("stop=1", "stopped");
-	refuses("kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk=1", "expected name=value");
+	refuses("kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk=1",
+		"expected name=value");
 }
 
 /* A value may be a password: no message has it in it. */
 static void no_values_in_messages(void **state)
 {
-	static const char *const texts[] = {"password=s3cr3t s3cr3t", "password='s3cr3t", "password='x's3cr3t=1",
-	                                    "password=x's3cr3t'",       "password='s3cr3t' =s3cr3t"};
+	static const char *const texts[] = {"password=s3cr3t s3cr3t", "password='s3cr3t",
+					    "password='x's3cr3t=1", "password=x's3cr3t'",
+					    "password='s3cr3t' =s3cr3t"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -65,8 +65,8 @@ static void refuses_n(const char *line, size_t n, const char *words)
 	buf_add_str(&in, "\nafter = 1\n");
 	parse((const char *)in.p, in.n, &out);
 	text = buf_cstr(&out);
-	if (strncmp(text, "[pgiam]@1\n!2 ", 13) != 0 || !strstr(text, words) || !strstr(text, "\npgiam.after=1@3\n") ||
-	    strchr(text, '!') != strrchr(text, '!'))
+	if (strncmp(text, "[pgiam]@1\n!2 ", 13) != 0 || !strstr(text, words) ||
+	    !strstr(text, "\npgiam.after=1@3\n") || strchr(text, '!') != strrchr(text, '!'))
 		fail_msg("%.*s gave:\n%s", (int)n, line, text);
 	buf_free(&in);
 	buf_free(&out);
@@ -84,9 +84,11 @@ static void reads(void **state)
 	gives("\n\n", "");
 	gives("[pgiam]", "[pgiam]@1\n");
 	gives("a = 1\n", ".a=1@1\n");
-	gives("[pgiam]\na=1\nb = two words \nc=\n", "[pgiam]@1\npgiam.a=1@2\npgiam.b=two words@3\npgiam.c=@4\n");
+	gives("[pgiam]\na=1\nb = two words \nc=\n",
+	      "[pgiam]@1\npgiam.a=1@2\npgiam.b=two words@3\npgiam.c=@4\n");
 	gives("[pgiam]\r\na=1\r\n", "[pgiam]@1\npgiam.a=1@2\n");
-	gives("; c\n# c\n\t ; indented comment\n[databases]\n* = host=a port=5\n", "[databases]@4\ndatabases.*=host=a port=5@5\n");
+	gives("; c\n# c\n\t ; indented comment\n[databases]\n* = host=a port=5\n",
+	      "[databases]@4\ndatabases.*=host=a port=5@5\n");
 	gives("[ users ]\na=1\n[pgiam]\nb=2", "[users]@1\nusers.a=1@2\n[pgiam]@3\npgiam.b=2@4\n");
 	gives("a=x;y # z\n", ".a=x;y # z@1\n");
 	gives("a='x = y: z'\n", ".a='x = y: z'@1\n");
@@ -122,7 +124,8 @@ static void names(void **state)
 	char line[INI_FILE_NAME_MAX + 16];
 
 	(void)state;
-	for (size_t n = 1; n <= INI_FILE_NAME_MAX + 2; n++) { /* inih's own limit of 49 is crossed on the way */
+	for (size_t n = 1; n <= INI_FILE_NAME_MAX + 2;
+	     n++) { /* inih's own limit of 49 is crossed on the way */
 		char want[sizeof(line) + 16];
 		memset(line, 'n', n);
 		memcpy(line + n, "=1", 3);
@@ -176,13 +179,16 @@ static void byte_order_mark(void **state)
 	(void)state;
 	gives("\xEF\xBB\xBF[pgiam]\na=1\n",
 	      "!1 the file begins with a byte order mark; save it as UTF-8 without one\n.a=1@2\n");
-	refuses("\xEF\xBB\xBF" "a=1", "is not a name");
+	refuses("\xEF\xBB\xBF"
+		"a=1",
+		"is not a name");
 }
 
 /* Cut anywhere, it never reads on and never says more lines than there are. */
 static void truncated(void **state)
 {
-	static const char in[] = "; head\n[databases]\n\"a \"\"b\" = host='x y' port=1\n\n* =\n[pgiam]\nworkers = 2\n";
+	static const char in[] =
+		"; head\n[databases]\n\"a \"\"b\" = host='x y' port=1\n\n* =\n[pgiam]\nworkers = 2\n";
 	struct buf out;
 
 	(void)state;

@@ -17,36 +17,39 @@ static void rows_are_whole(void **state)
 
 	(void)state;
 	assert_true(options_count() > OPT_COUNT);
-	for EACH (i, o) {
-		struct option_value v;
-		struct err e;
-		size_t n = strlen(o->name);
-		const char *last;
+	for
+		EACH(i, o)
+		{
+			struct option_value v;
+			struct err e;
+			size_t n = strlen(o->name);
+			const char *last;
 
-		assert_int_equal(strspn(o->name, "abcdefghijklmnopqrstuvwxyz0123456789_"), n);
-		assert_true(n < OPTION_ENV_MAX - 8);
-		assert_int_not_equal(o->scope & (OPTION_GLOBAL | OPTION_DATABASE | OPTION_USER), 0);
-		assert_int_equal(options_index(o), i);
-		assert_int_equal(o->class == OPTION_HONOURED, i < OPT_COUNT);
-		if (o->class != OPTION_HONOURED) {
-			assert_non_null(o->note);
-			assert_non_null(o->def);
-			assert_false(o->reload || o->secret || o->shared);
-			continue;
+			assert_int_equal(strspn(o->name, "abcdefghijklmnopqrstuvwxyz0123456789_"), n);
+			assert_true(n < OPTION_ENV_MAX - 8);
+			assert_int_not_equal(o->scope & (OPTION_GLOBAL | OPTION_DATABASE | OPTION_USER), 0);
+			assert_int_equal(options_index(o), i);
+			assert_int_equal(o->class == OPTION_HONOURED, i < OPT_COUNT);
+			if (o->class != OPTION_HONOURED) {
+				assert_non_null(o->note);
+				assert_non_null(o->def);
+				assert_false(o->reload || o->secret || o->shared);
+				continue;
+			}
+			last = o->help + strlen(o->help) - 1;
+			assert_true(isupper((unsigned char)o->help[0]) ||
+				    islower((unsigned char)o->help[0]) || o->help[0] == '1');
+			assert_int_equal(*last, '.');
+			if (o->type == OPTION_INT || o->type == OPTION_RATE)
+				assert_true(o->max > o->min);
+			if (o->type == OPTION_ENUM)
+				assert_non_null(o->values);
+			assert_int_equal(!o->refused_values, !o->refused_why);
+			if (o->shared)
+				assert_int_equal(o->type, OPTION_INT);
+			if (o->def && options_parse(o, o->def, &v, &e) != 0)
+				fail_msg("default of %s: %s", o->name, e.msg);
 		}
-		last = o->help + strlen(o->help) - 1;
-		assert_true(isupper((unsigned char)o->help[0]) || islower((unsigned char)o->help[0]) || o->help[0] == '1');
-		assert_int_equal(*last, '.');
-		if (o->type == OPTION_INT || o->type == OPTION_RATE)
-			assert_true(o->max > o->min);
-		if (o->type == OPTION_ENUM)
-			assert_non_null(o->values);
-		assert_int_equal(!o->refused_values, !o->refused_why);
-		if (o->shared)
-			assert_int_equal(o->type, OPTION_INT);
-		if (o->def && options_parse(o, o->def, &v, &e) != 0)
-			fail_msg("default of %s: %s", o->name, e.msg);
-	}
 }
 
 static void names_are_unique(void **state)
@@ -55,14 +58,15 @@ static void names_are_unique(void **state)
 	const struct option *o;
 
 	(void)state;
-	for EACH (i, o)
-		for (size_t s = 0; s < 3; s++) {
-			if (!(o->scope & (unsigned)scopes[s]))
-				continue;
-			assert_ptr_equal(options_find(o->name, scopes[s]), o);
-			if (o->alias)
-				assert_ptr_equal(options_find(o->alias, scopes[s]), o);
-		}
+	for
+		EACH(i, o)
+	for (size_t s = 0; s < 3; s++) {
+		if (!(o->scope & (unsigned)scopes[s]))
+			continue;
+		assert_ptr_equal(options_find(o->name, scopes[s]), o);
+		if (o->alias)
+			assert_ptr_equal(options_find(o->alias, scopes[s]), o);
+	}
 	assert_null(options_find("no_such_option", OPTION_GLOBAL));
 	assert_null(options_find("host", OPTION_GLOBAL));
 	assert_ptr_equal(options_find("HOST", OPTION_DATABASE), options_get(OPT_HOST));
@@ -75,23 +79,25 @@ static void no_name_is_kubernetes(void **state)
 	const struct option *o;
 
 	(void)state;
-	for EACH (i, o) {
-		char name[OPTION_ENV_MAX];
-		if (!options_has_env(o))
-			continue;
-		options_env_name(o, name);
-		assert_string_not_equal(name, "PGIAM_PORT");
-		assert_string_not_equal(name, "PGIAM_TARGET");
-		for (size_t p = 0; p < 2; p++)
-			if (strncmp(name, prefixes[p], strlen(prefixes[p])) == 0)
-				fail_msg("%s", name);
-		for (size_t k = 0; k < i; k++) { /* one variable, one flag: one option */
-			const struct option *other = options_get(k);
-			char other_name[OPTION_ENV_MAX];
-			if (options_has_env(other))
-				assert_string_not_equal(options_env_name(other, other_name), name);
+	for
+		EACH(i, o)
+		{
+			char name[OPTION_ENV_MAX];
+			if (!options_has_env(o))
+				continue;
+			options_env_name(o, name);
+			assert_string_not_equal(name, "PGIAM_PORT");
+			assert_string_not_equal(name, "PGIAM_TARGET");
+			for (size_t p = 0; p < 2; p++)
+				if (strncmp(name, prefixes[p], strlen(prefixes[p])) == 0)
+					fail_msg("%s", name);
+			for (size_t k = 0; k < i; k++) { /* one variable, one flag: one option */
+				const struct option *other = options_get(k);
+				char other_name[OPTION_ENV_MAX];
+				if (options_has_env(other))
+					assert_string_not_equal(options_env_name(other, other_name), name);
+			}
 		}
-	}
 	assert_false(options_has_flag(options_get(OPT_PASSWORD)));
 	assert_true(options_has_env(options_get(OPT_PASSWORD)));
 }
@@ -200,7 +206,8 @@ static void nearest(void **state)
 	assert_string_equal(options_nearest("hots", OPTION_DATABASE), "host");
 	assert_string_equal(options_nearest("sslmod", OPTION_DATABASE), "sslmode");
 	assert_null(options_nearest("completely_different", OPTION_GLOBAL));
-	assert_null(options_nearest("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", OPTION_USER));
+	assert_null(options_nearest(
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", OPTION_USER));
 	assert_string_equal(options_nearest_word("database", words, 2), "databases");
 	assert_null(options_nearest_word("peers", words, 1));
 }
@@ -257,9 +264,15 @@ static void help_has_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_whole), cmocka_unit_test(names_are_unique), cmocka_unit_test(no_name_is_kubernetes),
-		cmocka_unit_test(values),         cmocka_unit_test(not_honoured),     cmocka_unit_test(nearest),
-		cmocka_unit_test(lists),          cmocka_unit_test(names),            cmocka_unit_test(help_has_all),
+		cmocka_unit_test(rows_are_whole),
+		cmocka_unit_test(names_are_unique),
+		cmocka_unit_test(no_name_is_kubernetes),
+		cmocka_unit_test(values),
+		cmocka_unit_test(not_honoured),
+		cmocka_unit_test(nearest),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(names),
+		cmocka_unit_test(help_has_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

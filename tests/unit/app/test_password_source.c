@@ -49,7 +49,8 @@ static void on_secret(void *arg, const struct secret_answer *a, const struct err
 	assert_int_equal(!a, e != NULL);
 	g->calls++;
 	g->e = e ? *e : (struct err){.code = ERR_NONE};
-	snprintf(g->text, sizeof(g->text), "%.*s", a ? (int)a->secret.n : 0, a ? (const char *)a->secret.p : "");
+	snprintf(g->text, sizeof(g->text), "%.*s", a ? (int)a->secret.n : 0,
+		 a ? (const char *)a->secret.p : "");
 	if (a)
 		assert_null(a->user);
 }
