@@ -1,5 +1,6 @@
 /* PostgreSQL splits the text (pg_split_opts) and gives the words to getopt (process_postgres_switches). Here
  * the two are one loop that takes at least one character each turn, so that it always ends. */
+#include <strings.h>
 #include "base/buf.h"
 #include "pg/startup_options.h"
 
@@ -33,16 +34,15 @@ static bool is_name(const char *name)
 }
 
 /* Parameters of the startup packet that are no settings: `options=-c user=rdsadmin` must not become a user.
- */
+ * Without case, because struct params, which takes the name, does not know it either. */
 static bool is_reserved(const char *name)
 {
 	static const char *const reserved[] = {"user", "database", "replication", "options"};
-	struct slice s = slice_str(name);
 
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-		if (slice_eq_str(s, reserved[i]))
+		if (strcasecmp(name, reserved[i]) == 0)
 			return true;
-	return slice_starts(s, "_pq_.");
+	return strncasecmp(name, "_pq_.", 5) == 0;
 }
 
 /* The next word, unescaped, into word. false at the end. */

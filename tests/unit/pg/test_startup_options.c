@@ -59,6 +59,9 @@ static void settings(void **state)
 		{"-c replication=true",                 NULL                       },
 		{"-c options=-ca=1",                    NULL                       },
 		{"-c _pq_.x=1",                         NULL                       },
+		{"-c _PQ_.x=1",                         NULL                       },
+		{"-c User=x",                           NULL                       },
+		{"--optIons=x",                         NULL                       },
 	};
 
 	(void)state;
