@@ -24,7 +24,7 @@ def test_metrics_are_prometheus_text(pgiam):
     for line in text.splitlines():
         if line.startswith("# TYPE"):
             _, _, name, kind = line.split()
-            assert kind in ("counter", "gauge", "histogram") and name.startswith("pgiam_")
+            assert kind in ("counter", "gauge", "histogram") and name.startswith(("pgiam_", "process_"))
             assert kind != "counter" or name.endswith("_total")
     assert len(re.findall(r"^# TYPE (\S+)", text, re.M)) == len(set(re.findall(r"^# TYPE (\S+)", text, re.M)))
     assert len(series(text)) == len({line.rpartition(" ")[0] for line in series(text)}), "a series comes twice"
