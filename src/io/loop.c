@@ -27,13 +27,14 @@ static void on_log_timer(void *arg)
 	(void)arg; /* the end of the turn settles */
 }
 
+/* Not EPOLL_USE_CHANGELIST: it takes a descriptor out of epoll a turn after it was closed, when another thread
+ * may have been given its number. */
 static struct event_base *make_base(void)
 {
 	struct event_config *cfg = event_config_new();
 	struct event_base *base = NULL;
 
-	if (cfg && event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
-						      EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+	if (cfg && event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
 		base = event_base_new_with_config(cfg);
 	if (cfg)
 		event_config_free(cfg);
