@@ -2,7 +2,8 @@
 #include "app/self.h"
 
 #include <dirent.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,17 +22,20 @@ uint64_t self_raise_nofile(void)
 	return r.rlim_cur;
 }
 
+/* The second number of statm: pages resident. */
 static uint64_t resident_bytes(void)
 {
-	FILE *f = fopen("/proc/self/statm", "re");
-	unsigned long long total, resident = 0;
+	char text[128], *end;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
-	if (f == NULL)
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
 		return 0;
-	if (fscanf(f, "%llu %llu", &total, &resident) != 2)
-		resident = 0;
-	fclose(f);
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	text[n] = '\0';
+	(void)strtoull(text, &end, 10);
+	return strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t open_fds(void)

@@ -36,6 +36,7 @@ static void on_libevent_message(int severity, const char *msg)
 int process_init(struct err *e)
 {
 	static const int ignored[] = {SIGPIPE, SIGUSR1, SIGUSR2};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t set;
 	int fd;
 
@@ -44,7 +45,7 @@ int process_init(struct err *e)
 			return err_set(e, ERR_IO,
 				       "descriptor %d is closed and /dev/null cannot be opened: %m", fd);
 	for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+		if (sigaction(ignored[i], &ignore, NULL) < 0)
 			return err_set(e, ERR_IO, "cannot ignore signal %d: %m", ignored[i]);
 	handled(&set);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)

@@ -1,4 +1,11 @@
 /* The whole page against a checker of the format, and the numbers that must be in it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
 #include "unit/admin/prom.h"
 
 #include "admin/metrics.h"
