@@ -1,6 +1,8 @@
 /* A plain array: a startup packet has a handful of parameters. Its 10,000 bytes can hold 2,500, from a client
  * that has not logged in; the hashes keep the search for repetitions among those at some milliseconds. */
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include "base/mem.h"
 #include "pg/params.h"
 
@@ -138,4 +140,14 @@ int params_canonical(const struct params *p, struct buf *out)
 	}
 	free(sorted);
 	return out->full ? -1 : 0;
+}
+
+bool params_equal(const struct params *a, const struct params *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcasecmp(a->v[i].name, b->v[i].name) != 0 || strcmp(a->v[i].value, b->v[i].value) != 0)
+			return false;
+	return true;
 }

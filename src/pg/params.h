@@ -25,6 +25,9 @@ bool params_del(struct params *p, const char *name);
 const char *params_get(const struct params *p, const char *name); /* NULL if absent */
 void params_copy(struct params *to, const struct params *from);   /* sets each of from in to */
 
+/* The same pairs in the same order? Names without case, values exactly. */
+bool params_equal(const struct params *a, const struct params *b);
+
 /* A text that is the same for two lists exactly if they hold the same pairs, whatever their order:
  * names in lower case, sorted, NUL after each name and value. */
 int params_canonical(const struct params *p, struct buf *out);

@@ -10,7 +10,6 @@
 #include "pg/msg.h"
 
 #define CLOSING_US      (5 * CLOCK_US_PER_SEC) /* for a slow client to take its last message */
-#define LEAVING_US      (10 * CLOCK_US_PER_SEC)
 #define CLIENT_IN_MAX   (MSG_MAX_STARTUP_PACKET + 2 * 4096)
 #define CLIENT_OUT_MAX  (1u << 20)
 #define FIRST_READ_MAX  8192
@@ -269,6 +268,24 @@ static void idle_clock(struct client *c, bool idle)
 
 /* ---- waiting for a server ---- */
 
+/* The server it got reports other values than the one it was welcomed with: PostgreSQL may say so at any time. */
+static void tell_changes(struct client *c)
+{
+	const struct params *now = &c->server->session->params;
+	struct buf b;
+
+	if (c->told_version == c->server->params_version)
+		return;
+	c->told_version = c->server->params_version;
+	buf_init(&b, IOBUF_BYTES / 2);
+	for (size_t i = 0; i < now->n; i++)
+		if (strcmp(now->v[i].name, "application_name") != 0)
+			message_parameter_status(&b, now->v[i].name, now->v[i].value);
+	if (!b.full)
+		relay_tell(&c->server->relay, buf_slice(&b));
+	buf_free(&b);
+}
+
 static void on_served(void *arg, struct server *s)
 {
 	struct client *c = arg;
@@ -283,6 +300,7 @@ static void on_served(void *arg, struct server *s)
 	c->seen_down = s->relay.down.bytes = 0;
 	server_link(s, c->stream, c->first, c->app_name, &link_ops, c);
 	c->first = NULL;
+	tell_changes(c);
 	relay_start(&s->relay);
 }
 
@@ -298,10 +316,38 @@ static void ask_for_server(struct client *c)
 		client_close(c);
 		return;
 	}
-	stream_want_read(c->stream, false);
 	idle_clock(c, false);
 	client_set_state(c, CLIENT_WAIT);
 	pool_wait(c->pool, &c->waiter, POOL_SERVER);
+}
+
+/* Reads on while it waits, so that one that goes away is noticed: it must not be given a server for nothing. Whoever has
+ * only closed its side may want its answer: it keeps its place for a while. */
+static void read_waiting(struct client *c)
+{
+	unsigned char chunk[FIRST_READ_MAX];
+	size_t have = c->first ? c->first->filled : c->in.n, room = have < FIRST_READ_MAX ? FIRST_READ_MAX - have : 0;
+	ssize_t n = room > 0 ? stream_read(c->stream, chunk, room) : STREAM_AGAIN;
+
+	if (n > 0) {
+		if (c->first) {
+			memcpy(c->first->data + have, chunk, (size_t)n);
+			c->first->filled += (size_t)n;
+		} else {
+			buf_add(&c->in, chunk, (size_t)n);
+		}
+	}
+	if (n > 0 || (n == STREAM_AGAIN && room > 0))
+		return;
+	stream_want_read(c->stream, false);
+	if (n == STREAM_AGAIN)
+		return; /* it has said a lot: the rest can wait */
+	if (n < 0 || have == 0) {
+		client_close(c);
+		return;
+	}
+	c->leaving = true;
+	timer_set(&c->timer, SERVER_ABANDONED_US);
 }
 
 static void read_first(struct client *c)
@@ -387,7 +433,9 @@ static void on_relay_leaving(void *arg)
 	struct client *c = arg;
 
 	c->leaving = true;
-	timer_set(&c->timer, LEAVING_US);
+	if (c->server)
+		server_leaving(c->server);
+	timer_set(&c->timer, SERVER_ABANDONED_US);
 }
 
 static void on_relay_end(void *arg, enum relay_end how, const struct err *e)
@@ -442,9 +490,9 @@ static void on_ready(void *arg, unsigned what)
 		if (client_flush(c) == 0)
 			client_close(c);
 		return;
-	case CLIENT_CANCEL:
 	case CLIENT_WELCOME:
-	case CLIENT_WAIT:
+	case CLIENT_WAIT: read_waiting(c); return;
+	case CLIENT_CANCEL:
 	case CLIENT_LINKED:
 	case CLIENT_CLOSED: return;
 	}

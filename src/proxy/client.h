@@ -57,7 +57,8 @@ struct client {
 	bool counted;              /* in env->welcomed */
 	bool leaving;              /* said Terminate or closed its side while it was owed something */
 	char *user, *database;     /* as it asked; NULL before */
-	char *app_name;
+	char *app_name;            /* as PostgreSQL would show it */
+	uint32_t told_version;     /* pool.welcome_version of the values it was told */
 	struct pool *pool;         /* a reference */
 	struct pool_waiter waiter;
 	struct server *server;     /* non-NULL exactly in CLIENT_LINKED */

@@ -188,14 +188,24 @@ static struct pool *find_pool(struct client *c, const struct startup *s, struct 
 	return p;
 }
 
+/* What PostgreSQL makes of an application name: printable ASCII, at most 63 bytes (guc.c check_application_name). */
+static char *clean_app_name(const char *name)
+{
+	char *clean = mem_strndup(name ? name : "", name ? strnlen(name, 63) : 0);
+
+	for (char *p = clean; *p; p++)
+		if (*p < 32 || *p > 126)
+			*p = '?';
+	return clean;
+}
+
 static void startup_message(struct client *c, const struct startup *s, size_t packet)
 {
-	const char *app = params_get(&s->params, "application_name");
 	struct err e;
 
 	c->user = mem_strdup(s->user);
 	c->database = mem_strdup(s->database);
-	c->app_name = mem_strdup(app ? app : "");
+	c->app_name = clean_app_name(params_get(&s->params, "application_name"));
 	buf_drop_front(&c->in, packet); /* whatever is left belongs to the session */
 	if (admit(c, s, &e) != 0 || !(c->pool = find_pool(c, s, &e))) {
 		client_fail(c, &e);
@@ -205,7 +215,6 @@ static void startup_message(struct client *c, const struct startup *s, size_t pa
 	c->env->welcomed++;
 	startup_write_negotiate(&c->out, s);
 	timer_clear(&c->timer);
-	stream_want_read(c->stream, false);
 	client_set_state(c, CLIENT_WELCOME);
 	pool_wait(c->pool, &c->waiter, POOL_WELCOME);
 }
@@ -268,27 +277,16 @@ void client_login_ready(struct client *c, unsigned what)
 
 /* ---- welcome ---- */
 
-/* What PostgreSQL makes of an application name: printable ASCII, at most 63 bytes (guc.c check_application_name). */
-static void clean_app_name(const char *name, char out[64])
-{
-	size_t i;
-
-	for (i = 0; i < 63 && name[i]; i++)
-		out[i] = name[i] < 32 || name[i] > 126 ? '?' : name[i];
-	out[i] = '\0';
-}
-
 void client_welcome(struct client *c)
 {
 	const struct params *w = &c->pool->welcome;
-	char app[64];
 
-	clean_app_name(c->app_name, app);
+	c->told_version = c->pool->welcome_version;
 	c->key = keyring_add(c->env->keys, c);
 	message_auth_ok(&c->out);
 	for (size_t i = 0; i < w->n; i++) {
 		bool is_app = strcmp(w->v[i].name, "application_name") == 0;
-		message_parameter_status(&c->out, w->v[i].name, is_app ? app : w->v[i].value);
+		message_parameter_status(&c->out, w->v[i].name, is_app ? c->app_name : w->v[i].value);
 	}
 	message_backend_key(&c->out, c->key.pid,
 	                    slice_of((unsigned char[4]){(unsigned char)(c->key.secret >> 24),

@@ -111,6 +111,9 @@ static void on_deadline(void *arg)
 	if (l->state == LOGIN_REACH)
 		return; /* upstream has the same deadline and knows more about it */
 	err_set(&e, ERR_LOGIN_TIMEOUT, "login: no end within server_connect_timeout (%s)", rows[l->state].name);
+	if (l->state == LOGIN_VERDICT)
+		err_detail(&e, "The secret was sent, and no verdict came. On RDS the instance's authentication helper may be "
+		               "overloaded, or cannot reach IAM.");
 	login_fail(l, &e);
 }
 

@@ -16,13 +16,15 @@ static void pump(void *arg);
 /* ---- errors ----
  * Whom does a failed login concern? A client that is only just connecting wants to know what a direct connection would
  * tell it. One that is waiting with a query has been promised query_wait_timeout: it is told only what waiting cannot
- * mend. A server that is starting up or full answers nobody: that passes (pitfall 59). */
+ * mend. A server that is starting up answers nobody: that passes (pitfall 59). */
 enum failure { FAILURE_PASSING, FAILURE_NETWORK, FAILURE_FINAL };
 
 static enum failure failure_of(const struct err *e)
 {
-	if (e->from_server && (strcmp(e->sqlstate, "57P03") == 0 || strcmp(e->sqlstate, "53300") == 0))
+	if (e->from_server && (strcmp(e->sqlstate, "57P03") == 0))
 		return FAILURE_PASSING;
+	if (e->from_server && memcmp(e->sqlstate, "53", 2) == 0)
+		return FAILURE_NETWORK; /* full: that passes, too, but not soon */
 	switch ((int)e->code) {
 	case ERR_LOGIN_QUEUE: return FAILURE_PASSING;
 	case ERR_RESOLVE:
@@ -137,10 +139,10 @@ static void refuse_all(struct pool *p, const struct err *e)
 static void on_login_done(void *arg, struct server *s, const struct err *e);
 static void on_idle(void *arg, struct server *s);
 static void on_closed(void *arg, struct server *s);
-static void on_parameter(void *arg, struct slice name, struct slice value);
+static void on_parameters(void *arg, struct server *s);
 
 static const struct server_ops server_ops = {
-	.login_done = on_login_done, .idle = on_idle, .closed = on_closed, .parameter = on_parameter};
+	.login_done = on_login_done, .idle = on_idle, .closed = on_closed, .parameters = on_parameters};
 
 static void turn_granted(void *arg)
 {
@@ -158,17 +160,18 @@ static void turn_granted(void *arg)
 	defer_set(&p->pump);
 }
 
-/* A refused secret may just have been an old one: fetch a new one and try once more before anybody is told. */
-static bool worth_another_secret(struct pool *p, const struct err *e)
+/* Is a refused login tried once more before anybody is told? A password only if another one may be had meanwhile. A
+ * token always: RDS's authentication helper also refuses good ones now and then, when it is slow or throttled. */
+static bool worth_another_try(struct pool *p, const struct err *e)
 {
 	struct secret_source *src = p->db->secret;
+	bool refreshed;
 
-	if (e->code != ERR_AUTH_IAM && e->code != ERR_AUTH_PASSWORD)
+	if (p->retried || !src || (e->code != ERR_AUTH_IAM && e->code != ERR_AUTH_PASSWORD))
 		return false;
-	if (p->retried_secret || !src || !src->ops->refused || !src->ops->refused(src))
-		return false;
-	p->retried_secret = true;
-	return true;
+	refreshed = src->ops->refused && src->ops->refused(src);
+	p->retried = refreshed || e->code == ERR_AUTH_IAM;
+	return p->retried;
 }
 
 static uint64_t backoff_us(const struct pool *p)
@@ -184,6 +187,19 @@ static uint64_t backoff_us(const struct pool *p)
 	return us - us / 4 + (uint64_t)((double)us / 2 * ((double)r / UINT32_MAX)); /* 75 % to 125 % */
 }
 
+/* What this server reports is what the next client is told. Clients that were told something else learn it when they are
+ * linked: the version says who that is. */
+static void learn(struct pool *p, struct server *s)
+{
+	if (!p->welcome_known || !params_equal(&p->welcome, &s->session->params)) {
+		params_free(&p->welcome);
+		params_copy(&p->welcome, &s->session->params);
+		p->welcome_known = true;
+		p->welcome_version++;
+	}
+	s->params_version = p->welcome_version;
+}
+
 static void on_login_done(void *arg, struct server *s, const struct err *e)
 {
 	struct pool *p = arg;
@@ -192,21 +208,19 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 	database_login_done(p->db, e);
 	if (!e) {
 		p->failures = 0;
-		p->retried_secret = false;
-		params_free(&p->welcome);
-		params_copy(&p->welcome, &s->session->params);
-		p->welcome_known = true;
+		p->retried = false;
+		learn(p, s);
 		log_debug(loop_log(pool_loop(p)), "server logged in", LS("database", p->db->target->name),
 		          LS("user", p->user), LU("auth_us", s->session->auth_us));
 		return;
 	}
-	if (worth_another_secret(p, e)) {
-		log_info(loop_log(pool_loop(p)), "login refused; trying once more with a fresh secret",
+	if (worth_another_try(p, e)) {
+		log_info(loop_log(pool_loop(p)), "login refused; trying once more",
 		         LS("database", p->db->target->name), LS("user", p->user), LERR(e));
 		return;
 	}
 	p->failures++;
-	p->retried_secret = false;
+	p->retried = false;
 	p->last_error = *e;
 	p->retry_at_us = loop_now_us(pool_loop(p)) + backoff_us(p);
 	log_warning(loop_log(pool_loop(p)), "login failed", LS("database", p->db->target->name), LS("user", p->user),
@@ -232,13 +246,9 @@ static void on_closed(void *arg, struct server *s)
 	defer_set(&p->pump);
 }
 
-static void on_parameter(void *arg, struct slice name, struct slice value)
+static void on_parameters(void *arg, struct server *s)
 {
-	struct pool *p = arg;
-
-	/* of the client that last had it, or of nobody */
-	if (name.n != strlen("application_name") || memcmp(name.p, "application_name", name.n) != 0)
-		params_set(&p->welcome, name, value);
+	learn(arg, s);
 }
 
 /* ---- the pump ---- */
@@ -364,11 +374,13 @@ void pool_ref(struct pool *p)
 {
 	p->refs++;
 	p->unused_since_us = 0;
+	defer_set(&p->pump);
 }
 
 void pool_unref(struct pool *p)
 {
 	p->refs--;
+	p->left_us = loop_now_us(pool_loop(p));
 	defer_set(&p->pump);
 }
 

@@ -40,13 +40,15 @@ struct pool {
 	struct timer retry;      /* when logins may be tried again; also collects an unused pool */
 	struct defer pump;
 	unsigned failures;       /* logins failed in a row */
-	bool retried_secret;     /* the secret was refreshed after the last refusal */
+	bool retried;            /* the last refusal was not believed yet */
 	struct err last_error;
 	uint64_t retry_at_us;
 	struct params welcome;   /* the server's ParameterStatus values */
 	bool welcome_known;
+	uint32_t welcome_version; /* grows when they change */
 	uint32_t refs;           /* clients that name this pool */
-	uint64_t unused_since_us;
+	uint64_t unused_since_us; /* 0: in use */
+	uint64_t left_us;         /* when the last client that named it went */
 	void *owner_key;         /* the registry's */
 };
 

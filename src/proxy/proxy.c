@@ -150,6 +150,14 @@ static struct cancel *on_cancel(void *arg, uint32_t pid, struct slice key, void 
 	return NULL;
 }
 
+/* For a server whose client is gone. */
+static bool cancel_abandoned(void *arg, struct server *s)
+{
+	struct proxy *p = arg;
+
+	return s->session->has_key && s->rq.db->target->profile->cancel && cancel_start(&p->cancels, s, NULL, NULL);
+}
+
 void proxy_cancel(struct proxy *p, uint32_t pid, uint32_t secret)
 {
 	struct cancel *c = cancel_here(p, pid, secret, NULL, NULL);
@@ -299,6 +307,7 @@ struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o)
 		.bufs = p->bufs,
 		.fence_timeout_us = o->cancel_wait_timeout_us,
 		.closed = on_server_closed,
+		.cancel = cancel_abandoned,
 		.arg = p,
 	};
 	p->keys = keyring_new(o->worker, o->workers);

@@ -3,12 +3,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "proxy/startup_policy.h"
 
 /* An unused pool is kept a while: its welcome values and its memory of failure spare the next client a login. */
 #define POOL_KEEP_US (60 * CLOCK_US_PER_SEC)
 #define POOL_KEY_MAX 65536
 
 static void collect(void *arg);
+
+/* A database whose pool is known beforehand is connected to before the first client comes. */
+static void keep_warm(struct registry *r, struct database *d)
+{
+	const struct target *t = d->target;
+	struct params none, startup;
+	struct pool_request rq = {.db = d, .env = r->env, .user = t->user, .startup = &startup};
+	struct err e;
+
+	if (t->min_pool_size == 0 || !t->user || strcmp(t->name, "*") == 0)
+		return;
+	rq.database = t->dbname ? t->dbname : t->name;
+	params_init(&none);
+	params_init(&startup);
+	if (startup_policy(t->profile, &none, &t->startup_defaults, NULL, &startup, &e) == 0)
+		registry_pool(r, &rq, &e); /* the reference is kept for good */
+	params_free(&startup);
+}
 
 void registry_init(struct registry *r, struct loop *l, const struct server_env *env, const struct proxy_opts *o,
                    struct secret_source *const *secrets)
@@ -22,6 +41,8 @@ void registry_init(struct registry *r, struct loop *l, const struct server_env *
 		r->databases[i] = database_new(t, l, s, pool_evict);
 	}
 	timer_init(&r->gc, l, collect, r);
+	for (size_t i = 0; i < r->database_count; i++)
+		keep_warm(r, r->databases[i]);
 }
 
 static void remove_pool(struct registry *r, struct slice key)
@@ -35,6 +56,9 @@ void registry_fini(struct registry *r)
 	void *v;
 
 	timer_clear(&r->gc);
+	/* the references of keep_warm */
+	for (size_t pos = 0; map_each(r->pools, &pos, &key, &v);)
+		((struct pool *)v)->refs = 0;
 	for (size_t pos = 0; map_each(r->pools, &pos, &key, &v);)
 		remove_pool(r, key);
 	map_free(r->pools);
@@ -67,30 +91,48 @@ static void make_key(const struct pool_request *rq, struct buf *key)
 	params_canonical(rq->startup, key);
 }
 
-/* Frees unused pools: all that are old enough, or with `hard` any one that does not remember a recent failure. */
-static size_t sweep(struct registry *r, bool hard)
+/* Frees the pools that have been unused for long. */
+static void sweep(struct registry *r)
 {
 	uint64_t now = loop_now_us(r->loop);
 	struct slice key;
-	size_t freed = 0;
 	void *v;
 
 	for (size_t pos = 0; map_each(r->pools, &pos, &key, &v);) {
 		struct pool *p = v;
-		bool old = p->unused_since_us > 0 && now - p->unused_since_us >= POOL_KEEP_US;
-		if (!pool_unused(p) || !(old || (hard && freed == 0 && now >= p->retry_at_us)))
-			continue;
-		remove_pool(r, key);
-		freed++;
+		if (pool_unused(p) && p->unused_since_us > 0 && now - p->unused_since_us >= POOL_KEEP_US)
+			remove_pool(r, key);
 	}
-	return freed;
+}
+
+/* Makes room for one pool: the one that no client has named for the longest time goes, its idle servers with it. A pool
+ * that remembers a failure of just now stays: else failing logins could be had as fast as pools. */
+static bool make_room(struct registry *r)
+{
+	uint64_t now = loop_now_us(r->loop);
+	struct pool *oldest = NULL;
+	struct slice key, oldest_key = {0};
+	void *v;
+
+	for (size_t pos = 0; map_each(r->pools, &pos, &key, &v);) {
+		struct pool *p = v;
+		if (p->refs > 0 || !list_empty(&p->busy) || now < p->retry_at_us)
+			continue;
+		if (!oldest || p->left_us < oldest->left_us) {
+			oldest = p;
+			oldest_key = key;
+		}
+	}
+	if (oldest)
+		remove_pool(r, oldest_key);
+	return oldest;
 }
 
 static void collect(void *arg)
 {
 	struct registry *r = arg;
 
-	sweep(r, false);
+	sweep(r);
 	if (map_count(r->pools) > 0)
 		timer_set(&r->gc, POOL_KEEP_US);
 }
@@ -106,7 +148,7 @@ struct pool *registry_pool(struct registry *r, const struct pool_request *rq, st
 		goto out;
 	}
 	p = map_get(r->pools, buf_slice(&key));
-	if (!p && map_count(r->pools) >= r->max_pools && sweep(r, true) == 0) {
+	if (!p && map_count(r->pools) >= r->max_pools && !make_room(r)) {
 		err_set(e, ERR_TOO_MANY_POOLS, "no more pools allowed (max_pools = %u)", (unsigned)r->max_pools);
 		goto out;
 	}

@@ -505,9 +505,22 @@ void relay_attach(struct relay *r, struct stream *client, struct iobuf *first, c
 	stream_set_owner(client, client_ready, r);
 }
 
+void relay_tell(struct relay *r, struct slice messages)
+{
+	struct iobuf *b = r->down.b = iobuf_get(r->bufs);
+
+	assert(messages.n <= IOBUF_BYTES / 2);
+	memcpy(b->data, messages.p, messages.n);
+	b->parsed = b->filled = messages.n;
+}
+
 void relay_start(struct relay *r)
 {
 	stream_want_read(r->client, true);
+	if (r->down.b && flow_flush(r, &r->down, r->client) < 0) {
+		client_end(r, RELAY_EOF, NULL);
+		return;
+	}
 	if (r->up.b)
 		pump_up(r);
 }

@@ -83,6 +83,9 @@ void relay_close(struct relay *r);
 void relay_attach(struct relay *r, struct stream *client, struct iobuf *first, const struct relay_client_ops *ops,
                   void *arg);
 
+/* Puts messages of our own before whatever the server says; between relay_attach and relay_start. */
+void relay_tell(struct relay *r, struct slice messages);
+
 /* Starts moving after relay_attach; may call back. */
 void relay_start(struct relay *r);
 

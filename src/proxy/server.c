@@ -26,9 +26,8 @@ static const struct state_row rows[] = {
 	[SERVER_CLOSED] = {"closed", 0, DEADLINE_FINAL},
 };
 
-/* An abandoned query may finish, within bounds of time (and of bytes, in relay.c). */
-#define DRAIN_US        (10 * CLOCK_US_PER_SEC)
 #define OWN_QUERY_US    (10 * CLOCK_US_PER_SEC)
+#define CANCELLED_US    (5 * CLOCK_US_PER_SEC)
 #define LIFETIME_JITTER 0.1
 
 static void set_state(struct server *s, enum server_state to)
@@ -143,6 +142,15 @@ static void own_query(struct server *s, enum server_state st, const char *sql)
 	relay_query(&s->relay, sql);
 }
 
+/* What a client left running may end by itself, as with PostgreSQL, within bounds of time (and of bytes, in relay.c). */
+static void drain(struct server *s)
+{
+	uint64_t gone = loop_now_us(server_loop(s)) - s->abandoned_us;
+
+	set_state(s, SERVER_DRAIN);
+	timer_set(&s->timer, gone < SERVER_ABANDONED_US ? SERVER_ABANDONED_US - gone : 1);
+}
+
 static void next_step(struct server *s)
 {
 	const char *reset = s->rq.db->target->reset_query;
@@ -164,10 +172,7 @@ static void next_step(struct server *s)
 	}
 	switch (a) {
 	case POLICY_CLOSE: end(s); return;
-	case POLICY_DRAIN:
-		set_state(s, SERVER_DRAIN);
-		timer_set(&s->timer, DRAIN_US);
-		return;
+	case POLICY_DRAIN: drain(s); return;
 	case POLICY_ROLLBACK: own_query(s, SERVER_ROLLBACK, "ROLLBACK"); return;
 	case POLICY_RESET: own_query(s, SERVER_RESET, reset); return;
 	case POLICY_IDLE: become_idle(s); return;
@@ -178,6 +183,12 @@ static void on_timer(void *arg)
 {
 	struct server *s = arg;
 
+	if (s->state == SERVER_DRAIN && !s->cancelled && s->env->cancel(s->env->arg, s)) {
+		/* Closing would free our slot but leave the query running in the database. */
+		s->cancelled = true;
+		timer_set(&s->timer, CANCELLED_US);
+		return;
+	}
 	if (s->state != SERVER_IDLE)
 		log_info(loop_log(server_loop(s)), "server closed: it did not get free in time",
 		         LS("database", s->rq.db->target->name), LS("user", s->rq.user), LS("state", rows[s->state].name));
@@ -205,7 +216,7 @@ static void on_hidden(void *arg, uint8_t type, struct slice body)
 	struct server *s = arg;
 	struct slice name, value;
 
-	if (type == 'E') {
+	if (type == 'E' && s->state != SERVER_DRAIN) {
 		struct parse_error pe;
 		parse_error_prefix(body, &pe);
 		s->failed_query = true;
@@ -213,8 +224,11 @@ static void on_hidden(void *arg, uint8_t type, struct slice body)
 		         LS("database", s->rq.db->target->name), LS("user", s->rq.user), LS("state", rows[s->state].name),
 		         LB("sqlstate", pe.sqlstate), LB("error", pe.message));
 	} else if (type == 'S' && (s->state == SERVER_IDLE || s->state == SERVER_RESET)) {
-		if (parse_parameter_status(body, &name, &value) == 0)
-			s->ops->parameter(s->pool, name, value);
+		/* application_name is the last client's, or nobody's */
+		if (parse_parameter_status(body, &name, &value) == 0 && !slice_eq_str(name, "application_name")) {
+			params_set(&s->session->params, name, value);
+			s->ops->parameters(s->pool, s);
+		}
 	}
 }
 
@@ -266,7 +280,10 @@ void server_link(struct server *s, struct stream *client, struct iobuf *first, c
 	list_del(&s->db_node);
 	s->link = link;
 	s->link_arg = arg;
-	s->clean = false;
+	s->clean = s->cancelled = false;
+	s->abandoned_us = 0;
+	/* server_lifetime = 0: every connection serves one client */
+	s->ending |= s->rq.db->target->server_lifetime_us == 0;
 	relay_attach(&s->relay, client, first, &link->relay, arg);
 	if (strcmp(s->app_name, app_name) == 0)
 		return;
@@ -287,8 +304,15 @@ struct iobuf *server_unlink(struct server *s, bool *clean)
 
 	s->link = NULL;
 	s->link_arg = NULL;
+	server_leaving(s);
 	next_step(s);
 	return unsent;
+}
+
+void server_leaving(struct server *s)
+{
+	if (s->abandoned_us == 0)
+		s->abandoned_us = loop_now_us(server_loop(s));
 }
 
 void server_retire(struct server *s)

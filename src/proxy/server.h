@@ -21,13 +21,16 @@ enum server_state {
 
 struct server;
 
+/* How long what an absent client left running may go on before it is cancelled. */
+#define SERVER_ABANDONED_US (10 * CLOCK_US_PER_SEC)
+
 /* For the pool. Each may close the server, as its last act. */
 struct server_ops {
 	void (*login_done)(void *pool, struct server *s, const struct err *e); /* e: closed comes next */
 	void (*idle)(void *pool, struct server *s);                           /* may be handed out */
 	void (*closed)(void *pool, struct server *s); /* gone; memory goes after the turn */
-	/* The server changed a parameter by itself, or a reset set it to this value. */
-	void (*parameter)(void *pool, struct slice name, struct slice value);
+	/* s->session->params changed: by the server itself, or by a reset after its configuration changed. */
+	void (*parameters)(void *pool, struct server *s);
 };
 
 struct server_env {
@@ -35,6 +38,8 @@ struct server_env {
 	struct iobuf_pool *bufs;
 	uint64_t fence_timeout_us; /* cancel_wait_timeout */
 	void (*closed)(void *arg); /* any server was closed */
+	/* Asks the server to end what it is doing, as for an impatient client; false if that cannot be done. */
+	bool (*cancel)(void *arg, struct server *s);
 	void *arg;
 };
 
@@ -70,9 +75,12 @@ struct server {
 	char *app_name;        /* application_name as we last set it; "" after login and reset */
 	uint64_t born_us, idle_since_us;
 	uint64_t max_age_us;   /* server_lifetime with jitter; 0: none */
+	uint64_t abandoned_us; /* since when its client is gone, or going */
 	uint32_t cancels;      /* cancel requests under way */
+	uint32_t params_version; /* the pool's: which values it reported */
 	bool clean;            /* nobody used it since login or reset */
 	bool failed_query;     /* one of our own queries ended in an error */
+	bool cancelled;        /* what an absent client left running was cancelled */
 	bool ending;           /* to be closed when its client leaves */
 };
 
@@ -96,6 +104,9 @@ void server_link(struct server *s, struct stream *client, struct iobuf *first, c
 
 /* Lets the client go; see relay_detach for what is returned. The server finds its way back to idle or is closed. */
 struct iobuf *server_unlink(struct server *s, bool *clean);
+
+/* The linked client will say no more, and may be gone: the time it has is counted from here. */
+void server_leaving(struct server *s);
 
 /* A cancel request for this server was started or is through. */
 void server_cancel_begin(struct server *s);
