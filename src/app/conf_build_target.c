@@ -413,7 +413,7 @@ static void build_pool(struct targets *ts)
 	if (t->server_lifetime_us == 0 || !*t->reset_query) {
 		/* PgBouncer's "used once"; and what cannot be reset must not go to another client (rule 3).
 		 * One kept ready would be too old before it is used. */
-		t->server_lifetime_us = 1;
+		t->server_lifetime_us = 0;
 		t->min_pool_size = 0;
 	}
 	t->server_idle_timeout_us = num(ts, OPT_SERVER_IDLE_TIMEOUT);

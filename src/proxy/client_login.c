@@ -21,6 +21,15 @@ static void refuse(struct client *c, enum err_code code, const char *what)
 	client_fail(c, &e);
 }
 
+/* A second request of a kind is taken for a protocol version, as by PostgreSQL. */
+static void refuse_version(struct client *c, uint32_t version)
+{
+	struct err e;
+
+	startup_err_version(version, &e);
+	client_fail(c, &e);
+}
+
 /* ---- TLS and GSS requests ---- */
 
 /* PostgreSQL checks this for either answer: bytes that came before the answer could have been put there by somebody
@@ -47,7 +56,7 @@ static bool ssl_request(struct client *c, size_t packet)
 	bool offer = c->env->opts->client_tls && !addr_is_unix(&c->local);
 
 	if (c->ssl_asked || stream_is_tls(c->stream)) {
-		refuse(c, ERR_CLIENT_UNSUPPORTED, "unsupported frontend protocol 1234.5679: server supports 3.0 to 3.0");
+		refuse_version(c, STARTUP_CODE_SSL);
 		return false;
 	}
 	c->ssl_asked = true;
@@ -66,7 +75,7 @@ static bool ssl_request(struct client *c, size_t packet)
 static bool gss_request(struct client *c, size_t packet)
 {
 	if (c->gss_asked || stream_is_tls(c->stream)) {
-		refuse(c, ERR_CLIENT_UNSUPPORTED, "unsupported frontend protocol 1234.5680: server supports 3.0 to 3.0");
+		refuse_version(c, STARTUP_CODE_GSSENC);
 		return false;
 	}
 	c->gss_asked = true;
@@ -246,6 +255,7 @@ static void read_startup(struct client *c)
 {
 	for (;;) {
 		unsigned char chunk[READ_CHUNK];
+		struct err e;
 		size_t packet;
 		ssize_t n = stream_read(c->stream, chunk, sizeof(chunk));
 
@@ -258,7 +268,10 @@ static void read_startup(struct client *c)
 		buf_add(&c->in, chunk, (size_t)n);
 		switch (startup_length(buf_slice(&c->in), &packet)) {
 		case FRAME_PARTIAL: continue;
-		case FRAME_BAD: refuse(c, ERR_CLIENT_PROTOCOL, "invalid length of startup packet"); return;
+		case FRAME_BAD:
+			startup_err_length(&e);
+			client_fail(c, &e);
+			return;
 		case FRAME_OK: break;
 		}
 		if (c->in.n >= packet && !one_packet(c, packet))

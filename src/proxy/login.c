@@ -407,6 +407,20 @@ static void on_message(struct login *l, uint8_t type, struct slice body)
 		login_fail_protocol(l, "an unexpected message before authentication was over");
 }
 
+/* A server that could not start a backend says so in the form of protocol 2. */
+static void on_bad_length(struct login *l)
+{
+	struct parse_error pe;
+	struct err e;
+
+	if (l->state != LOGIN_AUTH || !parse_error_old(buf_slice(&l->in), &pe)) {
+		login_fail_protocol(l, "a message of an impossible length");
+		return;
+	}
+	parse_error_to_err(&pe, ERR_LOGIN_REFUSED, &e);
+	login_fail(l, &e);
+}
+
 /* Handles complete messages; stops when the login waits for something else than the server. */
 static void parse(struct login *l)
 {
@@ -416,7 +430,7 @@ static void parse(struct login *l)
 
 		switch (frame_whole(buf_slice(&l->in), MSG_MAX_SERVER_LOGIN, &f, &body)) {
 		case FRAME_PARTIAL: return;
-		case FRAME_BAD: login_fail_protocol(l, "a message of an impossible length"); return;
+		case FRAME_BAD: on_bad_length(l); return;
 		case FRAME_OK: break;
 		}
 		on_message(l, f.type, body);

@@ -22,7 +22,7 @@ enum server_state {
 struct server;
 
 /* How long what an absent client left running may go on before it is cancelled. */
-#define SERVER_ABANDONED_US (10 * CLOCK_US_PER_SEC)
+#define SERVER_ABANDONED_US (5 * CLOCK_US_PER_SEC)
 
 /* For the pool. Each may close the server, as its last act. */
 struct server_ops {

@@ -37,7 +37,8 @@ struct target {
 	/* which secret source of the worker's set answers (worker.c), an index */
 	uint32_t secret_index;
 	struct dial_opts dial;     /* host, hostaddr and port borrowed from this struct */
-	uint64_t server_lifetime_us, server_idle_timeout_us, server_connect_timeout_us;
+	uint64_t server_lifetime_us; /* 0: a connection serves one client */
+	uint64_t server_idle_timeout_us, server_connect_timeout_us;
 	uint64_t query_wait_timeout_us, login_retry_us;
 	uint32_t login_parallel;   /* logins at a time */
 	double login_rate_max;     /* a worker's share; 0: not limited */

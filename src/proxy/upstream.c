@@ -114,6 +114,11 @@ static void read_answer(struct upstream *u)
 	if (n <= 0) {
 		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection instead of answering SSLRequest");
 		fail(u, &e, "TLS");
+	} else if (c == 'S' && stream_peek(u->stream)) {
+		/* No server speaks before our ClientHello: somebody on the line put it there (CVE-2021-23222). */
+		err_set(&e, ERR_TLS, "received unencrypted data after the answer to SSLRequest");
+		err_hint(&e, "Somebody between this machine and the server may be tampering with the connection.");
+		fail(u, &e, "TLS");
 	} else if (c == 'S') {
 		set_state(u, UP_HANDSHAKE);
 		stream_tls_client(u->stream, u->tls, u->target->tls_name);

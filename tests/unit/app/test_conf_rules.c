@@ -265,7 +265,7 @@ static void pools(void **state)
 		   "login_rate=0.5 server_login_retry=2.5 pool_size=9");
 	const struct target *x = w->opts.targets[0];
 
-	assert_int_equal(x->server_lifetime_us, 1); /* one client only */
+	assert_int_equal(x->server_lifetime_us, 0); /* one client only */
 	assert_int_equal(x->min_pool_size, 0);
 	assert_string_equal(x->connect_query, "SET x = 1");
 	assert_string_equal(params_get(&x->startup_defaults, "TimeZone"), "UTC");
@@ -275,7 +275,7 @@ static void pools(void **state)
 	assert_int_equal(x->pool_size, 9);
 	conf_worker_free(w);
 	w = db_good(t, "host=" RDS " server_reset_query=''");
-	assert_int_equal(w->opts.targets[0]->server_lifetime_us, 1);
+	assert_int_equal(w->opts.targets[0]->server_lifetime_us, 0);
 	conf_worker_free(w);
 	w = db_good(t, "host=" RDS " server_reset_query='DISCARD TEMP' pool_size=2 min_pool_size=5");
 	assert_string_equal(w->opts.targets[0]->reset_query, "DISCARD TEMP");
