@@ -22,6 +22,7 @@ static void conf_free(struct conf *c)
 	free(priv->targets);
 	words_free(priv->client_users);
 	words_free(priv->ignore_startup);
+	words_free(priv->http_host_names);
 	free(priv->client_uids);
 	tls_ctx_unref(priv->opts.client_tls);
 	conf_values_free(&priv->values);

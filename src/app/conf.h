@@ -54,6 +54,7 @@ struct conf {
 	struct listen_opts listen_opts;
 	struct conf_listen *http; /* metrics and probes */
 	size_t http_count;
+	const char *const *http_host_names; /* NULL-terminated, or NULL */
 	struct conf_secret *secrets;
 	size_t secret_count;
 	struct resolver_opts resolver;

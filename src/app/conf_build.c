@@ -6,6 +6,7 @@
 #include "app/conf_build.h"
 #include "app/conf_listen.h"
 #include "base/mem.h"
+#include "http/host.h"
 
 /* Lookups of names run on threads of their own; a resolver that does not answer must not collect them without
  * end. */
@@ -169,6 +170,18 @@ static char **permitted(struct conf_builder *b, enum option_id id, size_t *count
 	return out;
 }
 
+static void build_http_host_names(struct conf_builder *b)
+{
+	struct conf_private *priv = b->c->priv;
+
+	priv->http_host_names = words(b, OPT_HTTP_HOST_NAMES, NULL);
+	b->c->http_host_names = (const char *const *)priv->http_host_names;
+	for (const char *const *n = b->c->http_host_names; n && *n; n++)
+		if (strchr(*n, ':') || host_check(slice_str(*n), b->c->http_host_names) != HOST_OK)
+			bad(b, OPT_HTTP_HOST_NAMES, "holds something that is no host name",
+			    "Write names only, without ports, schemes or wildcards.");
+}
+
 static void build_client_users(struct conf_builder *b)
 {
 	struct conf_private *priv = b->c->priv;
@@ -300,6 +313,7 @@ void conf_build_global(struct conf_builder *b)
 	c->pidfile = mem_strdup(conf_build_text(b, NULL, OPT_PIDFILE));
 	c->shutdown_timeout_us = (uint64_t)conf_build_num(b, NULL, OPT_SHUTDOWN_TIMEOUT);
 	build_listen(b);
+	build_http_host_names(b);
 	build_client_users(b);
 	build_client_uids(b);
 	build_client_tls(b);

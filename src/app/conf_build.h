@@ -17,6 +17,7 @@ struct conf_private {
 	size_t target_count;
 	struct proxy_opts opts;                /* with all of the limits; without targets */
 	char **client_users, **ignore_startup; /* what opts points to; NULL-terminated */
+	char **http_host_names;                /* the same */
 	uid_t *client_uids;
 };
 

@@ -154,6 +154,7 @@ static int make_workers(struct control *c, struct err *e)
 static int make_http(struct control *c, struct err *e)
 {
 	const struct http_server_opts o = {
+		.host_names = c->conf->http_host_names,
 		.max_connections = HTTP_MAX_CONNECTIONS,
 		.max_header_bytes = HTTP_MAX_HEADER,
 		.idle_us = HTTP_IDLE_US,

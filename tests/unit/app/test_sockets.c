@@ -1,0 +1,92 @@
+/* Lists of listening sockets: all or none, but for what the machine cannot have and nobody asked for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "app/sockets.h"
+
+static const struct listen_opts opts = {.backlog = 4, .unix_mode = 0600};
+
+static struct conf_listen at(const char *ip, bool optional)
+{
+	static char text[] = "text";
+	struct conf_listen l = {.text = text, .optional = optional};
+
+	assert_int_equal(addr_parse(&l.addr, ip, 0), 0);
+	return l;
+}
+
+static void several(void **state)
+{
+	struct conf_listen l[] = {at("127.0.0.1", false), at("127.0.0.2", false)};
+	struct sockets s;
+	struct err e;
+	char text[64], little[8];
+
+	(void)state;
+	assert_int_equal(sockets_open(&s, l, 2, &opts, &e), 0);
+	assert_true(s.fd[0] >= 0 && s.fd[1] >= 0);
+	sockets_text(&s, text, sizeof text);
+	assert_string_equal(text, "text text");
+	sockets_text(&s, little, sizeof little); /* cut, not beyond */
+	assert_true(strlen(little) < sizeof little);
+	sockets_close(&s);
+	sockets_close(&s);
+	assert_int_equal(sockets_open(&s, NULL, 0, &opts, &e), 0);
+	sockets_text(&s, text, sizeof text);
+	assert_string_equal(text, "");
+	sockets_close(&s);
+}
+
+/* 192.0.2.0/24 is nobody's (RFC 5737). */
+static void missing_address(void **state)
+{
+	struct conf_listen needed[] = {at("127.0.0.1", false), at("192.0.2.1", false)};
+	struct conf_listen optional[] = {at("192.0.2.1", true), at("127.0.0.1", false)};
+	struct conf_listen nothing[] = {at("192.0.2.1", true)};
+	struct sockets s;
+	struct err e = {0};
+	int before = dup(0), after;
+
+	(void)state;
+	close(before);
+	assert_int_equal(sockets_open(&s, needed, 2, &opts, &e), -1);
+	assert_non_null(strstr(e.msg, "192.0.2.1"));
+	assert_int_equal(sockets_open(&s, nothing, 1, &opts, &e), -1);
+	after = dup(0);
+	close(after);
+	assert_int_equal(before, after); /* all closed */
+	assert_int_equal(sockets_open(&s, optional, 2, &opts, &e), 0);
+	assert_true(s.fd[0] < 0 && s.fd[1] >= 0);
+	sockets_close(&s);
+}
+
+/* Optional or not: a port in use is an error. */
+static void port_in_use(void **state)
+{
+	struct conf_listen l = at("127.0.0.1", true);
+	struct sockets one, two;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(sockets_open(&one, &l, 1, &opts, &e), 0);
+	l.addr.len = sizeof l.addr.ss;
+	assert_int_equal(getsockname(one.fd[0], (struct sockaddr *)&l.addr.ss, &l.addr.len), 0);
+	assert_int_equal(sockets_open(&two, &l, 1, &opts, &e), -1);
+	assert_true(e.msg[0]);
+	sockets_close(&one);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(several),
+		cmocka_unit_test(missing_address),
+		cmocka_unit_test(port_in_use),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
