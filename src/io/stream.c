@@ -174,9 +174,9 @@ ssize_t stream_read(struct stream *s, void *p, size_t n)
 	if (s->error)
 		return STREAM_FAIL;
 	r = s->ssl ? stream_tls_read(s, p, n) : sock_recv(&s->sock, p, n);
+	/* Known once: who asks again without an event is given a real answer. */
 	if (r == SOCK_AGAIN)
-		s->sock.drained =
-			false; /* known once; who asks again without an event is given a real answer */
+		s->sock.drained = false;
 	else if (r == SOCK_FAIL)
 		return stream_broken(s, NULL);
 	return r;
