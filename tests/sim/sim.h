@@ -1,0 +1,152 @@
+/* The simulator: a whole proxy on a real loop whose clock stands still until the test moves it, a scripted server and
+ * scripted clients, all on one thread over local sockets. A time-out of an hour takes a millisecond, and every run is
+ * the same. */
+#ifndef PGIAM_TESTS_SIM_SIM_H
+#define PGIAM_TESTS_SIM_SIM_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "fakepg.h"
+#include "proxy/proxy.h"
+
+#define SEC CLOCK_US_PER_SEC
+#define MS  CLOCK_US_PER_MS
+
+struct sim_clock {
+	struct clock clock; /* first */
+	uint64_t now_us;
+};
+
+/* A secret source whose answers the test gives. */
+struct sim_secret {
+	struct secret_source base; /* first */
+	struct secret_source_ops ops;
+	struct loop *loop;
+	const char *secret;  /* what it answers */
+	const char *error;   /* or what it fails with */
+	bool silent;         /* or neither */
+	bool retry;          /* what refused() says */
+	unsigned asked, refused, explained, pending;
+};
+
+struct sim_client {
+	struct sim *sim;
+	struct peer p;
+	uint32_t remain;       /* of a message whose body is skipped */
+	bool expect_byte;      /* the answer to SSLRequest comes next */
+	char byte;
+	char said[512];        /* types of the messages that came; runs of D, d and S shortened to one */
+	size_t said_n;
+	uint64_t rows, messages;
+	char sqlstate[6], text[256], severity[16]; /* of the last error */
+	char hint[256];
+	char tx;               /* of the last ReadyForQuery */
+	uint32_t pid;
+	unsigned char key[4];
+	struct params params;  /* ParameterStatus */
+};
+
+#define SIM_CLIENTS 400
+
+struct sim {
+	struct sim_clock clock;
+	struct log *log;
+	struct buf log_text;
+	struct loop *loop;
+	struct mailbox *mail;
+	struct resolver *resolver;
+	struct offload *offload;
+	struct fakepg pg;
+	struct sim_secret secret;
+	struct secret_source *sources[1];
+	struct target target; /* changed by the test before sim_start */
+	struct target *targets[2];
+	struct proxy_opts opts;
+	struct proxy *proxy;
+	struct sim_client *clients[SIM_CLIENTS];
+	unsigned n;
+	bool stopped; /* proxy_stop's callback came */
+};
+
+/* Makes the world; the test may change sim->target, ->opts, ->secret and ->pg before sim_start. */
+struct sim *sim_new(void);
+void sim_start(struct sim *s);
+
+/* Ends everything and checks that nothing is left: no buffer, no timer, no connection. */
+void sim_free(struct sim *s);
+
+/* Turns until nothing moves any more; time stands still. */
+void sim_settle(struct sim *s);
+
+/* Lets time go by, turning at every step. */
+void sim_pass(struct sim *s, uint64_t us);
+
+/* Turns, really waiting, until a helper thread has done its part. */
+#define sim_until(s, cond)                                                                                    \
+	do {                                                                                                  \
+		for (unsigned tries_ = 0; !(cond); tries_++) {                                                \
+			if (tries_ > 20000)                                                                   \
+				fail_msg("waited in vain for %s", #cond);                                     \
+			loop_turn((s)->loop, 500);                                                            \
+			sim_settle(s);                                                                        \
+		}                                                                                             \
+	} while (0)
+
+/* This worker's numbers, and those of the first database. Until the next call. */
+const struct stats_snapshot *sim_stats(struct sim *s);
+const struct stats *sim_db(struct sim *s);
+
+/* Servers that are logged in and what they do: idle and linked must be as given, others none. */
+void sim_assert_servers(struct sim *s, unsigned idle, unsigned active);
+
+/* Does the log have this text? */
+bool sim_logged(struct sim *s, const char *text);
+
+/* ---- clients ---- */
+
+/* A connected client that has said nothing. */
+struct sim_client *sim_connect(struct sim *s);
+
+/* The same, from 192.0.2.1: not trusted with the server's texts. */
+struct sim_client *sim_connect_remote(struct sim *s);
+
+/* Connected, and has sent its startup packet. more: further parameters, "name", "value", ..., NULL; or NULL. */
+struct sim_client *sim_login(struct sim *s, const char *user, const char *const *more);
+
+/* The same, and has been welcomed. */
+struct sim_client *sim_client(struct sim *s);
+struct sim_client *sim_client_as(struct sim *s, const char *user);
+
+void sim_send(struct sim_client *c, const void *bytes, size_t n);
+void sim_query(struct sim_client *c, const char *sql);
+
+/* Messages with the shortest bodies: "PBDES", "Hc", ... */
+void sim_say(struct sim_client *c, const char *types);
+
+/* CancelRequest with the key of somebody, on a connection of its own. */
+struct sim_client *sim_cancel(struct sim *s, const struct sim_client *of);
+
+/* Gone without a word. */
+void sim_vanish(struct sim_client *c);
+
+/* Settles; then these messages must have come since the last call, no more and no less. */
+void sim_expect(struct sim_client *c, const char *types);
+
+/* Settles; it must have been told this FATAL error last and then closed. */
+void sim_expect_fatal(struct sim_client *c, const char *sqlstate, const char *text);
+
+/* For sim.c: reads and writes what can be. */
+bool sim_client_pump(struct sim_client *c);
+
+/* Is it closed by the proxy? */
+bool sim_closed(const struct sim_client *c);
+
+/* sql must be answered by "CZ". */
+void sim_works(struct sim_client *c);
+
+#endif
