@@ -304,10 +304,23 @@ static bool accept_some(struct fakepg *pg)
 	return moved;
 }
 
+/* Is `needle` in what was heard? What was heard before is looked through again until it is taken. */
+static bool hears(const struct fakepg_conn *c, const char *needle)
+{
+	size_t n = strlen(needle);
+
+	for (size_t i = 0; i + n <= c->p.in.n; i++)
+		if (memcmp(c->p.in.p + i, needle, n) == 0)
+			return true;
+	return false;
+}
+
 static bool conn_pump(struct fakepg_conn *c)
 {
 	bool moved = peer_pump(&c->p);
 
+	if (moved && c->pg->watch && hears(c, c->pg->watch))
+		c->pg->heard = true;
 	if (c->p.fd < 0)
 		return moved;
 	if (c->ready)

@@ -23,6 +23,7 @@ struct fakepg_conn {
 	struct fakepg *pg;
 	unsigned index;       /* in the order of accepting, from 0 */
 	struct peer p;
+	unsigned packets;     /* read before it was logged in */
 	bool started, ready;  /* startup packet read; logged in */
 	bool cancel;          /* it is a CancelRequest's */
 	struct startup startup;
@@ -63,6 +64,8 @@ struct fakepg {
 	bool mute;             /* answers no query by itself */
 	size_t die_after;      /* closes a connection when it has said or heard so many bytes; 0: never */
 	size_t step;           /* of every connection: struct peer */
+	const char *watch;     /* a secret: was it heard? */
+	bool heard;
 };
 
 void fakepg_init(struct fakepg *pg);

@@ -217,12 +217,14 @@ bool fakepg_login(struct fakepg_conn *c)
 	if (!c->started) {
 		if (startup_length(in, &total) != FRAME_OK || in.n < total)
 			return false;
+		c->packets++;
 		on_packet(c, slice_of(in.p, total));
 		buf_drop_front(&c->p.in, total);
 		return true;
 	}
 	if (frame_whole(in, 65536, &f, &body) != FRAME_OK)
 		return false;
+	c->packets++;
 	if (f.type == 'p')
 		on_password(c, body);
 	buf_drop_front(&c->p.in, FRAME_HEAD_BYTES + (size_t)f.body);

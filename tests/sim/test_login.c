@@ -1,14 +1,22 @@
-/* Logging in to servers that are slow, broken, full or not what they should be. */
+/* Logging in to servers that are slow, broken or full: what the client is told, and when. */
 #include "sim.h"
+#include "base/mem.h"
+#include "pg/parse.h"
 
-static struct sim *begin(void)
+/* A server that asks for a password by this method, and a client that knows it. */
+static struct sim *begin(uint32_t auth)
 {
-	return sim_new();
+	struct sim *s = sim_new();
+
+	s->target.auth = auth == AUTH_OK ? TARGET_AUTH_NONE : TARGET_AUTH_PASSWORD;
+	s->pg.auth = auth;
+	s->pg.password = s->secret.secret;
+	return s;
 }
 
 static void a_session(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = begin(AUTH_OK);
 	struct sim_client *c;
 
 	(void)state;
@@ -25,10 +33,304 @@ static void a_session(void **state)
 	sim_free(s);
 }
 
+static void passwords(void **state)
+{
+	static const uint32_t methods[] = {AUTH_CLEARTEXT, AUTH_SASL};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct sim *s = begin(methods[i]);
+		struct sim_client *c;
+
+		s->pg.watch = "sesame";
+		sim_start(s);
+		c = sim_login(s, "joe", NULL);
+		sim_until(s, c->said_n > 0);
+		sim_expect(c, "RSKZ");
+		sim_works(c);
+		assert_int_equal(s->secret.asked, 1);
+		assert_int_equal(s->pg.heard, methods[i] == AUTH_CLEARTEXT);
+		sim_free(s);
+	}
+}
+
+/* The steps that come in a login by SCRAM. */
+static const enum fakepg_step steps[] = {FAKEPG_ACCEPT, FAKEPG_STARTUP, FAKEPG_PASSWORD, FAKEPG_SCRAM,
+                                         FAKEPG_AUTH_OK, FAKEPG_PARAMS,  FAKEPG_KEY};
+#define STEPS (sizeof(steps) / sizeof(*steps))
+
+static void silence_at_each_step(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < STEPS; i++) {
+		struct sim *s = begin(AUTH_SASL);
+		struct sim_client *c;
+
+		s->pg.silent_at = steps[i];
+		sim_start(s);
+		c = sim_login(s, "joe", NULL);
+		sim_settle(s);
+		if (steps[i] >= FAKEPG_SCRAM) /* the hash is computed on a thread */
+			sim_until(s, s->pg.conns[0]->packets == 3);
+		sim_pass(s, 14 * SEC);
+		sim_expect(c, "");
+		assert_false(sim_closed(c));
+		sim_pass(s, 2 * SEC);
+		sim_expect_fatal(c, "08001", "server_connect_timeout");
+		assert_int_equal(fakepg_open(&s->pg), 0);
+		assert_int_equal(sim_db(s)->login_errors[ERR_LOGIN_TIMEOUT], 1);
+		sim_free(s);
+	}
+}
+
+static void the_end_at_each_step(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < STEPS; i++) {
+		struct sim *s = begin(AUTH_SASL);
+		struct sim_client *c;
+
+		s->pg.close_at = steps[i];
+		sim_start(s);
+		c = sim_login(s, "joe", NULL);
+		sim_until(s, sim_closed(c));
+		sim_expect_fatal(c, "08006", "closed the connection");
+		assert_int_equal(sim_db(s)->login_errors[ERR_SERVER_CLOSED], 1);
+		assert_int_equal(sim_db(s)->sv_login, 0);
+		sim_free(s);
+	}
+}
+
+static void an_error_at_each_step(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < STEPS; i++) {
+		struct sim *s = begin(AUTH_SASL);
+		struct sim_client *c;
+
+		s->pg.error_at = steps[i];
+		s->pg.sqlstate = "3D000";
+		sim_start(s);
+		c = sim_login(s, "joe", NULL);
+		sim_until(s, sim_closed(c));
+		/* the server's own words, as a direct connection would show them */
+		sim_expect_fatal(c, "3D000", steps[i] == FAKEPG_ACCEPT ? "from the first moment" : "the test says no");
+		assert_int_equal(s->secret.refused, 0);
+		sim_free(s);
+	}
+}
+
+/* Who has not authenticated and is not of this machine sees no text of the server. */
+static void strangers_see_no_server_text(void **state)
+{
+	struct sim *s = begin(AUTH_OK);
+	struct sim_client *c;
+	struct buf startup;
+
+	(void)state;
+	s->pg.error_at = FAKEPG_STARTUP;
+	s->pg.sqlstate = "3D000";
+	sim_start(s);
+	c = sim_connect_remote(s);
+	buf_init(&startup, 1024);
+	startup_write_message(&startup, STARTUP_3_0, "joe", "app", NULL, NULL);
+	sim_send(c, startup.p, startup.n);
+	buf_free(&startup);
+	sim_settle(s);
+	assert_true(sim_closed(c));
+	assert_string_equal(c->severity, "FATAL");
+	assert_null(strstr(c->text, "the test says no"));
+	sim_free(s);
+}
+
+static void no_server_at_all(void **state)
+{
+	struct sim *s = begin(AUTH_OK);
+	struct sim_client *c;
+
+	(void)state;
+	free(s->target.host);
+	s->target.host = mem_strdup("/nowhere/at/all");
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_expect_fatal(c, "08001", "connect: cannot connect to /nowhere/at/all");
+	assert_int_equal(sim_db(s)->login_errors[ERR_CONNECT], 1);
+	sim_free(s);
+}
+
+/* ---- again and again ---- */
+
+static void new_clients_are_told_the_same_at_once(void **state)
+{
+	struct sim *s = begin(AUTH_OK);
+	unsigned tries;
+
+	(void)state;
+	s->pg.error_at = FAKEPG_STARTUP;
+	s->pg.sqlstate = "3D000";
+	sim_start(s);
+	sim_expect_fatal(sim_login(s, "joe", NULL), "3D000", "the test says no");
+	tries = s->pg.n;
+	assert_int_equal(tries, 1);
+	for (int i = 0; i < 5; i++)
+		sim_expect_fatal(sim_login(s, "joe", NULL), "3D000", "the test says no");
+	assert_int_equal(s->pg.n, tries);
+	/* after server_login_retry it is tried again, and only then */
+	sim_pass(s, 1300 * MS);
+	s->pg.error_at = FAKEPG_NEVER;
+	sim_works(sim_client(s));
+	sim_free(s);
+}
+
+static void tries_get_rarer(void **state)
+{
+	struct sim *s = begin(AUTH_OK);
+	struct sim_client *c;
+	unsigned at[3];
+
+	(void)state;
+	s->target.query_wait_timeout_us = 0;
+	s->pg.error_at = FAKEPG_STARTUP;
+	s->pg.sqlstate = "57P03"; /* starting up: nobody is told, everybody waits (pitfall 59) */
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	for (int i = 0; i < 3; i++) {
+		sim_pass(s, 60 * SEC);
+		at[i] = s->pg.n;
+	}
+	sim_expect(c, "");
+	assert_in_range(at[0], 5, 11);           /* 1 + 2 + 4 + 8 + 15 + 15 ..., each up to a quarter off */
+	assert_in_range(at[1] - at[0], 2, 6);    /* never rarer than every 15 s or so */
+	assert_in_range(at[2] - at[1], 2, 6);
+	s->pg.error_at = FAKEPG_NEVER;
+	sim_pass(s, 20 * SEC);
+	sim_expect(c, "RSKZ");
+	sim_works(c);
+	sim_free(s);
+}
+
+static void waiting_has_an_end(void **state)
+{
+	struct sim *s = begin(AUTH_OK);
+	struct sim_client *c;
+
+	(void)state;
+	s->pg.error_at = FAKEPG_STARTUP;
+	s->pg.sqlstate = "57P03";
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_pass(s, 119 * SEC);
+	sim_expect(c, "");
+	sim_pass(s, 2 * SEC);
+	sim_expect_fatal(c, "08006", "query_wait_timeout");
+	sim_free(s);
+}
+
+/* A client that was welcomed before is told only what waiting cannot mend. */
+static void a_query_outlives_a_restart(void **state)
+{
+	struct sim *s = begin(AUTH_OK);
+	struct sim_client *c;
+
+	(void)state;
+	sim_start(s);
+	c = sim_client(s);
+	fakepg_close(fakepg_conn(&s->pg, 0));
+	sim_assert_servers(s, 0, 0);
+	s->pg.close_at = FAKEPG_STARTUP;
+	sim_query(c, "SELECT 1");
+	sim_pass(s, 10 * SEC);
+	sim_expect(c, "");
+	/* others, who are only connecting, hear of it */
+	sim_expect_fatal(sim_login(s, "joe", NULL), "08006", "closed");
+	s->pg.close_at = FAKEPG_NEVER;
+	sim_pass(s, 20 * SEC);
+	sim_expect(c, "CZ");
+	sim_free(s);
+}
+
+/* ---- refused secrets ---- */
+
+static void a_refused_secret_is_tried_once_more(void **state)
+{
+	struct sim *s = begin(AUTH_CLEARTEXT);
+	struct sim_client *c;
+
+	(void)state;
+	s->secret.secret = "old";
+	s->secret.retry = true;
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_expect_fatal(c, "28P01", "password authentication failed");
+	assert_int_equal(s->pg.n, 2);
+	assert_int_equal(s->secret.asked, 2);
+	assert_in_range(s->secret.refused, 1, 2);
+	/* and when a new one helps, nobody hears of the first */
+	sim_pass(s, 2 * SEC);
+	c = sim_login(s, "joe", NULL);
+	loop_turn(s->loop, 0);
+	while (s->secret.asked < 3)
+		loop_turn(s->loop, 0), fakepg_pump(&s->pg), sim_client_pump(c);
+	s->secret.secret = "sesame";
+	sim_expect(c, "RSKZ");
+	assert_int_equal(s->pg.n, 4);
+	sim_free(s);
+}
+
+static void a_source_with_nothing_new_is_not_asked_again(void **state)
+{
+	struct sim *s = begin(AUTH_CLEARTEXT);
+
+	(void)state;
+	s->secret.secret = "old";
+	s->pg.sqlstate = "28000";
+	sim_start(s);
+	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "password authentication failed");
+	assert_int_equal(s->pg.n, 1);
+	assert_int_equal(s->secret.asked, 1);
+	assert_int_equal(s->secret.refused, 1);
+	sim_free(s);
+}
+
+static void a_source_that_fails_or_hangs(void **state)
+{
+	struct sim *s = begin(AUTH_CLEARTEXT);
+	struct sim_client *c;
+
+	(void)state;
+	s->secret.error = "no credentials anywhere";
+	sim_start(s);
+	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "no credentials anywhere");
+	assert_int_equal(fakepg_open(&s->pg), 0);
+	s->secret.error = NULL;
+	s->secret.silent = true;
+	sim_pass(s, 2 * SEC);
+	c = sim_login(s, "joe", NULL);
+	sim_settle(s);
+	assert_int_equal(s->secret.pending, 1);
+	sim_pass(s, 17 * SEC);
+	sim_expect_fatal(c, "08001", "server_connect_timeout (secret)");
+	assert_int_equal(s->secret.pending, 0);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_session),
+		cmocka_unit_test(passwords),
+		cmocka_unit_test(silence_at_each_step),
+		cmocka_unit_test(the_end_at_each_step),
+		cmocka_unit_test(an_error_at_each_step),
+		cmocka_unit_test(strangers_see_no_server_text),
+		cmocka_unit_test(no_server_at_all),
+		cmocka_unit_test(new_clients_are_told_the_same_at_once),
+		cmocka_unit_test(tries_get_rarer),
+		cmocka_unit_test(waiting_has_an_end),
+		cmocka_unit_test(a_query_outlives_a_restart),
+		cmocka_unit_test(a_refused_secret_is_tried_once_more),
+		cmocka_unit_test(a_source_with_nothing_new_is_not_asked_again),
+		cmocka_unit_test(a_source_that_fails_or_hangs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
