@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/buf.h"
@@ -26,14 +27,40 @@ static const char *word(const char *line, int n)
 	}
 }
 
-/* "sl local_address rem_address st ...": words 1, 3 and 9. */
-static unsigned long tcp_inode(const char *line, uint16_t port)
+/* An address as the kernel's tables have it: native words in hexadecimal. */
+static void kernel_hex(const struct addr *a, char out[33])
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->ss;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&a->ss;
+	uint32_t w[4];
+
+	if (a->ss.ss_family == AF_INET) {
+		snprintf(out, 33, "%08X", in->sin_addr.s_addr);
+		return;
+	}
+	memcpy(w, &in6->sin6_addr, sizeof w);
+	snprintf(out, 33, "%08X%08X%08X%08X", w[0], w[1], w[2], w[3]);
+}
+
+static bool all_zero(const char *hex, size_t n)
+{
+	return strspn(hex, "0") >= n;
+}
+
+/* "sl local_address rem_address st ...": words 1, 3 and 9. A wildcard address is in the way of every other.
+ */
+static unsigned long tcp_inode(const char *line, const struct addr *a)
 {
 	const char *local = word(line, 1), *state = word(line, 3), *inode = word(line, 9);
 	const char *colon = local ? strchr(local, ':') : NULL;
+	char ours[33];
 
-	if (!colon || !state || !inode || strtoul(colon + 1, NULL, 16) != port ||
+	if (!colon || !state || !inode || strtoul(colon + 1, NULL, 16) != addr_port(a) ||
 	    strtoul(state, NULL, 16) != LISTENER_STATE_LISTEN)
+		return 0;
+	kernel_hex(a, ours);
+	if (!all_zero(local, (size_t)(colon - local)) && !all_zero(ours, strlen(ours)) &&
+	    (strlen(ours) != (size_t)(colon - local) || strncmp(local, ours, strlen(ours)) != 0))
 		return 0;
 	return strtoul(inode, NULL, 10);
 }
@@ -57,7 +84,7 @@ static unsigned long find_inode(const char *table, const struct addr *a)
 	FILE *f = fopen(table, "re");
 
 	while (f && inode == 0 && fgets(line, sizeof line, f))
-		inode = addr_is_unix(a) ? unix_inode(line, un->sun_path) : tcp_inode(line, addr_port(a));
+		inode = addr_is_unix(a) ? unix_inode(line, un->sun_path) : tcp_inode(line, a);
 	if (f)
 		fclose(f);
 	return inode;

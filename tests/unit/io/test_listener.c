@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "io/listener.h"
+#include "io/listener_owner.h"
 
 static const struct listen_opts opts = {.backlog = 16, .unix_mode = 0640};
 
@@ -262,6 +263,23 @@ static void unix_sockets(void **state)
 
 /* ---- why not ---- */
 
+/* The same port of another address is nobody's fault. */
+static void names_the_right_owner(void **state)
+{
+	struct addr a, b;
+	char owner[LISTENER_OWNER_TEXT];
+	int fd = open_tcp(&a, "127.0.0.1");
+
+	(void)state;
+	assert_int_equal(addr_parse(&b, "127.0.0.2", addr_port(&a)), 0);
+	assert_true(listener_owner(&a, owner));
+	assert_false(listener_owner(&b, owner));
+	assert_int_equal(addr_parse(&b, "::1", addr_port(&a)), 0);
+	assert_false(listener_owner(&b, owner));
+	close(fd);
+	assert_false(listener_owner(&a, owner));
+}
+
 static void says_who_has_the_port(void **state)
 {
 	struct addr a, b;
@@ -274,6 +292,16 @@ static void says_who_has_the_port(void **state)
 	assert_int_equal(e.code, ERR_CONFIG);
 	assert_non_null(strstr(e.msg, addr_text(&a, where)));
 	assert_non_null(strstr(e.msg, "Address already in use"));
+	assert_non_null(strstr(e.detail, "test_listener (pid "));
+	/* a wildcard is in the way, too, also of the other family's */
+	close(fd);
+	fd = open_tcp(&a, "0.0.0.0");
+	assert_int_equal(addr_parse(&b, "127.0.0.1", addr_port(&a)), 0);
+	assert_int_equal(listener_open(&b, &opts, &e), -1);
+	assert_non_null(strstr(e.detail, "test_listener (pid "));
+	close(fd);
+	fd = open_tcp(&a, "::1");
+	assert_int_equal(listener_open(&a, &opts, &e), -1);
 	assert_non_null(strstr(e.detail, "test_listener (pid "));
 	close(fd);
 	assert_int_equal(addr_parse(&b, "192.0.2.1", 5432), 0);
@@ -290,6 +318,7 @@ int main(void)
 		cmocka_unit_test(waits_for_descriptors),
 		cmocka_unit_test(survives_aborted_connections),
 		cmocka_unit_test(unix_sockets),
+		cmocka_unit_test(names_the_right_owner),
 		cmocka_unit_test(says_who_has_the_port),
 	};
 

@@ -309,6 +309,27 @@ static void bounded(void **state)
 	end(f);
 }
 
+/* The cache forgets the names not asked for longest. */
+static void the_cache_is_bounded(void **state)
+{
+	struct fixture *f = begin(1, 10, 0);
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 1100; i++) {
+		snprintf(name, sizeof(name), "db%d", i);
+		ask(f, name);
+		ask(f, "often");
+	}
+	assert_int_equal(dns.calls, 1101);
+	ask(f, "db1099");
+	ask(f, "often");
+	assert_int_equal(dns.calls, 1101);
+	ask(f, "db0");
+	assert_int_equal(dns.calls, 1102);
+	end(f);
+}
+
 /* ---- ends in every order ---- */
 
 static void cancel(struct ask *a)
@@ -535,6 +556,7 @@ int main(void)
 		cmocka_unit_test(stale_while_it_hangs),
 		cmocka_unit_test(one_lookup_a_name),
 		cmocka_unit_test(bounded),
+		cmocka_unit_test(the_cache_is_bounded),
 		cmocka_unit_test(cancel_in_any_phase),
 		cmocka_unit_test(free_answers_who_waits),
 		cmocka_unit_test(mailbox_closes_first),
