@@ -18,8 +18,8 @@ AC_DEFUN([PGIAM_FLAGS], [
   PGIAM_LDFLAGS=""
   for flag in -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
     -Wcast-qual -Wwrite-strings -Wformat=2 -Wvla -Wundef -Wswitch -Wimplicit-fallthrough \
-    -Wold-style-definition -Wredundant-decls -Wnull-dereference -Wno-missing-field-initializers \
-    -Wno-format-nonliteral -Wno-gnu-zero-variadic-macro-arguments; do
+    -Wold-style-definition -Wredundant-decls -Wno-missing-field-initializers \
+    -Wno-format-nonliteral; do
     PGIAM_TRY_CFLAG([$flag])
   done
   AS_IF([test "x$enable_werror" = xyes], [PGIAM_CFLAGS="$PGIAM_CFLAGS -Werror"])

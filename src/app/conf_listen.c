@@ -105,7 +105,7 @@ int conf_listen_add_pairs(struct conf_listen_list *l, const char *text, struct e
 
 	while (options_item(&text, &item)) {
 		char *copy = slice_dup(item);
-		const char *host;
+		const char *host = NULL;
 		uint16_t port;
 		int rc = split(copy, &host, &port, e);
 		if (rc == 0)

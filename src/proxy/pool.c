@@ -125,13 +125,14 @@ static struct pool_waiter *first_waiter(struct pool *p, enum pool_queue q)
 static void refuse_all(struct pool *p, const struct err *e)
 {
 	enum failure f = failure_of(e);
+	struct pool_waiter *w;
 
 	if (f == FAILURE_PASSING)
 		return;
-	while (p->waiting[POOL_WELCOME] > 0)
-		refuse(first_waiter(p, POOL_WELCOME), e);
-	while (f == FAILURE_FINAL && p->waiting[POOL_SERVER] > 0)
-		refuse(first_waiter(p, POOL_SERVER), e);
+	while ((w = first_waiter(p, POOL_WELCOME)))
+		refuse(w, e);
+	while (f == FAILURE_FINAL && (w = first_waiter(p, POOL_SERVER)))
+		refuse(w, e);
 }
 
 /* ---- servers ---- */
@@ -273,15 +274,13 @@ static void serve_waiters(struct pool *p)
 {
 	/* Known values are good as long as a server stands behind them. */
 	bool known = p->welcome_known && (p->failures == 0 || p->total > p->logins);
+	struct pool_waiter *w;
+	struct server *s;
 
-	while (known && p->waiting[POOL_WELCOME] > 0)
-		serve(first_waiter(p, POOL_WELCOME), NULL);
-	while (p->waiting[POOL_SERVER] > 0) {
-		struct server *s = take_idle(p);
-		if (!s)
-			break;
-		serve(first_waiter(p, POOL_SERVER), s);
-	}
+	while (known && (w = first_waiter(p, POOL_WELCOME)))
+		serve(w, NULL);
+	while ((w = first_waiter(p, POOL_SERVER)) && (s = take_idle(p)))
+		serve(w, s);
 }
 
 /* How many more connections should there be? */
