@@ -387,7 +387,7 @@ static enum step parse_up(struct relay *r)
 			return STEP_GONE; /* the caller passes on what came before and ends the client */
 		if (!inflight_client(&r->inflight, f.type))
 			return STEP_ON; /* too much in flight: goes on when the server has answered */
-		if (!r->busy) {
+		if (!r->busy && !inflight_idle(&r->inflight)) {
 			r->busy = true;
 			r->client_ops->busy(r->client_arg);
 		}
@@ -537,9 +537,11 @@ struct iobuf *relay_detach(struct relay *r, bool *clean)
 	r->client_arg = NULL;
 	r->drained_bytes = 0;
 	if (r->up.b && r->up.remain == 0) {
-		r->up.b->filled = r->up.b->parsed; /* an unfinished head, or what was held back */
+		r->up.b->filled = r->up.b->parsed; /* an unfinished head, what was held back or what broke the protocol */
 		if (r->up.b->sent == r->up.b->filled)
 			flow_release(r, &r->up);
+		else if (r->server)
+			(void)flow_flush(r, &r->up, r->server); /* reading tells what became of it */
 	}
 	r->down.b = NULL;
 	r->down.blocked = false;

@@ -38,7 +38,7 @@ struct relay_client_ops {
 	void (*leaving)(void *arg);
 	/* A ReadyForQuery was passed on and nothing more is owed. */
 	void (*ready)(void *arg, char tx);
-	/* The first message after `ready` (or after attaching) was passed on. */
+	/* The first message after `ready` (or after attaching) that is owed an answer was passed on. Must not detach. */
 	void (*busy)(void *arg);
 };
 

@@ -140,6 +140,7 @@ struct sim *sim_new(void)
 		.profile = profile_get(PROFILE_POSTGRES),
 		.reset_query = mem_strdup("DISCARD ALL"),
 		.pool_size = 4,
+		.server_lifetime_us = 3600 * SEC,
 		.server_connect_timeout_us = 15 * SEC,
 		.query_wait_timeout_us = 120 * SEC,
 		.login_retry_us = 1 * SEC,

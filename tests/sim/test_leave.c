@@ -1,0 +1,403 @@
+/* Clients that leave: at any moment, in any way. The server is used again after a reset or closed, and the next client
+ * never sees a byte that was for the last one (pitfalls 25, 52, 53). */
+#include "sim.h"
+#include "base/mem.h"
+
+static struct sim *begin(void)
+{
+	struct sim *s = sim_new();
+
+	s->target.pool_size = 1;
+	sim_start(s);
+	return s;
+}
+
+/* The next client has a server at once, and its answers are its own. */
+static void next_works(struct sim *s, unsigned connections)
+{
+	struct sim_client *c = sim_client(s);
+
+	sim_query(c, "ROWS 3 10");
+	sim_expect(c, "TDCZ");
+	assert_int_equal(c->rows, 3);
+	assert_int_equal(c->tx, 'I');
+	assert_int_equal(s->pg.n, connections);
+	sim_assert_servers(s, 0, 1);
+	sim_free(s);
+}
+
+static struct fakepg_conn *server(struct sim *s)
+{
+	struct fakepg_conn *c = fakepg_conn(&s->pg, 0);
+
+	assert_non_null(c);
+	return c;
+}
+
+static void between_queries(void **state)
+{
+	static const char *const ways[] = {"X", ""};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct sim *s = begin();
+		struct sim_client *c = sim_client(s);
+
+		sim_works(c);
+		sim_say(c, ways[i]);
+		sim_settle(s);
+		sim_vanish(c);
+		sim_assert_servers(s, 1, 0);
+		assert_string_equal(fakepg_log(server(s)), "Q:SELECT 1;Q:DISCARD ALL;");
+		next_works(s, 1);
+	}
+}
+
+static void without_a_query(void **state)
+{
+	struct sim *s = begin();
+
+	(void)state;
+	sim_say(sim_client(s), "X");
+	sim_vanish(sim_client(s));
+	sim_assert_servers(s, 1, 0);
+	assert_string_equal(fakepg_log(server(s)), "");
+	next_works(s, 1);
+}
+
+/* PostgreSQL, too, ends the query before it notices; its answer is nobody's. */
+static void in_a_query(void **state)
+{
+	struct sim *s = begin();
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	s->pg.mute = true;
+	sim_query(c, "SELECT pg_sleep(3)");
+	sim_settle(s);
+	sim_vanish(c);
+	sim_pass(s, 3 * SEC);
+	assert_string_equal(fakepg_log(server(s)), "Q:SELECT pg_sleep(3);");
+	s->pg.mute = false;
+	fakepg_answer(server(s), "TDDDCZ");
+	sim_pass(s, 1 * SEC);
+	assert_string_equal(fakepg_log(server(s)), "Q:DISCARD ALL;");
+	next_works(s, 1);
+}
+
+static void in_a_query_that_does_not_end(void **state)
+{
+	struct sim *s = begin();
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_query(c, "HANG");
+	sim_settle(s);
+	sim_vanish(c);
+	/* it is cancelled before it is closed: closing alone would leave it running */
+	sim_pass(s, 7 * SEC);
+	assert_int_equal(s->pg.cancels, 1);
+	assert_int_equal(s->pg.cancel_pid, server(s)->pid);
+	sim_pass(s, 6 * SEC);
+	assert_int_equal(fakepg_open(&s->pg), 0);
+	next_works(s, 3);
+}
+
+static void in_a_message(void **state)
+{
+	static const size_t cuts[] = {1, 4, 5, 6, 20};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
+		struct sim *s = begin();
+		struct sim_client *c = sim_client(s);
+
+		sim_works(c);
+		sim_send(c, "Q\0\0\0\100SELECT 12345678901234567890", cuts[i]);
+		sim_settle(s);
+		sim_vanish(c);
+		sim_settle(s);
+		/* a head not complete was never sent on; a message cut short cannot be mended */
+		next_works(s, cuts[i] < 5 ? 1 : 2);
+	}
+}
+
+static void in_a_transaction(void **state)
+{
+	static const char *const sql[] = {"SELECT 1", "ERROR"};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct sim *s = begin();
+		struct sim_client *c = sim_client(s);
+
+		sim_query(c, "BEGIN");
+		sim_query(c, sql[i]);
+		sim_settle(s);
+		assert_int_equal(c->tx, i == 0 ? 'T' : 'E');
+		sim_say(c, "X"); /* pitfall 53 */
+		sim_settle(s);
+		assert_true(sim_closed(c));
+		assert_non_null(strstr(fakepg_log(server(s)), "Q:ROLLBACK;Q:DISCARD ALL;"));
+		next_works(s, 1);
+	}
+}
+
+static void in_copy(void **state)
+{
+	struct sim *s = begin();
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_query(c, "COPY IN");
+	sim_say(c, "ddd");
+	sim_expect(c, "G");
+	sim_vanish(c);
+	sim_settle(s);
+	/* CopyDone in its stead would make the rows permanent */
+	assert_int_equal(fakepg_open(&s->pg), 0);
+	next_works(s, 2);
+}
+
+static void with_copy_done_on_its_way(void **state)
+{
+	struct sim *s = begin();
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_query(c, "COPY IN");
+	sim_expect(c, "G");
+	sim_say(c, "dddcX");
+	sim_expect(c, "CZ"); /* it is still given its answer */
+	assert_true(sim_closed(c));
+	sim_assert_servers(s, 1, 0);
+	next_works(s, 1);
+}
+
+/* All is answered, but the batch's transaction is open: a reset in it would commit what the client never synced. */
+static void with_an_unsynced_batch(void **state)
+{
+	static const char *const batches[] = {"P", "PBE", "PBEH", "PBEPBE"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(batches) / sizeof(*batches); i++) {
+		struct sim *s = begin();
+		struct sim_client *c = sim_client(s);
+
+		sim_say(c, batches[i]);
+		sim_settle(s);
+		sim_vanish(c);
+		sim_settle(s);
+		assert_int_equal(fakepg_open(&s->pg), 0);
+		next_works(s, 2);
+	}
+}
+
+static void with_a_pipeline(void **state)
+{
+	struct sim *s = begin();
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	s->pg.mute = true;
+	sim_say(c, "PBDESPBDESQSF");
+	sim_settle(s);
+	sim_vanish(c);
+	sim_settle(s);
+	/* the first ReadyForQuery is not the end */
+	fakepg_answer(server(s), "12nCZ");
+	sim_settle(s);
+	fakepg_answer(server(s), "12nCZCZZ");
+	sim_settle(s);
+	assert_null(strstr(fakepg_log(server(s)), "DISCARD"));
+	s->pg.mute = false;
+	fakepg_answer(server(s), "VZ");
+	sim_settle(s);
+	assert_string_equal(fakepg_log(server(s)), "Q:DISCARD ALL;");
+	next_works(s, 1);
+}
+
+/* What it said before it said goodbye is done and answered. */
+static void goodbye_behind_queries(void **state)
+{
+	struct sim *s = begin();
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_say(c, "QPBESX");
+	sim_expect(c, "CZ12CZ");
+	assert_true(sim_closed(c));
+	sim_assert_servers(s, 1, 0);
+	next_works(s, 1);
+}
+
+/* The first bytes of a session, cut short or wrong. */
+static void a_violation_is_told(void **state)
+{
+	struct sim *s = begin();
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_say(c, "Q");
+	sim_send(c, "!\0\0\0\4", 5);
+	/* the query before it is done, as PostgreSQL does */
+	sim_settle(s);
+	assert_string_equal(c->sqlstate, "08P01");
+	assert_true(sim_closed(c));
+	assert_non_null(strstr(fakepg_log(server(s)), "Q:SELECT 1;"));
+	sim_assert_servers(s, 1, 0);
+	next_works(s, 1);
+}
+
+static void violations(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+		const char *text;
+	} wrong[] = {
+		{"!\0\0\0\4",             5, "invalid frontend message type 33"},
+                {"p\0\0\0\5x",            6, "invalid frontend message type 112"},
+		{"Q\0\0\0\3",             5, "invalid message length"          },
+                {"Q\377\377\377\377",     5, "invalid message length"          },
+		{"Q\177\377\377\377",     5, "invalid message length"          },
+                {"S\0\1\0\0",             5, "invalid message length"          },
+		{"\0\0\0\10\4\322\26\57", 8, "invalid frontend message type 0" }, /* SSLRequest */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		for (int first = 0; first < 2; first++) {
+			struct sim *s = begin();
+			struct sim_client *c = sim_client(s);
+
+			if (!first)
+				sim_works(c);
+			sim_send(c, wrong[i].bytes, wrong[i].n);
+			sim_expect_fatal(c, "08P01", wrong[i].text);
+			sim_assert_servers(s, 1, 0);
+			next_works(s, 1);
+		}
+	}
+}
+
+/* A client of yesterday's COPY still sends its data after the error: that owes it nothing, and it goes in peace. */
+static void late_copy_data(void **state)
+{
+	struct sim *s = begin();
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_query(c, "COPY IN");
+	sim_expect(c, "G");
+	server(s)->copy = false;
+	fakepg_answer(server(s), "EZ");
+	sim_expect(c, "EZ");
+	sim_say(c, "dddcH");
+	sim_settle(s);
+	sim_say(c, "X");
+	sim_settle(s);
+	assert_true(sim_closed(c));
+	sim_assert_servers(s, 1, 0);
+	next_works(s, 1);
+}
+
+/* ---- when the way back to idle goes wrong ---- */
+
+static void a_reset_that_fails(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 3; way++) {
+		struct sim *s = begin();
+		struct sim_client *c = sim_client(s);
+
+		sim_works(c);
+		s->pg.mute = true;
+		sim_say(c, "X");
+		sim_settle(s);
+		if (way == 0)
+			fakepg_answer(server(s), "EZ");
+		else if (way == 1)
+			fakepg_close(server(s));
+		else
+			sim_pass(s, 11 * SEC);
+		sim_assert_servers(s, 0, 0);
+		s->pg.mute = false;
+		next_works(s, 2);
+	}
+}
+
+static void a_reset_that_leaves_a_transaction(void **state)
+{
+	struct sim *s = begin();
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_works(c);
+	server(s)->pg->mute = true;
+	sim_say(c, "X");
+	sim_settle(s);
+	server(s)->tx = 'T';
+	fakepg_answer(server(s), "CZ");
+	sim_assert_servers(s, 0, 0);
+	s->pg.mute = false;
+	next_works(s, 2);
+}
+
+static void no_reset_query(void **state)
+{
+	struct sim *s = sim_new();
+
+	(void)state;
+	s->target.pool_size = 1;
+	s->target.reset_query[0] = '\0';
+	sim_start(s);
+	sim_works(sim_client(s));
+	sim_say(s->clients[0], "X");
+	sim_assert_servers(s, 1, 0);
+	assert_string_equal(fakepg_log(server(s)), "Q:SELECT 1;");
+	next_works(s, 1);
+}
+
+static void replication_is_never_shared(void **state)
+{
+	static const char *const more[] = {"replication", "database", NULL};
+	struct sim *s = begin();
+	struct sim_client *c;
+
+	(void)state;
+	c = sim_login(s, "joe", more);
+	sim_expect(c, "RSKZ");
+	assert_string_equal(params_get(&server(s)->startup.params, "x") ? "x" : "", "");
+	sim_works(c);
+	sim_say(c, "X");
+	sim_settle(s);
+	assert_int_equal(fakepg_open(&s->pg), 0);
+	next_works(s, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(between_queries),
+		cmocka_unit_test(without_a_query),
+		cmocka_unit_test(in_a_query),
+		cmocka_unit_test(in_a_query_that_does_not_end),
+		cmocka_unit_test(in_a_message),
+		cmocka_unit_test(in_a_transaction),
+		cmocka_unit_test(in_copy),
+		cmocka_unit_test(with_copy_done_on_its_way),
+		cmocka_unit_test(with_an_unsynced_batch),
+		cmocka_unit_test(with_a_pipeline),
+		cmocka_unit_test(goodbye_behind_queries),
+		cmocka_unit_test(a_violation_is_told),
+		cmocka_unit_test(violations),
+		cmocka_unit_test(late_copy_data),
+		cmocka_unit_test(a_reset_that_fails),
+		cmocka_unit_test(a_reset_that_leaves_a_transaction),
+		cmocka_unit_test(no_reset_query),
+		cmocka_unit_test(replication_is_never_shared),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
