@@ -602,5 +602,5 @@ void relay_query(struct relay *r, const char *sql)
 
 bool relay_server_quiet(struct relay *r)
 {
-	return !r->down.b && !stream_peek(r->server);
+	return !r->down.b && r->down.remain == 0 && !stream_peek(r->server);
 }

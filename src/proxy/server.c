@@ -111,6 +111,10 @@ static void become_idle(struct server *s)
 {
 	uint64_t now = loop_now_us(server_loop(s)), idle = s->rq.db->target->server_idle_timeout_us, left = idle;
 
+	if (s->ending) {
+		end(s); /* told to go while it logged in */
+		return;
+	}
 	set_state(s, SERVER_IDLE);
 	s->idle_since_us = now;
 	if (s->max_age_us > 0) {
@@ -122,6 +126,7 @@ static void become_idle(struct server *s)
 		timer_set(&s->timer, left);
 	list_add_tail(&s->rq.db->idle, &s->db_node);
 	s->ops->idle(s->pool, s);
+	database_grant(s->rq.db); /* another pool's turn may have waited for a server to evict */
 }
 
 bool server_check(struct server *s)
@@ -179,10 +184,26 @@ static void next_step(struct server *s)
 	}
 }
 
+/* connect_query is part of the login: the pool waits to hear how it ended. */
+static void setup_failed(struct server *s, const struct err *e)
+{
+	struct err why = *e;
+
+	err_prefix(&why, "connect_query");
+	s->ops->login_done(s->pool, s, &why);
+	end(s);
+}
+
 static void on_timer(void *arg)
 {
 	struct server *s = arg;
+	struct err e;
 
+	if (s->state == SERVER_SETUP) {
+		err_set(&e, ERR_LOGIN_TIMEOUT, "no end within %u s", (unsigned)(OWN_QUERY_US / CLOCK_US_PER_SEC));
+		setup_failed(s, &e);
+		return;
+	}
 	if (s->state == SERVER_DRAIN && !s->cancelled && s->env->cancel(s->env->arg, s)) {
 		/* Closing would free our slot but leave the query running in the database. */
 		s->cancelled = true;
@@ -206,6 +227,10 @@ static void on_end(void *arg, const struct err *e)
 		s->link->server_gone(s->link_arg, e, s->relay.fatal);
 		return;
 	}
+	if (s->state == SERVER_SETUP) {
+		setup_failed(s, e);
+		return;
+	}
 	log_at(loop_log(server_loop(s)), e->code == ERR_SERVER_PROTOCOL ? LOG_WARNING : LOG_INFO, "server closed",
 	       LS("database", s->rq.db->target->name), LS("user", s->rq.user), LS("state", rows[s->state].name), LERR(e));
 	end(s);
@@ -223,11 +248,12 @@ static void on_hidden(void *arg, uint8_t type, struct slice body)
 		log_info(loop_log(server_loop(s)), "server reported an error outside a client's session",
 		         LS("database", s->rq.db->target->name), LS("user", s->rq.user), LS("state", rows[s->state].name),
 		         LB("sqlstate", pe.sqlstate), LB("error", pe.message));
-	} else if (type == 'S' && (s->state == SERVER_IDLE || s->state == SERVER_RESET)) {
+	} else if (type == 'S' && (s->state == SERVER_SETUP || s->state == SERVER_IDLE || s->state == SERVER_RESET)) {
 		/* application_name is the last client's, or nobody's */
 		if (parse_parameter_status(body, &name, &value) == 0 && !slice_eq_str(name, "application_name")) {
 			params_set(&s->session->params, name, value);
-			s->ops->parameters(s->pool, s);
+			if (s->state != SERVER_SETUP) /* login_done comes yet */
+				s->ops->parameters(s->pool, s);
 		}
 	}
 }
@@ -240,9 +266,8 @@ static void on_settled(void *arg, char tx)
 	switch (s->state) {
 	case SERVER_SETUP:
 		if (s->failed_query || tx != 'I') {
-			err_set(&e, ERR_LOGIN_REFUSED, "connect_query failed");
-			s->ops->login_done(s->pool, s, &e);
-			end(s);
+			err_set(&e, ERR_LOGIN_REFUSED, "it ended in an error or a transaction");
+			setup_failed(s, &e);
 			return;
 		}
 		s->ops->login_done(s->pool, s, NULL);

@@ -1,0 +1,502 @@
+/* Pools: sizes, order, limits across pools, ages and idle times, and servers that die while nobody looks. */
+#include "sim.h"
+#include <stdio.h>
+#include "base/mem.h"
+
+static struct sim *begin(void (*change)(struct sim *))
+{
+	struct sim *s = sim_new();
+
+	if (change)
+		change(s);
+	sim_start(s);
+	return s;
+}
+
+static void one_server(struct sim *s)
+{
+	s->target.pool_size = 1;
+}
+
+static void leave(struct sim_client *c)
+{
+	sim_say(c, "X");
+	sim_settle(c->sim);
+}
+
+static void pool_size_holds_under_many_clients(void **state)
+{
+	struct sim *s = begin(NULL);
+	unsigned done = 0;
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		sim_client(s);
+	for (int i = 0; i < 200; i++)
+		sim_query(s->clients[i], "SELECT 1");
+	sim_settle(s);
+	sim_assert_servers(s, 0, 4);
+	assert_int_equal(sim_db(s)->cl_waiting, 196);
+	/* first come, first served */
+	while (done < 200) {
+		for (unsigned i = done; i < done + 4; i++) {
+			assert_string_equal(s->clients[i]->said, "CZ");
+			leave(s->clients[i]);
+		}
+		done += 4;
+		for (unsigned i = done + 4; i < 200; i++)
+			assert_string_equal(s->clients[i]->said, "");
+		assert_int_equal(s->pg.n, 4);
+	}
+	sim_assert_servers(s, 4, 0);
+	sim_free(s);
+}
+
+static void waiting_for_a_server_has_an_end(void **state)
+{
+	struct sim *s = begin(one_server);
+	struct sim_client *a = sim_client(s), *b = sim_client(s);
+
+	(void)state;
+	sim_works(a);
+	sim_query(b, "SELECT 1");
+	sim_pass(s, 119 * SEC);
+	sim_expect(b, "");
+	sim_pass(s, 2 * SEC);
+	sim_expect_fatal(b, "08006", "query_wait_timeout");
+	sim_works(a);
+	sim_free(s);
+}
+
+/* Whoever goes away while it waits is not given a server. */
+static void gone_while_waiting(void **state)
+{
+	struct sim *s = begin(one_server);
+	struct sim_client *a = sim_client(s), *b = sim_client(s), *c = sim_client(s);
+
+	(void)state;
+	sim_works(a);
+	sim_query(b, "SELECT 1");
+	sim_query(c, "SELECT 1");
+	sim_settle(s);
+	sim_vanish(b);
+	sim_pass(s, 6 * SEC);
+	fakepg_log(fakepg_conn(&s->pg, 0));
+	leave(a);
+	sim_expect(c, "CZ");
+	assert_string_equal(fakepg_log(fakepg_conn(&s->pg, 0)), "Q:DISCARD ALL;Q:SELECT 1;");
+	sim_free(s);
+}
+
+static void min_pool_size(struct sim *s)
+{
+	s->target.min_pool_size = 3;
+}
+
+static void connections_kept_ready(void **state)
+{
+	struct sim *s = begin(min_pool_size);
+
+	(void)state;
+	sim_client(s);
+	sim_assert_servers(s, 3, 0);
+	fakepg_close(fakepg_conn(&s->pg, 1));
+	sim_assert_servers(s, 3, 0);
+	sim_free(s);
+}
+
+/* ---- limits across pools ---- */
+
+static void one_connection(struct sim *s)
+{
+	s->target.max_db_connections = 1;
+}
+
+static void somebody_elses_idle_server_makes_room(void **state)
+{
+	struct sim *s = begin(one_connection);
+	struct sim_client *a = sim_client_as(s, "ann"), *b;
+
+	(void)state;
+	sim_works(a);
+	leave(a);
+	sim_assert_servers(s, 1, 0);
+	b = sim_client_as(s, "bob");
+	sim_works(b);
+	sim_assert_servers(s, 0, 1);
+	assert_int_equal(s->pg.n, 2);
+	assert_string_equal(fakepg_conn(&s->pg, 0)->user, "bob");
+	sim_free(s);
+}
+
+static void a_server_that_becomes_idle_makes_room(void **state)
+{
+	struct sim *s = begin(one_connection);
+	struct sim_client *a = sim_client_as(s, "ann"), *b;
+
+	(void)state;
+	sim_works(a);
+	b = sim_login(s, "bob", NULL);
+	sim_pass(s, 1 * SEC);
+	sim_expect(b, "");
+	leave(a);
+	sim_expect(b, "RSKZ");
+	sim_works(b);
+	sim_assert_servers(s, 0, 1);
+	sim_free(s);
+}
+
+static void two_connections(struct sim *s)
+{
+	s->target.max_db_connections = 2;
+}
+
+static void the_longest_idle_goes_first(void **state)
+{
+	struct sim *s = begin(two_connections);
+	struct sim_client *a = sim_client_as(s, "ann"), *b = sim_client_as(s, "bob");
+
+	(void)state;
+	sim_works(a);
+	sim_works(b);
+	leave(b);
+	sim_pass(s, 1 * SEC);
+	leave(a);
+	sim_works(sim_client_as(s, "cid"));
+	assert_string_equal(fakepg_conn(&s->pg, 0)->user, "ann");
+	assert_string_equal(fakepg_conn(&s->pg, 1)->user, "cid");
+	sim_free(s);
+}
+
+static void few_pools(struct sim *s)
+{
+	s->opts.max_pools = 2;
+}
+
+static void pools_are_few(void **state)
+{
+	struct sim *s = begin(few_pools);
+	struct sim_client *a = sim_client_as(s, "ann"), *b = sim_client_as(s, "bob");
+
+	(void)state;
+	sim_expect_fatal(sim_login(s, "cid", NULL), "53300", "max_pools");
+	leave(b);
+	/* a pool nobody names makes room, its idle server with it */
+	sim_works(sim_client_as(s, "cid"));
+	sim_works(a);
+	sim_expect_fatal(sim_login(s, "bob", NULL), "53300", "max_pools");
+	sim_free(s);
+}
+
+static void few_clients(struct sim *s)
+{
+	s->opts.max_client_conn = 3;
+}
+
+static void clients_are_few(void **state)
+{
+	struct sim *s = begin(few_clients);
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		sim_client(s);
+	sim_expect_fatal(sim_login(s, "joe", NULL), "53300", "max_client_conn");
+	leave(s->clients[0]);
+	sim_works(sim_client(s));
+	/* who has said nothing yet does not count, up to a point */
+	for (int i = 0; i < 100; i++)
+		sim_connect(s);
+	sim_settle(s);
+	assert_in_range(proxy_clients(s->proxy), 60, 70);
+	assert_string_equal(s->clients[s->n - 1]->sqlstate, "53300");
+	sim_free(s);
+}
+
+/* ---- ages ---- */
+
+static void short_lives(struct sim *s)
+{
+	s->target.server_lifetime_us = 100 * SEC;
+	s->target.server_idle_timeout_us = 0;
+}
+
+static void servers_grow_old(void **state)
+{
+	struct sim *s = begin(short_lives);
+	struct sim_client *a = sim_client(s), *b;
+
+	(void)state;
+	sim_works(a);
+	sim_pass(s, 89 * SEC);
+	leave(a);
+	sim_assert_servers(s, 1, 0);
+	sim_pass(s, 12 * SEC); /* up to a tenth earlier, so that not all go at once */
+	sim_assert_servers(s, 0, 0);
+	/* one in use is left alone until its client goes */
+	b = sim_client(s);
+	sim_works(b);
+	sim_pass(s, 200 * SEC);
+	sim_works(b);
+	leave(b);
+	sim_assert_servers(s, 0, 0);
+	sim_free(s);
+}
+
+static void used_once(struct sim *s)
+{
+	s->target.server_lifetime_us = 0;
+}
+
+static void a_server_for_every_client(void **state)
+{
+	struct sim *s = begin(used_once);
+
+	(void)state;
+	for (unsigned i = 1; i < 4; i++) {
+		struct sim_client *c = sim_client(s);
+
+		sim_works(c);
+		sim_pass(s, 5000 * SEC);
+		sim_works(c);
+		leave(c);
+		sim_assert_servers(s, 0, 0);
+		assert_int_equal(s->pg.n, i);
+	}
+	sim_free(s);
+}
+
+static void short_idle(struct sim *s)
+{
+	s->target.server_idle_timeout_us = 50 * SEC;
+}
+
+static void idle_servers_go(void **state)
+{
+	struct sim *s = begin(short_idle);
+	struct sim_client *a = sim_client(s);
+
+	(void)state;
+	sim_works(a);
+	sim_pass(s, 500 * SEC);
+	leave(a);
+	sim_pass(s, 49 * SEC);
+	sim_assert_servers(s, 1, 0);
+	sim_pass(s, 2 * SEC);
+	sim_assert_servers(s, 0, 0);
+	sim_free(s);
+}
+
+static void short_client_idle(struct sim *s)
+{
+	s->opts.client_idle_timeout_us = 30 * SEC;
+}
+
+static void idle_clients_go(void **state)
+{
+	struct sim *s = begin(short_client_idle);
+	struct sim_client *never = sim_client(s), *linked = sim_client(s), *busy = sim_client(s);
+
+	(void)state;
+	sim_works(linked);
+	sim_query(busy, "HANG");
+	sim_pass(s, 29 * SEC);
+	sim_expect(never, "");
+	sim_pass(s, 2 * SEC);
+	sim_expect_fatal(never, "57P05", "idle-session timeout");
+	sim_expect_fatal(linked, "57P05", "idle-session timeout");
+	sim_pass(s, 100 * SEC);
+	sim_expect(busy, "");
+	assert_false(sim_closed(busy)); /* a long query is not idleness */
+	fakepg_conn(&s->pg, 0)->hang = false;
+	fakepg_conn(&s->pg, 1)->hang = false;
+	fakepg_answer(fakepg_conn(&s->pg, 1), "CZ");
+	sim_expect(busy, "CZ");
+	sim_pass(s, 29 * SEC);
+	sim_works(busy);
+	sim_pass(s, 32 * SEC);
+	sim_expect_fatal(busy, "57P05", "idle-session timeout");
+	sim_free(s);
+}
+
+static void unused_pools_are_forgotten(void **state)
+{
+	struct sim *s = begin(short_idle);
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		char user[16];
+
+		snprintf(user, sizeof(user), "user%d", i);
+		leave(sim_client_as(s, user));
+	}
+	assert_int_equal(sim_db(s)->pools, 20);
+	sim_pass(s, 200 * SEC);
+	assert_int_equal(sim_db(s)->pools, 0);
+	assert_int_equal(fakepg_open(&s->pg), 0);
+	sim_free(s);
+}
+
+/* ---- idle servers that speak or die (pitfalls 43, 44) ---- */
+
+static void idle_servers_speak(void **state)
+{
+	static const struct {
+		const char *what;
+		bool stays;
+	} cases[] = {
+		{"S", true }, {"N", true }, {"A", true }, {"SNASNA", true }, {"E", true },
+		{"Z", false}, {"C", false}, {"1", false}, {"T", false},      {"G", false},
+		{"R", false}, {"K", false}, {"?", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sim *s = begin(one_server);
+		struct sim_client *c = sim_client(s);
+
+		sim_works(c);
+		leave(c);
+		fakepg_answer(fakepg_conn(&s->pg, 0), cases[i].what);
+		sim_assert_servers(s, cases[i].stays, 0);
+		c = sim_client(s);
+		if (cases[i].what[0] == 'S')
+			assert_string_equal(params_get(&c->params, "TimeZone"), "Mars/Phobos");
+		sim_works(c);
+		assert_int_equal(s->pg.n, cases[i].stays ? 1 : 2);
+		sim_free(s);
+	}
+}
+
+static void idle_servers_die(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 2; way++) {
+		struct sim *s = begin(one_server);
+		struct sim_client *c = sim_client(s), *next = sim_client(s);
+
+		sim_works(c);
+		leave(c);
+		if (way == 0)
+			fakepg_error(fakepg_conn(&s->pg, 0), "FATAL", "57P01", "terminating connection");
+		fakepg_close(fakepg_conn(&s->pg, 0));
+		if (way == 1)
+			fakepg_pump(&s->pg); /* noticed only when it is wanted */
+		else
+			sim_settle(s);
+		sim_works(next);
+		assert_int_equal(s->pg.n, 2);
+		sim_free(s);
+	}
+}
+
+/* A server in the middle of a message is not handed out: the rest would be taken for the next client's. */
+static void idle_servers_half_said(void **state)
+{
+	struct sim *s = begin(one_server);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_works(c);
+	leave(c);
+	peer_say(&fakepg_conn(&s->pg, 0)->p, "A\0\0\0\13\0\0", 7);
+	sim_settle(s);
+	c = sim_client(s);
+	sim_query(c, "SELECT 1");
+	sim_settle(s);
+	if (s->pg.n == 1)
+		peer_say(&fakepg_conn(&s->pg, 0)->p, "\0\1c\0p\0", 5);
+	sim_expect(c, "CZ");
+	sim_free(s);
+}
+
+/* ---- connect_query ---- */
+
+static void with_connect_query(struct sim *s)
+{
+	s->target.pool_size = 1;
+	s->target.connect_query = mem_strdup("SET ROLE x");
+	s->target.login_parallel = 1;
+}
+
+static void connect_queries(void **state)
+{
+	struct sim *s = begin(with_connect_query);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_works(c);
+	assert_string_equal(fakepg_log(fakepg_conn(&s->pg, 0)), "Q:SET ROLE x;Q:SELECT 1;");
+	sim_free(s);
+}
+
+static void changing_connect_query(struct sim *s)
+{
+	s->target.connect_query = mem_strdup("PARAM TimeZone Mars/Phobos");
+}
+
+/* What it changes is what the client is welcomed with. */
+static void connect_queries_change_parameters(void **state)
+{
+	struct sim *s = begin(changing_connect_query);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	assert_string_equal(params_get(&c->params, "TimeZone"), "Mars/Phobos");
+	sim_free(s);
+}
+
+static void connect_queries_that_fail(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 3; way++) {
+		struct sim *s = begin(with_connect_query);
+		struct sim_client *c;
+
+		s->pg.mute = true;
+		c = sim_login(s, "joe", NULL);
+		sim_settle(s);
+		assert_string_equal(fakepg_log(fakepg_conn(&s->pg, 0)), "Q:SET ROLE x;");
+		if (way == 0)
+			fakepg_answer(fakepg_conn(&s->pg, 0), "EZ");
+		else if (way == 1)
+			fakepg_close(fakepg_conn(&s->pg, 0));
+		else
+			sim_pass(s, 11 * SEC);
+		sim_settle(s);
+		assert_true(sim_closed(c));
+		assert_string_equal(c->severity, "FATAL");
+		/* and the pool lives on */
+		s->pg.mute = false;
+		sim_pass(s, 2 * SEC);
+		sim_works(sim_client(s));
+		sim_free(s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pool_size_holds_under_many_clients),
+		cmocka_unit_test(waiting_for_a_server_has_an_end),
+		cmocka_unit_test(gone_while_waiting),
+		cmocka_unit_test(connections_kept_ready),
+		cmocka_unit_test(somebody_elses_idle_server_makes_room),
+		cmocka_unit_test(a_server_that_becomes_idle_makes_room),
+		cmocka_unit_test(the_longest_idle_goes_first),
+		cmocka_unit_test(pools_are_few),
+		cmocka_unit_test(clients_are_few),
+		cmocka_unit_test(servers_grow_old),
+		cmocka_unit_test(a_server_for_every_client),
+		cmocka_unit_test(idle_servers_go),
+		cmocka_unit_test(idle_clients_go),
+		cmocka_unit_test(unused_pools_are_forgotten),
+		cmocka_unit_test(idle_servers_speak),
+		cmocka_unit_test(idle_servers_die),
+		cmocka_unit_test(idle_servers_half_said),
+		cmocka_unit_test(connect_queries),
+		cmocka_unit_test(connect_queries_change_parameters),
+		cmocka_unit_test(connect_queries_that_fail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
