@@ -32,12 +32,6 @@ void relay_init(struct relay *r, struct iobuf_pool *bufs, struct stream *server,
 	stream_want_read(server, true);
 }
 
-static void flow_release(struct relay *r, struct relay_flow *f)
-{
-	iobuf_put(r->bufs, f->b);
-	f->b = NULL;
-}
-
 void relay_close(struct relay *r)
 {
 	if (!r->server)
@@ -49,112 +43,14 @@ void relay_close(struct relay *r)
 	}
 	stream_close(r->server);
 	r->server = NULL;
-	flow_release(r, &r->up);
-	flow_release(r, &r->down);
+	flow_release(r->bufs, &r->up);
+	flow_release(r->bufs, &r->down);
 	inflight_free(&r->inflight);
 }
 
 bool relay_aligned(const struct relay *r)
 {
 	return r->up.remain == 0;
-}
-
-/* ---- writing ---- */
-
-/* Writes what is parsed. 0 all gone, 1 blocked, -1 the destination is broken. */
-static int flow_flush(struct relay *r, struct relay_flow *f, struct stream *to)
-{
-	struct iobuf *b = f->b;
-
-	while (b && b->sent < b->parsed) {
-		ssize_t n = stream_write(to, b->data + b->sent, b->parsed - b->sent);
-		if (n < 0) {
-			if (n != STREAM_AGAIN)
-				return -1;
-			if (!f->blocked) {
-				f->blocked = true;
-				stream_want_write(to, true);
-			}
-			return 1;
-		}
-		b->sent += (size_t)n;
-	}
-	if (f->blocked) {
-		f->blocked = false;
-		stream_want_write(to, false);
-	}
-	if (b && b->sent == b->filled)
-		flow_release(r, f);
-	return 0;
-}
-
-/* ---- reading ---- */
-
-/* Fills the buffer with what is there. > 0 bytes were read, 0 nothing now or no room, -1 end or failure. */
-static int flow_fill(struct relay *r, struct relay_flow *f, struct stream *from)
-{
-	struct iobuf *b = f->b;
-	ssize_t n = STREAM_AGAIN;
-
-	if (!b)
-		b = f->b = iobuf_get(r->bufs);
-	else if (b->filled == IOBUF_BYTES)
-		iobuf_compact(b);
-	if (b->filled < IOBUF_BYTES)
-		n = stream_read(from, b->data + b->filled, IOBUF_BYTES - b->filled);
-	if (n > 0) {
-		b->filled += (size_t)n;
-		f->bytes += (uint64_t)n;
-		return 1;
-	}
-	if (b->filled == b->sent)
-		flow_release(r, f);
-	return n == STREAM_AGAIN ? 0 : -1;
-}
-
-/* No room, and what takes it waits for a slow destination: stop reading. */
-static bool flow_full(const struct relay_flow *f)
-{
-	return f->b && f->blocked && f->b->filled == IOBUF_BYTES;
-}
-
-/* Room enough again that reading on is worth a compaction. */
-static bool flow_roomy(const struct relay_flow *f)
-{
-	return !f->b || f->b->filled - f->b->sent <= IOBUF_BYTES / 2;
-}
-
-/* Takes the n bytes behind `parsed` out of the stream of bytes. */
-static void flow_drop(struct relay_flow *f, size_t n)
-{
-	struct iobuf *b = f->b;
-
-	if (b->sent == b->parsed) {
-		b->parsed += n;
-		b->sent = b->parsed;
-		return;
-	}
-	memmove(b->data + b->parsed, b->data + b->parsed + n, b->filled - b->parsed - n);
-	b->filled -= n;
-}
-
-/* Passes on, or drops, what is there of the current message. */
-static void flow_take(struct relay_flow *f)
-{
-	size_t n = f->b->filled - f->b->parsed;
-
-	if (n > f->remain)
-		n = f->remain;
-	f->remain -= (uint32_t)n;
-	if (f->drop)
-		flow_drop(f, n);
-	else
-		f->b->parsed += n;
-}
-
-static struct slice flow_unparsed(const struct relay_flow *f)
-{
-	return slice_of(f->b->data + f->b->parsed, f->b->filled - f->b->parsed);
 }
 
 /* ---- from the server ---- */
@@ -224,7 +120,7 @@ static enum step server_message(struct relay *r, const struct frame *f, struct s
 /* Parses what was read. STEP_ON: everything complete was looked at. */
 static enum step parse_down(struct relay *r)
 {
-	struct relay_flow *d = &r->down;
+	struct flow *d = &r->down;
 
 	while (d->b && d->b->parsed < d->b->filled) {
 		const struct msg_info *mi;
@@ -316,15 +212,15 @@ static enum step pump_up(struct relay *r);
 /* From the server's stream to the client's. */
 static enum step pump_down(struct relay *r)
 {
-	struct relay_flow *d = &r->down;
-	int got = flow_fill(r, d, r->server);
+	struct flow *d = &r->down;
+	int got = flow_fill(r->bufs, d, r->server);
 	bool was_settled = inflight_idle(&r->inflight) && r->hidden == 0;
 
 	if (got < 0) {
 		struct err e;
 		const char *why = stream_error(r->server);
 		if (r->client)
-			(void)flow_flush(r, d, r->client); /* what cannot be sent now is handed over at detach */
+			(void)flow_flush(r->bufs, d, r->client); /* what cannot be sent now is handed over at detach */
 		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection unexpectedly%s%s", *why ? ": " : "", why);
 		return server_end(r, &e);
 	}
@@ -335,8 +231,8 @@ static enum step pump_down(struct relay *r)
 	if (parse_down(r) == STEP_GONE)
 		return STEP_GONE;
 	if (d->b && d->b->sent == d->b->filled)
-		flow_release(r, d);
-	if (d->b && r->client && flow_flush(r, d, r->client) < 0)
+		flow_release(r->bufs, d);
+	if (d->b && r->client && flow_flush(r->bufs, d, r->client) < 0)
 		return client_end(r, RELAY_EOF, NULL);
 	if (flow_full(d))
 		stream_want_read(r->server, false);
@@ -357,7 +253,7 @@ static enum step client_violation(struct relay *r, const struct err *e)
 /* Parses what was read. */
 static enum step parse_up(struct relay *r)
 {
-	struct relay_flow *u = &r->up;
+	struct flow *u = &r->up;
 	struct err e;
 
 	while (u->b && u->b->parsed < u->b->filled) {
@@ -399,7 +295,7 @@ static enum step parse_up(struct relay *r)
 /* Has the client said Terminate? Its head is then what comes next. */
 static bool at_terminate(const struct relay *r)
 {
-	const struct relay_flow *u = &r->up;
+	const struct flow *u = &r->up;
 
 	return u->b && u->remain == 0 && u->b->parsed < u->b->filled && u->b->data[u->b->parsed] == 'X';
 }
@@ -414,13 +310,13 @@ static bool held_back(const struct relay *r)
 /* Parses and passes on what was read from the client. */
 static enum step pump_up(struct relay *r)
 {
-	struct relay_flow *u = &r->up;
+	struct flow *u = &r->up;
 	struct stream *client = r->client;
 	enum step s = parse_up(r);
 
 	if (s == STEP_GONE && (r->client != client || !r->server || r->up_stopped))
 		return STEP_GONE;
-	if (u->b && flow_flush(r, u, r->server) < 0) {
+	if (u->b && flow_flush(r->bufs, u, r->server) < 0) {
 		/* The server may have said why: reading it tells. */
 		stream_want_read(r->server, true);
 		stream_kick(r->server);
@@ -431,7 +327,7 @@ static enum step pump_up(struct relay *r)
 	if (s == STEP_GONE && at_terminate(r)) {
 		u->b->filled = u->b->parsed; /* the Terminate and whatever is behind it */
 		if (u->b->sent == u->b->filled)
-			flow_release(r, u);
+			flow_release(r->bufs, u);
 		return client_leaves(r, RELAY_TERMINATE);
 	}
 	stream_want_read(r->client, !flow_full(u) && !held_back(r));
@@ -440,7 +336,7 @@ static enum step pump_up(struct relay *r)
 
 static enum step read_up(struct relay *r)
 {
-	int got = flow_fill(r, &r->up, r->client);
+	int got = flow_fill(r->bufs, &r->up, r->client);
 
 	if (got < 0)
 		return *stream_error(r->client) ? client_end(r, RELAY_EOF, NULL) : client_leaves(r, RELAY_EOF);
@@ -450,9 +346,9 @@ static enum step read_up(struct relay *r)
 /* ---- readiness ---- */
 
 /* A destination took more: send, and read its source again. */
-static enum step resume(struct relay *r, struct relay_flow *f, struct stream *to, struct stream *from)
+static enum step resume(struct relay *r, struct flow *f, struct stream *to, struct stream *from)
 {
-	int rc = flow_flush(r, f, to);
+	int rc = flow_flush(r->bufs, f, to);
 
 	if (rc < 0)
 		return to == r->client ? client_end(r, RELAY_EOF, NULL) : STEP_ON;
@@ -496,8 +392,8 @@ void relay_attach(struct relay *r, struct stream *client, struct iobuf *first, c
 	r->client = client;
 	r->client_ops = ops;
 	r->client_arg = arg;
-	r->up = (struct relay_flow){.b = first};
-	r->down = (struct relay_flow){.b = NULL};
+	r->up = (struct flow){.b = first};
+	r->down = (struct flow){.b = NULL};
 	r->busy = false;
 	r->up_stopped = r->leaving = false;
 	r->how = RELAY_EOF;
@@ -517,7 +413,7 @@ void relay_tell(struct relay *r, struct slice messages)
 void relay_start(struct relay *r)
 {
 	stream_want_read(r->client, true);
-	if (r->down.b && flow_flush(r, &r->down, r->client) < 0) {
+	if (r->down.b && flow_flush(r->bufs, &r->down, r->client) < 0) {
 		client_end(r, RELAY_EOF, NULL);
 		return;
 	}
@@ -539,9 +435,9 @@ struct iobuf *relay_detach(struct relay *r, bool *clean)
 	if (r->up.b && r->up.remain == 0) {
 		r->up.b->filled = r->up.b->parsed; /* an unfinished head, what was held back or what broke the protocol */
 		if (r->up.b->sent == r->up.b->filled)
-			flow_release(r, &r->up);
+			flow_release(r->bufs, &r->up);
 		else if (r->server)
-			(void)flow_flush(r, &r->up, r->server); /* reading tells what became of it */
+			(void)flow_flush(r->bufs, &r->up, r->server); /* reading tells what became of it */
 	}
 	r->down.b = NULL;
 	r->down.blocked = false;
@@ -593,7 +489,7 @@ void relay_query(struct relay *r, const char *sql)
 	}
 	inflight_client(&r->inflight, 'Q');
 	r->hidden++;
-	if (flow_flush(r, &r->up, r->server) < 0) {
+	if (flow_flush(r->bufs, &r->up, r->server) < 0) {
 		stream_want_read(r->server, true);
 		stream_kick(r->server); /* reading tells why */
 	}

@@ -9,8 +9,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
-#include "io/iobuf.h"
-#include "io/stream.h"
+#include "proxy/flow.h"
 #include "proxy/inflight.h"
 
 enum relay_end {
@@ -42,18 +41,10 @@ struct relay_client_ops {
 	void (*busy)(void *arg);
 };
 
-struct relay_flow {
-	struct iobuf *b;  /* NULL while empty */
-	uint32_t remain;  /* bytes of the current message still to come */
-	bool drop;        /* the current message goes nowhere */
-	bool blocked;     /* the peer takes no more: its readiness is awaited */
-	uint64_t bytes;   /* read in all */
-};
-
 struct relay {
 	struct iobuf_pool *bufs;
 	struct stream *client, *server; /* client: borrowed, NULL while detached; server: owned */
-	struct relay_flow up, down;     /* from the client, from the server */
+	struct flow up, down;     /* from the client, from the server */
 	struct inflight inflight;
 	uint32_t hidden;                /* ReadyForQuery messages of our own queries to come */
 	char tx;
