@@ -1,4 +1,5 @@
 """A pgiam process under test."""
+import contextlib
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime er
 def environment(more):
     """Nothing of AWS_*, PG* or PGIAM_* comes from outside; sanitizers report leaks and stop at the first finding."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PG", "RDS_"))}
-    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99:quarantine_size_mb=4")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     env.setdefault("TSAN_OPTIONS", "halt_on_error=0:exitcode=66:second_deadlock_stack=1")
     env.update({k: str(v) for k, v in more.items() if v is not None})
@@ -57,7 +58,10 @@ class Pgiam:
         self.databases, self.env = databases, environment(env or {})
         self.file, self.log_path = os.path.join(where, "pgiam.ini"), os.path.join(where, "log")
         self.write()
-        self.stderr = open(self.log_path, "ab") if stderr is None else stderr
+        self.stderr = open(self.log_path, "ab")
+        if stderr is not None:  # the file stays empty
+            self.stderr.close()
+            self.stderr = stderr
         self.process = subprocess.Popen([*WRAPPER, BINARY, "run", self.file], env=self.env, stdin=subprocess.DEVNULL,
                                         stdout=self.stderr, stderr=self.stderr, cwd=where)
         self.stopped = False
@@ -81,11 +85,11 @@ class Pgiam:
 
     def listening(self):
         """Is somebody waiting on its port? Asks the kernel, so that pgiam sees no connection."""
-        for name, at in (("tcp", 1), ("tcp6", 1)):
-            with open("/proc/%d/net/%s" % (self.pid, name), encoding="ascii") as file:
+        for name in ("tcp", "tcp6"):
+            with contextlib.suppress(OSError), open("/proc/net/" + name, encoding="ascii") as file:
                 for line in file.readlines()[1:]:
                     words = line.split()
-                    if words[3] == "0A" and int(words[at].rpartition(":")[2], 16) == self.port:
+                    if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == self.port:
                         return True
         return False
 

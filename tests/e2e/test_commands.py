@@ -70,7 +70,8 @@ BAD = {
     "not in this version": ("[pgiam]\npool_mode = transaction\n[databases]\na = host=%s\n" % HOST, "pool_mode"),
     "no database": ("[pgiam]\n", "database|host"),
     "no host": ("[databases]\na = port=5432\n", "host"),
-    "no region": ("[databases]\na = host=db.example.com auth=iam\n", "region"),
+    "no region": ("[databases]\na = host=db.example.com auth=iam iam_host=db.example.com\n", "region"),
+    "no endpoint": ("[databases]\na = host=db.example.com auth=iam region=us-east-1\n", "iam_host"),
     "auth not said": ("[databases]\na = host=db.example.com\n", "auth"),
     "nul byte": (b"[pgiam]\nlogfile = a\0b\n", ":2"),
     "byte order mark": (b"\xef\xbb\xbf[pgiam]\n", "byte order mark|BOM|:1"),
@@ -86,7 +87,7 @@ def test_bad_configuration(workdir, case):
     text, why = BAD[case]
     done = check(workdir, text)
     assert done.returncode == 3, done.stdout + done.stderr
-    assert re.search(why, done.stderr), done.stderr
+    assert re.search(why, done.stderr, re.S), done.stderr
 
 
 def test_missing_file():

@@ -293,7 +293,6 @@ BAD_ANSWERS = {
     "long ready": b"Z\0\0\0\x64" + b"I" * 96,
     "authentication": wire.message("R", struct.pack("!I", 3)),
     "broken parameter": wire.message("S", b"TimeZone"),
-    "closes in a message": b"D\0\0\1\0" + b"x" * 10,
 }
 
 
@@ -311,6 +310,20 @@ def test_broken_answer(fake_factory, pgiam_factory, case):
         got = w.until("E")
         assert got and got[-1][0] == "E" and w.closed(), got
         assert wire.error_fields(got[-1][1])["S"] == "FATAL"
+    assert pgiam.sql("select 1") == [("1",)]
+
+
+def test_answer_that_breaks_off(fake_factory, pgiam_factory):
+    """In the middle of a message nothing can be said: the connection closes."""
+    def script(conn):
+        conn.login()
+        conn.serve({"select bad": lambda c: (c.send(b"D\0\0\1\0" + b"x" * 10), c.close())})
+
+    pgiam = to_fake(fake_factory(script), pgiam_factory, default_pool_size=1)
+    with pgiam.wire() as w:
+        w.login()
+        w.send(wire.query("select bad"))
+        assert w.closed()
     assert pgiam.sql("select 1") == [("1",)]
 
 

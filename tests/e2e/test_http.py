@@ -58,7 +58,7 @@ def test_failed_logins_by_cause(rds, pgiam_for):
 
 
 def test_names_are_escaped(rds, pgiam_factory):
-    pgiam = pgiam_factory({'od"d\\': rds.database(dbname="app")}, env=rds.aws())
+    pgiam = pgiam_factory({'"od""d\\"': rds.database(dbname="app")}, env=rds.aws())
     assert pgiam.sql("select 1", dbname='od"d\\') == [(1,)]
     assert 'database="od\\"d\\\\"' in pgiam.http("/metrics")[1]
 
@@ -70,7 +70,7 @@ def test_probes(pgiam):
 
 def test_readiness_says_why_not(another_rds, pgiam_for):
     rds = another_rds("--name", "mortal")
-    pgiam = pgiam_for(rds, server_login_retry=0.2)
+    pgiam = pgiam_for(rds, server_login_retry=0.2, query_wait_timeout=1)
     pgiam.sql("select 1")
     rds.it.kill()
     try:
@@ -90,10 +90,10 @@ def test_readiness_says_why_not(another_rds, pgiam_for):
 
 
 def try_login(pgiam):
+    """A client whose query needs a server; how it fares does not matter here."""
     with pgiam.wire() as w:
-        w.send(wire.startup(), wire.query("select 1"))
-        w.until("E") if w.until("ZE")[-1][0] == "Z" else None
-
+        w.send(wire.startup(), wire.query("select 1"), wire.terminate())
+        w.until("")
 
 
 @pytest.mark.parametrize("host, status", [("127.0.0.1", 200), ("localhost", 200), ("127.0.0.1:9127", 200), ("[::1]:80", 200),

@@ -67,9 +67,10 @@ def test_host_is_normalised(rds, pgiam_for):
 
 def test_region_from_the_environment(rds_factory, pgiam_for):
     rds = rds_factory("--host", "db.example.com", "--region", "eu-west-3")
-    assert pgiam_for(rds, env={"AWS_REGION": "eu-west-3"}).sql(WHO) == [("app_user", True)]
-    assert pgiam_for(rds, database={"region": "eu-west-3"}, env={"AWS_REGION": "us-east-1"}).sql(WHO) == [
-        ("app_user", True)]
+    named = {"iam_host": rds.host}
+    assert pgiam_for(rds, {"AWS_REGION": "eu-west-3"}, named).sql(WHO) == [("app_user", True)]
+    told = dict(named, region="eu-west-3")
+    assert pgiam_for(rds, {"AWS_REGION": "us-east-1"}, told).sql(WHO) == [("app_user", True)]
 
 
 def test_two_instances(rds, rds_factory, pgiam_factory):
@@ -162,7 +163,7 @@ def test_nobody_listens(rds, pgiam_for):
 
 
 def test_name_that_does_not_resolve(rds, pgiam_for):
-    fields = refused(pgiam_for(rds, database={"hostaddr": None, "host": "nowhere.invalid", "region": "us-east-1"}))
+    fields = refused(pgiam_for(rds, database={"hostaddr": None, "host": "nowhere.invalid", "iam_host": rds.host}))
     assert fields["C"] == "08001"
     assert re.search("resolve|look", fields["M"], re.I), fields
 
@@ -218,7 +219,7 @@ def test_slow_login_times_out(rds, pgiam_for):
     pgiam = pgiam_for(rds, server_connect_timeout=1, server_login_retry=0.2)
     rds.fault("hang")
     start = time.monotonic()
-    fields = refused(pgiam)
+    fields = pgiam.refusal()
     assert 0.8 < time.monotonic() - start < 8
     assert fields["C"] == "08001"
     assert re.search("time", fields["M"] + fields["D"], re.I), fields

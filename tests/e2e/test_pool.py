@@ -266,18 +266,24 @@ def test_44_restarted_server_is_noticed_before_the_query(another_rds, pgiam_for)
 
 def test_44_dead_without_a_word(fake_factory, pgiam_factory):
     """A reset instead of a farewell."""
-    idle = threading.Event()
+    gone = threading.Event()
+
+    def reset(conn):
+        conn.tag("DISCARD ALL")
+        conn.ready()
+        time.sleep(0.2)
+        conn.reset()
+        gone.set()
+        raise fakepg.Done
 
     def script(conn):
         conn.login()
-        conn.serve({"DISCARD ALL": lambda c: (c.tag("DISCARD ALL"), idle.set())})
+        conn.serve({"DISCARD ALL": reset})
 
     fake = fake_factory(script)
     pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
     assert pgiam.sql("select 1") == [("1",)]
-    assert idle.wait(10)
-    time.sleep(0.1)
-    fake.conns[0].reset()
+    assert gone.wait(10)
     assert pgiam.sql("select 1") == [("1",)]
 
 
@@ -348,7 +354,7 @@ def test_52_client_vanishes_in_the_middle_of_a_query(rds, pgiam_for, how):
     getattr(w, how)()
     start = time.monotonic()
     assert pgiam.sql("select 1") == [(1,)]
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
     assert wire.eventually(lambda: running(rds) == 0)
 
 
@@ -443,7 +449,6 @@ def test_59_server_that_is_starting(fake_factory, pgiam_factory):
 
 @pytest.mark.parametrize("code, text", [("53300", "sorry, too many clients already"),
                                         ("3D000", 'database "app" does not exist'),
-                                        ("57P03", "the database system is shutting down"),
                                         ("28000", "no pg_hba.conf entry")])
 def test_59_original_error(fake_factory, pgiam_factory, code, text):
     def script(conn):
@@ -454,6 +459,17 @@ def test_59_original_error(fake_factory, pgiam_factory, code, text):
     fields = pgiam_factory({"app": fake.database()}, env=fakepg.AWS).refusal()
     assert fields["C"] == code
     assert text in fields["M"] + fields.get("D", ""), fields
+
+
+def test_59_wait_for_a_server_that_is_starting_is_limited(fake_factory, pgiam_factory):
+    """And its end says what was waited for."""
+    def script(conn):
+        conn.begin()
+        conn.error("the database system is starting up", code="57P03")
+
+    pgiam = pgiam_factory({"app": fake_factory(script).database()}, env=fakepg.AWS, query_wait_timeout=2)
+    fields = pgiam.refusal()
+    assert "starting up" in fields["M"] + fields.get("D", ""), fields
 
 
 @pytest.mark.parametrize("body", [
@@ -626,11 +642,12 @@ def test_client_idle_timeout(rds, pgiam_for):
 
 def test_max_pools(rds, pgiam_for):
     """Startup parameters make pools; a client cannot make them without end. Unused ones make room."""
-    pgiam = pgiam_for(rds, max_pools=3, login_rate=0)
+    pgiam = pgiam_for(rds, max_pools=3, login_rate=0, server_idle_timeout=1)
     for i in range(6):
         with pgiam.wire() as w:
             w.login(options="-c work_mem=%dMB" % (i + 1))
             assert w.value("show work_mem") == "%dMB" % (i + 1)
+        assert wire.eventually(lambda: pgiam.metric("pgiam_sv_idle") < 3)
     crowd = []
     for i in range(5):
         w = pgiam.wire().send(wire.startup(options="-c work_mem=%dMB" % (i + 10)))

@@ -51,6 +51,17 @@ def test_sigterm_lets_a_query_finish(pgiam):
     pgiam.stop()
 
 
+@pytest.mark.parametrize("pause", [0, 0.001, 0.003, 0.01])
+def test_sigterm_behind_a_session(rds, pgiam_for, pause):
+    """The server connection is just being reset."""
+    pgiam = pgiam_for(rds)
+    with pgiam.wire() as w:
+        w.login()
+        w.ask("create temp table x as select generate_series(1, 1000)")
+    time.sleep(pause)
+    pgiam.stop(seconds=10)
+
+
 def test_shutdown_timeout(rds, pgiam_for):
     pgiam = pgiam_for(rds, shutdown_timeout=1)
     with pgiam.wire() as w:

@@ -44,7 +44,8 @@ def test_01_plaintext_behind_the_servers_s(fake_factory, pgiam_factory, extra):
         conn.closed()
 
     fake = fake_factory(script)
-    fields = pgiam_factory({"app": fake.database()}, env=fakepg.AWS).refusal()
+    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS, server_connect_timeout=2)
+    fields = pgiam.refusal()
     assert fields["C"] in ("08P01", "08001", "08006"), fields
     assert fake.tokens == [] and fake.startups == []
 
@@ -168,7 +169,7 @@ def test_10_large_startup_packet(pgiam, size):
         assert w.value("show application_name") == "x" * 63
 
 
-@pytest.mark.parametrize("length", [0, 1, 3, 4, 7, 10001, 1 << 20, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff])
+@pytest.mark.parametrize("length", [0, 1, 3, 4, 7, 10005, 1 << 20, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff])
 def test_12_75_startup_length(pgiam, length):
     """Refused as soon as the length is read: nothing of that size is waited for, or allocated."""
     before = pgiam.memory_kib()
@@ -199,12 +200,14 @@ def test_10_broken_layout(pgiam, body):
         assert fields["S"] == "FATAL" and fields["C"] in ("08P01", "28000"), fields
 
 
-def test_10_password_sent_ahead(pgiam):
-    """Some clients send one unasked; PostgreSQL's limit is 65,535 bytes."""
-    with pgiam.wire() as w:
-        w.send(wire.startup(), wire.message("p", b"x" * 65000 + b"\0"))
-        assert w.until("ZE")[-1][0] == "Z"
-        assert w.value("select 1") == "1"
+def test_10_password_sent_ahead(pgiam, plain):
+    """Nobody asked for one: the same as from a PostgreSQL that trusts."""
+    said = []
+    for w in (pgiam.wire(), wire.Wire.dial(plain.port)):
+        with w:
+            w.send(wire.startup(), wire.message("p", b"x" * 65000 + b"\0"))
+            said.append([(k, wire.error_fields(b)["C"] if k == "E" else "") for k, b in w.until("") if k not in "SN"])
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("length", [0, 3, 0x80000000, 0xffffffff, 0x7fffffff])
@@ -339,7 +342,7 @@ def test_17_parameters_after_a_change(another_rds, pgiam_for):
     ({"options": "-c work_mem=3MB"}, "work_mem", "3MB"),
     ({"options": "-cwork_mem=3MB --enable-seqscan=off"}, "enable_seqscan", "off"),
     ({"options": "-c application_name=a\\ b\\\\c"}, "application_name", "a b\\c"),
-    ({"options": "-c geqo=off -c geqo=on"}, "geqo", "on"),
+    ({"options": "-c geqo=on -c geqo=off"}, "geqo", "off"),
     ({"application_name": "x y"}, "application_name", "x y"),
     ({"client_encoding": "LATIN1"}, "client_encoding", "LATIN1"),
 ])

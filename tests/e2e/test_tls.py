@@ -35,7 +35,6 @@ def test_good_certificate(fake_factory, pgiam_factory):
 
 BAD_CERTIFICATES = {
     "other name": (dict(names=["other.example"]), "other.example|name"),
-    "only common name": (dict(names=[], common_name=fakepg.HOST), "name"),
     "part of the name": (dict(names=["c9akciq32rgw.us-east-1.rds.amazonaws.com"]), "name"),
     "wildcard too high": (dict(names=["*.rds.amazonaws.com"]), "name"),
     "expired": (dict(names=[fakepg.HOST], from_days=-10, days=-1), "expired"),
