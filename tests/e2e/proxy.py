@@ -84,12 +84,18 @@ class Pgiam:
             file.write(ini(self.databases, self.options))
 
     def listening(self):
-        """Is somebody waiting on its port? Asks the kernel, so that pgiam sees no connection."""
+        """Does it wait on its port? Asks the kernel, so that pgiam sees no connection."""
+        ours = set()
+        with contextlib.suppress(OSError):
+            for fd in os.listdir("/proc/%d/fd" % self.pid):
+                with contextlib.suppress(OSError):
+                    ours.add(os.readlink("/proc/%d/fd/%s" % (self.pid, fd)))
         for name in ("tcp", "tcp6"):
             with contextlib.suppress(OSError), open("/proc/net/" + name, encoding="ascii") as file:
                 for line in file.readlines()[1:]:
                     words = line.split()
-                    if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == self.port:
+                    if (words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == self.port and
+                            (WRAPPER or "socket:[%s]" % words[9] in ours)):
                         return True
         return False
 

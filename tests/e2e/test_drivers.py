@@ -12,6 +12,9 @@ import pytest
 
 from proxy import HERE, environment
 
+NODE_PATH = os.environ.get("NODE_PATH") or "/usr/share/nodejs:/usr/lib/nodejs"
+
+
 TLS = pytest.mark.parametrize("sslmode", ["disable", "require"], ids=["plaintext", "tls"])
 
 
@@ -248,7 +251,7 @@ def node():
     program = shutil.which("node") or shutil.which("nodejs")
     if not program:
         pytest.skip("node is not installed")
-    env = environment({"NODE_PATH": "/usr/share/nodejs:/usr/lib/nodejs"})
+    env = environment({"NODE_PATH": NODE_PATH})
     if subprocess.run([program, "-e", "require('pg')"], env=env, capture_output=True, check=False).returncode != 0:
         pytest.skip("node-postgres (Debian: node-pg) is not installed")
     return program
@@ -257,6 +260,6 @@ def node():
 @TLS
 def test_node_postgres(pgiam, node, sslmode):
     out = run([node, os.path.join(HERE, "node_postgres.js")], pgiam, sslmode,
-              NODE_PATH="/usr/share/nodejs:/usr/lib/nodejs", PGSSLMODE=None, E2E_TLS="1" if sslmode == "require" else "")
+              NODE_PATH=NODE_PATH, PGSSLMODE=None, E2E_TLS="1" if sslmode == "require" else "")
     assert json.loads(out) == {"user": "app_user", "prepared": [1, 2, 3], "error": "22012", "pool": 190, "rows": 20000,
                                "notification": "hello"}
