@@ -5,7 +5,7 @@
 set -eu
 
 build="gcc make autoconf automake pkg-config libc6-dev libevent-dev libssl-dev libcurl4-openssl-dev libcjson-dev libinih-dev"
-demo="libpam0g-dev postgresql-15 postgresql-client-15 python3 openssl procps curl"
+demo="libpam0g-dev postgresql-15 postgresql-client-15 python3 python3-cryptography openssl procps curl"
 tests="clang libclang-rt-14-dev llvm-14 libcmocka-dev valgrind python3-pytest python3-pytest-timeout python3-pytest-xdist
 	python3-psycopg python3-psycopg2 python3-asyncpg iproute2 mandoc shellcheck xz-utils binutils"
 optional="nodejs node-pg"

@@ -13,7 +13,7 @@ import traceback
 import wire
 from standin import quote
 
-import certs  # of tests/rds, which standin put on the path
+import certs  # noqa: F401 -- of tests/rds, which standin put on the path; for the tests too
 
 HOST = "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
 PARAMETERS = {"server_version": "15.9", "server_encoding": "UTF8", "client_encoding": "UTF8", "DateStyle": "ISO, MDY",
