@@ -290,7 +290,7 @@ static uint32_t wanted(const struct pool *p)
 
 	if (p->waiting[POOL_WELCOME] > 0 && want == 0)
 		want = 1;
-	if (p->refs > 0 && p->total < min && want < min - p->total)
+	if (!p->retired && p->refs > 0 && p->total < min && want < min - p->total)
 		want = min - p->total;
 	return want > p->logins ? want - p->logins : 0;
 }
@@ -392,6 +392,7 @@ void pool_retire(struct pool *p)
 {
 	struct list *n;
 
+	p->retired = true;
 	while ((n = list_first(&p->idle)))
 		server_retire(container_of(n, struct server, pool_node));
 	list_each (it, tmp, &p->busy)

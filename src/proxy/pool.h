@@ -39,6 +39,7 @@ struct pool {
 	struct turn turn;
 	struct timer retry;      /* when logins may be tried again; also collects an unused pool */
 	struct defer pump;
+	bool retired;            /* pool_retire was called */
 	unsigned failures;       /* logins failed in a row */
 	bool retried;            /* the last refusal was not believed yet */
 	struct err last_error;
@@ -77,7 +78,7 @@ void pool_wait(struct pool *p, struct pool_waiter *w, enum pool_queue q);
 void pool_wait_cancel(struct pool_waiter *w); /* idempotent */
 void pool_waiter_init(struct pool_waiter *w, struct loop *l);
 
-/* Closes idle servers now and the others as they get free. */
+/* Closes idle servers now and the others as they get free; none is kept ready any more. */
 void pool_retire(struct pool *p);
 
 /* For database.evict. */

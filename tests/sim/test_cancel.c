@@ -1,0 +1,348 @@
+/* CancelRequests: delivered to the right server or nowhere, and never to whoever has it next (pitfalls 9, 50, 51). */
+#include "sim.h"
+#include "base/mem.h"
+
+static struct sim *begin(void (*change)(struct sim *))
+{
+	struct sim *s = sim_new();
+
+	s->target.pool_size = 1;
+	if (change)
+		change(s);
+	sim_start(s);
+	return s;
+}
+
+static struct sim_client *running(struct sim *s)
+{
+	struct sim_client *c = sim_client(s);
+
+	sim_query(c, "HANG");
+	sim_settle(s);
+	return c;
+}
+
+static struct fakepg_conn *server(struct sim *s)
+{
+	return fakepg_conn(&s->pg, 0);
+}
+
+static void a_query_is_cancelled(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = running(s), *k = sim_cancel(s, c);
+
+	(void)state;
+	sim_settle(s);
+	assert_int_equal(s->pg.cancels, 1);
+	assert_int_equal(s->pg.cancel_pid, server(s)->pid);
+	assert_true(slice_eq_str(buf_slice(&s->pg.cancel_key), "kkkk"));
+	/* the answer to a CancelRequest is that the connection is closed, and nothing else */
+	assert_true(sim_closed(k));
+	sim_expect(k, "");
+	server(s)->hang = false;
+	fakepg_answer(server(s), "EZ");
+	sim_expect(c, "EZ");
+	sim_works(c);
+	assert_int_equal(sim_db(s)->cancels_received, 1);
+	assert_int_equal(sim_db(s)->cancels_sent, 1);
+	sim_free(s);
+}
+
+/* The client that cancels is not told before the server is: when its connection closes, the cancel is through. */
+static void the_asker_waits_until_it_is_through(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = running(s), *k;
+
+	(void)state;
+	s->pg.hold_cancel = true;
+	k = sim_cancel(s, c);
+	sim_pass(s, 5 * SEC);
+	assert_int_equal(s->pg.cancels, 1);
+	assert_false(sim_closed(k));
+	fakepg_close(s->pg.conns[1]);
+	sim_settle(s);
+	assert_true(sim_closed(k));
+	sim_free(s);
+}
+
+static void but_not_for_ever(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = running(s), *k;
+
+	(void)state;
+	s->pg.hold_cancel = true;
+	k = sim_cancel(s, c);
+	sim_pass(s, 11 * SEC);
+	assert_true(sim_closed(k));
+	assert_false(sim_closed(c));
+	sim_free(s);
+}
+
+/* Pitfall 50: the next client would have its query cancelled. */
+static void the_server_is_held_back(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = running(s), *next = sim_client(s);
+
+	(void)state;
+	s->pg.hold_cancel = true;
+	sim_cancel(s, c);
+	sim_settle(s);
+	sim_query(next, "SELECT 1");
+	server(s)->hang = false;
+	fakepg_answer(server(s), "EZ");
+	sim_expect(c, "EZ");
+	sim_say(c, "X");
+	fakepg_log(server(s));
+	sim_pass(s, 3 * SEC);
+	/* not even the reset: it could be what is cancelled */
+	assert_string_equal(fakepg_log(server(s)), "");
+	assert_int_equal(sim_db(s)->sv_used, 1);
+	sim_expect(next, "");
+	fakepg_close(s->pg.conns[1]);
+	sim_expect(next, "CZ");
+	assert_string_equal(fakepg_log(server(s)), "Q:DISCARD ALL;Q:SELECT 1;");
+	sim_free(s);
+}
+
+static void or_given_up(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = running(s), *next = sim_client(s);
+
+	(void)state;
+	s->pg.hold_cancel = true;
+	sim_cancel(s, c);
+	sim_settle(s);
+	sim_query(next, "SELECT 1");
+	server(s)->hang = false;
+	fakepg_answer(server(s), "EZ");
+	sim_settle(s);
+	sim_say(c, "X");
+	sim_pass(s, 25 * SEC);
+	sim_expect(next, "CZ");
+	sim_free(s);
+}
+
+/* The asker goes away: the cancel goes on, and is still waited for. */
+static void an_impatient_asker(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = running(s), *k;
+
+	(void)state;
+	s->pg.hold_cancel = true;
+	k = sim_cancel(s, c);
+	sim_settle(s);
+	sim_vanish(k);
+	sim_settle(s);
+	assert_int_equal(s->pg.cancels, 1);
+	server(s)->hang = false;
+	fakepg_answer(server(s), "EZ");
+	sim_settle(s);
+	sim_say(c, "X");
+	sim_pass(s, 1 * SEC);
+	assert_int_equal(sim_db(s)->sv_used, 1);
+	fakepg_close(s->pg.conns[1]);
+	sim_assert_servers(s, 1, 0);
+	sim_free(s);
+}
+
+static void nothing_to_cancel(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *idle = sim_client(s), *linked = sim_client(s), wrong, *k;
+
+	(void)state;
+	sim_works(linked);
+	wrong = *linked;
+	wrong.key[3] ^= 1;
+	k = sim_cancel(s, idle);
+	sim_settle(s);
+	assert_true(sim_closed(k));
+	k = sim_cancel(s, linked);
+	sim_settle(s);
+	assert_true(sim_closed(k));
+	k = sim_cancel(s, &wrong);
+	sim_settle(s);
+	assert_true(sim_closed(k));
+	assert_int_equal(s->pg.cancels, 0);
+	assert_int_equal(s->pg.n, 1);
+	assert_int_equal(sim_stats(s)->cancel_unknown, 1);
+	assert_int_equal(sim_db(s)->cancels_received, 2);
+	sim_free(s);
+}
+
+/* A key is good as long as its client is there. */
+static void keys_die_with_their_clients(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = sim_client(s), was = *c;
+
+	(void)state;
+	sim_works(c);
+	sim_say(c, "X");
+	sim_settle(s);
+	sim_cancel(s, &was);
+	sim_settle(s);
+	assert_int_equal(s->pg.cancels, 0);
+	assert_int_equal(sim_stats(s)->cancel_unknown, 1);
+	sim_free(s);
+}
+
+static void no_key(struct sim *s)
+{
+	s->pg.key_bytes = 0;
+}
+
+static void long_key(struct sim *s)
+{
+	s->pg.key_bytes = STARTUP_CANCEL_KEY_MAX;
+}
+
+/* RDS Proxy gives none (pitfall 9). */
+static void a_server_without_a_key(void **state)
+{
+	struct sim *s = begin(no_key);
+	struct sim_client *c = running(s), *k = sim_cancel(s, c);
+
+	(void)state;
+	sim_settle(s);
+	assert_true(sim_closed(k));
+	assert_int_equal(s->pg.n, 1);
+	server(s)->hang = false;
+	fakepg_answer(server(s), "CZ");
+	sim_expect(c, "CZ");
+	sim_free(s);
+}
+
+static void a_server_with_a_long_key(void **state)
+{
+	struct sim *s = begin(long_key);
+	struct sim_client *c = running(s);
+
+	(void)state;
+	sim_cancel(s, c);
+	sim_settle(s);
+	assert_int_equal(s->pg.cancels, 1);
+	assert_int_equal(s->pg.cancel_key.n, STARTUP_CANCEL_KEY_MAX);
+	sim_free(s);
+}
+
+static void rds_proxy(struct sim *s)
+{
+	s->target.profile = profile_get(PROFILE_RDS_PROXY);
+}
+
+static void a_kind_of_server_that_takes_none(void **state)
+{
+	struct sim *s = begin(rds_proxy);
+	struct sim_client *c = running(s);
+
+	(void)state;
+	sim_cancel(s, c);
+	sim_settle(s);
+	assert_int_equal(s->pg.cancels, 0);
+	assert_int_equal(s->pg.n, 1);
+	sim_free(s);
+}
+
+/* Pitfall 51 */
+static void storms_are_bounded(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = running(s);
+
+	(void)state;
+	s->pg.hold_cancel = true;
+	for (int i = 0; i < 60; i++)
+		sim_cancel(s, c);
+	sim_settle(s);
+	assert_int_equal(s->pg.n, 1 + 4);
+	assert_int_equal(proxy_clients(s->proxy), 1 + 4);
+	sim_pass(s, 11 * SEC);
+	assert_int_equal(proxy_clients(s->proxy), 1);
+	sim_free(s);
+}
+
+static void many_servers(struct sim *s)
+{
+	s->target.pool_size = 20;
+}
+
+static void storms_over_many_servers(void **state)
+{
+	struct sim *s = begin(many_servers);
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		running(s);
+	assert_int_equal(s->pg.n, 20);
+	s->pg.hold_cancel = true;
+	for (int i = 0; i < 20; i++)
+		for (int n = 0; n < 3; n++)
+			sim_cancel(s, s->clients[i]);
+	sim_settle(s);
+	assert_int_equal(s->pg.n - 20, 2 * 20);
+	sim_free(s);
+}
+
+/* The server is lost while a cancel for it is under way; the cancel's memory of it must live. */
+static void the_server_dies_meanwhile(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = running(s), *k;
+
+	(void)state;
+	s->pg.accepts = false; /* the cancel does not get through yet */
+	k = sim_cancel(s, c);
+	sim_settle(s);
+	fakepg_close(server(s));
+	sim_expect_fatal(c, "08006", "closed the connection");
+	assert_false(sim_closed(k));
+	s->pg.accepts = true;
+	sim_settle(s);
+	assert_true(sim_closed(k));
+	sim_works(sim_client(s));
+	sim_free(s);
+}
+
+static void extra_bytes_behind_a_request(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = running(s), *k = sim_cancel(s, c);
+
+	(void)state;
+	sim_send(k, "X\0\0\0\4", 5); /* pitfall 14 */
+	sim_settle(s);
+	assert_int_equal(s->pg.cancels, 1);
+	assert_true(sim_closed(k));
+	sim_expect(k, "");
+	sim_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_query_is_cancelled),
+		cmocka_unit_test(the_asker_waits_until_it_is_through),
+		cmocka_unit_test(but_not_for_ever),
+		cmocka_unit_test(the_server_is_held_back),
+		cmocka_unit_test(or_given_up),
+		cmocka_unit_test(an_impatient_asker),
+		cmocka_unit_test(nothing_to_cancel),
+		cmocka_unit_test(keys_die_with_their_clients),
+		cmocka_unit_test(a_server_without_a_key),
+		cmocka_unit_test(a_server_with_a_long_key),
+		cmocka_unit_test(a_kind_of_server_that_takes_none),
+		cmocka_unit_test(storms_are_bounded),
+		cmocka_unit_test(storms_over_many_servers),
+		cmocka_unit_test(the_server_dies_meanwhile),
+		cmocka_unit_test(extra_bytes_behind_a_request),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,412 @@
+/* proxy_stop, whatever a client or a server is doing. Whoever is between transactions goes at once, others when theirs
+ * ends, all when the grace is over; each is told 57P01. */
+#include "sim.h"
+#include "base/mem.h"
+
+#define GRACE (30 * SEC)
+
+static struct sim *begin(void (*change)(struct sim *))
+{
+	struct sim *s = sim_new();
+
+	s->target.pool_size = 2;
+	if (change)
+		change(s);
+	sim_start(s);
+	return s;
+}
+
+static void on_stopped(void *arg)
+{
+	struct sim *s = arg;
+
+	assert_false(s->stopped);
+	s->stopped = true;
+}
+
+static void stop(struct sim *s)
+{
+	proxy_stop(s->proxy, GRACE, on_stopped, s);
+	sim_settle(s);
+}
+
+static void expect_stopped(struct sim *s)
+{
+	sim_settle(s);
+	assert_true(s->stopped);
+	assert_int_equal(fakepg_open(&s->pg), 0);
+	assert_int_equal(proxy_clients(s->proxy), 0);
+}
+
+static void expect_told(struct sim_client *c)
+{
+	sim_expect_fatal(c, "57P01", "terminating connection due to administrator command");
+}
+
+static void nothing_going_on(void **state)
+{
+	struct sim *s = begin(NULL);
+
+	(void)state;
+	stop(s);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void clients_without_a_query(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *silent = sim_connect(s), *idle = sim_client(s), *linked = sim_client(s), *late;
+
+	(void)state;
+	sim_works(linked);
+	stop(s);
+	expect_told(silent);
+	expect_told(idle);
+	expect_told(linked);
+	expect_stopped(s);
+	late = sim_connect(s);
+	sim_settle(s);
+	assert_true(sim_closed(late));
+	sim_free(s);
+}
+
+static void in_a_query(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_query(c, "HANG");
+	sim_settle(s);
+	stop(s);
+	sim_pass(s, 20 * SEC);
+	sim_expect(c, "");
+	assert_false(s->stopped);
+	fakepg_answer(fakepg_conn(&s->pg, 0), "CZ");
+	sim_settle(s);
+	assert_string_equal(c->said, "CZE");
+	expect_told(c);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void in_a_transaction(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_query(c, "BEGIN");
+	sim_expect(c, "CZ");
+	stop(s);
+	sim_pass(s, 10 * SEC);
+	sim_works(c);
+	assert_false(s->stopped);
+	sim_query(c, "COMMIT");
+	sim_settle(s);
+	assert_string_equal(c->said, "CZE");
+	expect_told(c);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void in_an_open_batch(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_say(c, "PBEH");
+	sim_expect(c, "12C");
+	stop(s);
+	sim_expect(c, "");
+	assert_false(s->stopped);
+	sim_say(c, "S");
+	sim_settle(s);
+	assert_string_equal(c->said, "ZE");
+	expect_told(c);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void until_the_grace_is_over(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *query = sim_client(s), *tx = sim_client(s), *waits = sim_client(s);
+
+	(void)state;
+	sim_query(query, "HANG");
+	sim_query(tx, "BEGIN");
+	sim_settle(s);
+	sim_query(waits, "SELECT 1");
+	sim_settle(s);
+	tx->said_n = 0;
+	stop(s);
+	sim_pass(s, 29 * SEC);
+	assert_false(s->stopped);
+	sim_expect(query, "");
+	sim_expect(waits, "");
+	sim_pass(s, 2 * SEC);
+	expect_told(query);
+	expect_told(tx);
+	expect_told(waits);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void a_second_call_is_for_the_impatient(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_query(c, "HANG");
+	sim_settle(s);
+	stop(s);
+	sim_pass(s, 1 * SEC);
+	proxy_stop(s->proxy, 0, on_stopped, s);
+	sim_pass(s, 1 * SEC);
+	expect_told(c);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void one_server(struct sim *s)
+{
+	s->target.pool_size = 1;
+}
+
+/* It has sent a query and waits for a server: that is served yet. */
+static void waiting_for_a_server(void **state)
+{
+	struct sim *s = begin(one_server);
+	struct sim_client *a = sim_client(s), *b = sim_client(s);
+
+	(void)state;
+	sim_query(a, "HANG");
+	sim_settle(s);
+	sim_query(b, "SELECT 1");
+	sim_settle(s);
+	stop(s);
+	fakepg_conn(&s->pg, 0)->hang = false;
+	fakepg_answer(fakepg_conn(&s->pg, 0), "CZ");
+	sim_pass(s, 1 * SEC);
+	assert_string_equal(a->said, "CZE");
+	assert_string_equal(b->said, "CZE");
+	expect_told(b);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void while_logging_in(void **state)
+{
+	static const enum fakepg_step steps[] = {FAKEPG_ACCEPT, FAKEPG_STARTUP, FAKEPG_AUTH_OK, FAKEPG_KEY};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct sim *s = begin(NULL);
+		struct sim_client *c;
+
+		s->pg.silent_at = steps[i];
+		c = sim_login(s, "joe", NULL);
+		sim_settle(s);
+		stop(s);
+		expect_told(c);
+		/* nobody wants the server any more */
+		sim_pass(s, 16 * SEC);
+		expect_stopped(s);
+		sim_free(s);
+	}
+}
+
+/* A login that ends well after its client was sent away. */
+static void a_login_that_comes_too_late(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c;
+
+	(void)state;
+	s->pg.silent_at = FAKEPG_KEY;
+	c = sim_login(s, "joe", NULL);
+	sim_settle(s);
+	stop(s);
+	expect_told(c);
+	fakepg_conn(&s->pg, 0)->ready = true;
+	fakepg_answer(fakepg_conn(&s->pg, 0), "Z");
+	sim_pass(s, 1 * SEC);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void kept_ready(struct sim *s)
+{
+	s->target.min_pool_size = 2;
+	s->target.user = mem_strdup("joe");
+}
+
+static void with_connections_kept_ready(void **state)
+{
+	struct sim *s = begin(kept_ready);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_query(c, "HANG");
+	sim_settle(s);
+	assert_int_equal(s->pg.n, 2);
+	stop(s);
+	sim_pass(s, 5 * SEC);
+	/* the idle one is closed and no new one is made */
+	assert_int_equal(fakepg_open(&s->pg), 1);
+	assert_int_equal(s->pg.n, 2);
+	fakepg_answer(fakepg_conn(&s->pg, 0), "CZ");
+	sim_pass(s, 1 * SEC);
+	expect_told(c);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void servers_on_their_way_to_idle(void **state)
+{
+	(void)state;
+	for (int tx = 0; tx < 2; tx++) {
+		struct sim *s = begin(NULL);
+		struct sim_client *c = sim_client(s);
+
+		sim_query(c, tx ? "BEGIN" : "SELECT 1");
+		sim_settle(s);
+		s->pg.mute = true; /* ROLLBACK or reset takes its time */
+		sim_say(c, "X");
+		sim_settle(s);
+		stop(s);
+		assert_false(s->stopped);
+		s->pg.mute = false;
+		fakepg_conn(&s->pg, 0)->tx = 'I';
+		fakepg_answer(fakepg_conn(&s->pg, 0), "CZ");
+		sim_pass(s, 1 * SEC);
+		expect_stopped(s);
+		sim_free(s);
+	}
+}
+
+static void a_query_nobody_waits_for(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_query(c, "HANG");
+	sim_settle(s);
+	sim_vanish(c);
+	sim_settle(s);
+	stop(s);
+	sim_pass(s, 20 * SEC);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void with_a_cancel_under_way(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = sim_client(s), *k;
+
+	(void)state;
+	sim_query(c, "HANG");
+	sim_settle(s);
+	s->pg.hold_cancel = true;
+	k = sim_cancel(s, c);
+	sim_settle(s);
+	stop(s);
+	assert_false(sim_closed(k));
+	sim_pass(s, 12 * SEC);
+	assert_true(sim_closed(k));
+	fakepg_answer(fakepg_conn(&s->pg, 0), "EZ");
+	sim_pass(s, 1 * SEC);
+	expect_told(c);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void with_a_cancel_at_the_end_of_the_grace(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = sim_client(s), *k;
+
+	(void)state;
+	sim_query(c, "HANG");
+	sim_settle(s);
+	stop(s);
+	sim_pass(s, 29 * SEC);
+	s->pg.hold_cancel = true;
+	k = sim_cancel(s, c);
+	sim_settle(s);
+	sim_pass(s, 2 * SEC);
+	expect_told(c);
+	assert_true(sim_closed(k));
+	expect_stopped(s);
+	sim_free(s);
+}
+
+/* A client that does not take its last words has five seconds. */
+static void a_client_that_does_not_read(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	sim_query(c, "ROWS 100000 100");
+	c->p.deaf = true;
+	sim_settle(s);
+	stop(s);
+	sim_pass(s, 31 * SEC);
+	sim_pass(s, 6 * SEC);
+	expect_stopped(s);
+	sim_free(s);
+}
+
+static void in_a_tls_handshake(void **state)
+{
+	struct sim *s = sim_new();
+	struct sim_client *c;
+	struct err e;
+	struct tls_ctx *ctx = tls_server_ctx_new(&(struct tls_server_opts){.host_name = "localhost"}, &e);
+
+	(void)state;
+	s->opts.client_tls = ctx;
+	sim_start(s);
+	c = sim_connect(s);
+	c->expect_byte = true;
+	sim_send(c, "\0\0\0\10\4\322\26\57", 8);
+	sim_settle(s);
+	assert_int_equal(c->byte, 'S');
+	stop(s);
+	assert_true(sim_closed(c));
+	expect_stopped(s);
+	sim_free(s);
+	tls_ctx_unref(ctx);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_going_on),
+		cmocka_unit_test(clients_without_a_query),
+		cmocka_unit_test(in_a_query),
+		cmocka_unit_test(in_a_transaction),
+		cmocka_unit_test(in_an_open_batch),
+		cmocka_unit_test(until_the_grace_is_over),
+		cmocka_unit_test(a_second_call_is_for_the_impatient),
+		cmocka_unit_test(waiting_for_a_server),
+		cmocka_unit_test(while_logging_in),
+		cmocka_unit_test(a_login_that_comes_too_late),
+		cmocka_unit_test(with_connections_kept_ready),
+		cmocka_unit_test(servers_on_their_way_to_idle),
+		cmocka_unit_test(a_query_nobody_waits_for),
+		cmocka_unit_test(with_a_cancel_under_way),
+		cmocka_unit_test(with_a_cancel_at_the_end_of_the_grace),
+		cmocka_unit_test(a_client_that_does_not_read),
+		cmocka_unit_test(in_a_tls_handshake),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
