@@ -308,6 +308,11 @@ void client_welcome(struct client *c)
 	                                                (unsigned char)c->key.secret},
 	                             4));
 	message_ready(&c->out, 'I');
+	if (c->out.full) {
+		buf_clear(&c->out);
+		refuse(c, ERR_LIMIT, "the server reports more parameters than fit into a welcome");
+		return;
+	}
 	c->pool->db->stats.client_logins++;
 	if (c->env->opts->log_connections)
 		log_info(loop_log(c->env->loop), "client connected", LS("database", c->database), LS("user", c->user),

@@ -103,8 +103,10 @@ static enum step server_message(struct relay *r, const struct frame *f, struct s
 			return ready_passed(r);
 		break;
 	case 'E':
-		if (is_fatal(body))
+		if (is_fatal(body)) {
 			r->fatal = true;
+			r->fatal_told = !hide;
+		}
 		break;
 	default:
 		break;

@@ -49,7 +49,7 @@ struct relay {
 	uint32_t hidden;                /* ReadyForQuery messages of our own queries to come */
 	char tx;
 	bool busy;                      /* something is owed to the client */
-	bool fatal;                     /* the server said FATAL */
+	bool fatal, fatal_told;         /* the server said FATAL, and the client heard it */
 	bool up_stopped;                /* nothing more is read from the client */
 	bool leaving;                   /* because it said or did `how`, and it is still owed something */
 	enum relay_end how;

@@ -224,7 +224,7 @@ static void on_end(void *arg, const struct err *e)
 
 	s->ending = true;
 	if (s->state == SERVER_LINKED) {
-		s->link->server_gone(s->link_arg, e, s->relay.fatal);
+		s->link->server_gone(s->link_arg, e, s->relay.fatal_told);
 		return;
 	}
 	if (s->state == SERVER_SETUP) {
