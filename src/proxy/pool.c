@@ -209,6 +209,7 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 	database_login_done(p->db, e);
 	if (!e) {
 		p->failures = 0;
+		p->suspect = false;
 		p->retried = false;
 		learn(p, s);
 		log_debug(loop_log(pool_loop(p)), "server logged in", LS("database", p->db->target->name),
@@ -244,6 +245,8 @@ static void on_closed(void *arg, struct server *s)
 
 	list_del(&s->pool_node);
 	p->total--;
+	if (s->lost && p->total == p->logins)
+		p->suspect = true;
 	defer_set(&p->pump);
 }
 
@@ -273,7 +276,7 @@ static struct server *take_idle(struct pool *p)
 static void serve_waiters(struct pool *p)
 {
 	/* Known values are good as long as a server stands behind them. */
-	bool known = p->welcome_known && (p->failures == 0 || p->total > p->logins);
+	bool known = p->welcome_known && ((p->failures == 0 && !p->suspect) || p->total > p->logins);
 	struct pool_waiter *w;
 	struct server *s;
 

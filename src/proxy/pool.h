@@ -46,6 +46,7 @@ struct pool {
 	uint64_t retry_at_us;
 	struct params welcome;   /* the server's ParameterStatus values */
 	bool welcome_known;
+	bool suspect;            /* its last server was lost: the values stand for nobody until a login succeeds */
 	uint32_t welcome_version; /* grows when they change */
 	uint32_t refs;           /* clients that name this pool */
 	uint64_t unused_since_us; /* 0: in use */

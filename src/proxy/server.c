@@ -222,7 +222,7 @@ static void on_end(void *arg, const struct err *e)
 {
 	struct server *s = arg;
 
-	s->ending = true;
+	s->ending = s->lost = true;
 	if (s->state == SERVER_LINKED) {
 		s->link->server_gone(s->link_arg, e, s->relay.fatal_told);
 		return;

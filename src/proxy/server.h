@@ -80,6 +80,7 @@ struct server {
 	uint32_t params_version; /* the pool's: which values it reported */
 	bool clean;            /* nobody used it since login or reset */
 	bool failed_query;     /* one of our own queries ended in an error */
+	bool lost;             /* the server ended it, not we */
 	bool cancelled;        /* what an absent client left running was cancelled */
 	bool ending;           /* to be closed when its client leaves */
 };
