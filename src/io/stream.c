@@ -42,6 +42,16 @@ void stream_update(struct stream *s)
 	}
 }
 
+/* TLS need not wait for the other direction any more. */
+static void stream_on_own(struct stream *s, unsigned what)
+{
+	if (what & STREAM_READABLE)
+		s->read_on = STREAM_READABLE;
+	if (what & STREAM_WRITABLE)
+		s->write_on = STREAM_WRITABLE;
+	stream_update(s);
+}
+
 static void stream_ready(struct stream *s, unsigned fired)
 {
 	unsigned what = 0;
@@ -57,11 +67,9 @@ static void stream_ready(struct stream *s, unsigned fired)
 		s->armed &= ~fired;
 		return;
 	}
-	if (what & STREAM_READABLE)
-		s->read_on = STREAM_READABLE;
-	if (what & STREAM_WRITABLE)
-		s->write_on = STREAM_WRITABLE;
-	stream_update(s);
+	if (((what & STREAM_READABLE) && s->read_on != STREAM_READABLE) ||
+	    ((what & STREAM_WRITABLE) && s->write_on != STREAM_WRITABLE))
+		stream_on_own(s, what);
 	s->cb(s->arg, what);
 }
 

@@ -1,24 +1,6 @@
 /* Lengths are compared with what is there and with limits, never added to: a length near 2^32 is then an
  * ordinary number (pitfalls 12 and 75). */
-#include "base/rd.h"
 #include "pg/frame.h"
-
-enum frame_status frame_head(struct slice in, struct frame *f)
-{
-	struct rd r = rd_init(in);
-	uint8_t type;
-	uint32_t length;
-
-	if (in.n < FRAME_HEAD_BYTES)
-		return FRAME_PARTIAL;
-	type = rd_u8(&r);
-	length = rd_be32(&r);
-	if (length < 4 || length - 4 > FRAME_MAX_BODY)
-		return FRAME_BAD;
-	f->type = type;
-	f->body = length - 4;
-	return FRAME_OK;
-}
 
 enum frame_status frame_whole(struct slice in, uint32_t max_body, struct frame *f, struct slice *body)
 {

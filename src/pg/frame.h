@@ -4,7 +4,7 @@
 #define PGIAM_PG_FRAME_H
 
 #include <stdint.h>
-#include "base/slice.h"
+#include "base/rd.h"
 
 #define FRAME_HEAD_BYTES 5
 
@@ -20,7 +20,20 @@ struct frame {
 
 /* Reads the 5 bytes of a head from the front of in. PARTIAL: fewer than 5 there; BAD: a length below 4 or
  * above the limit. */
-enum frame_status frame_head(struct slice in, struct frame *f);
+static inline enum frame_status frame_head(struct slice in, struct frame *f)
+{
+	struct rd r = rd_init(in);
+	uint32_t length;
+
+	if (in.n < FRAME_HEAD_BYTES)
+		return FRAME_PARTIAL;
+	f->type = rd_u8(&r);
+	length = rd_be32(&r);
+	if (length < 4 || length - 4 > FRAME_MAX_BODY)
+		return FRAME_BAD;
+	f->body = length - 4;
+	return FRAME_OK;
+}
 
 /* A whole message at the front of in whose body may have max_body bytes at most: sets body to the borrowed
  * body. PARTIAL until all is there. */

@@ -19,15 +19,25 @@ struct msg_info {
 	uint8_t class;     /* enum msg_class */
 	bool completes;    /* server: ends one Parse, Bind, Close, Describe or Execute ('T' of a simple query:
 			      nothing) */
+	bool answers;      /* server: says something about what was asked, not only `completes` */
 	bool extended;     /* client: Parse, Bind, Describe, Execute, Close */
 	uint16_t need;     /* of MSG_PREFIX */
 	uint32_t max_body; /* bytes */
 	const char *name;  /* "RowDescription"; NULL if rejected */
 };
 
+extern const struct msg_info msg_client_table[256], msg_server_table[256];
+
 /* Messages of a session in progress (after ReadyForQuery came once). Never NULL. */
-const struct msg_info *msg_from_client(uint8_t type);
-const struct msg_info *msg_from_server(uint8_t type);
+static inline const struct msg_info *msg_from_client(uint8_t type)
+{
+	return &msg_client_table[type];
+}
+
+static inline const struct msg_info *msg_from_server(uint8_t type)
+{
+	return &msg_server_table[type];
+}
 
 /* Limits before login is done. */
 #define MSG_MAX_STARTUP_PACKET 10004 /* PostgreSQL's MAX_STARTUP_PACKET_LENGTH and the length word itself */

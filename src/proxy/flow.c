@@ -55,18 +55,7 @@ int flow_fill(struct iobuf_pool *bufs, struct flow *f, struct stream *from)
 	return n == STREAM_AGAIN ? 0 : -1;
 }
 
-bool flow_full(const struct flow *f)
-{
-	return f->b && f->blocked && f->b->filled == IOBUF_BYTES;
-}
-
-bool flow_roomy(const struct flow *f)
-{
-	return !f->b || f->b->filled - f->b->sent <= IOBUF_BYTES / 2;
-}
-
-/* Takes the n bytes behind `parsed` out of the stream of bytes. */
-static void flow_drop(struct flow *f, size_t n)
+void flow_drop(struct flow *f, size_t n)
 {
 	struct iobuf *b = f->b;
 
@@ -77,22 +66,4 @@ static void flow_drop(struct flow *f, size_t n)
 	}
 	memmove(b->data + b->parsed, b->data + b->parsed + n, b->filled - b->parsed - n);
 	b->filled -= n;
-}
-
-void flow_take(struct flow *f)
-{
-	size_t n = f->b->filled - f->b->parsed;
-
-	if (n > f->remain)
-		n = f->remain;
-	f->remain -= (uint32_t)n;
-	if (f->drop)
-		flow_drop(f, n);
-	else
-		f->b->parsed += n;
-}
-
-struct slice flow_unparsed(const struct flow *f)
-{
-	return slice_of(f->b->data + f->b->parsed, f->b->filled - f->b->parsed);
 }

@@ -25,15 +25,38 @@ int flow_flush(struct iobuf_pool *bufs, struct flow *f, struct stream *to);
 int flow_fill(struct iobuf_pool *bufs, struct flow *f, struct stream *from);
 
 /* No room, and what takes it waits for a slow destination: stop reading. */
-bool flow_full(const struct flow *f);
+static inline bool flow_full(const struct flow *f)
+{
+	return f->b && f->blocked && f->b->filled == IOBUF_BYTES;
+}
 
 /* Room enough again that reading on is worth a compaction. */
-bool flow_roomy(const struct flow *f);
+static inline bool flow_roomy(const struct flow *f)
+{
+	return !f->b || f->b->filled - f->b->sent <= IOBUF_BYTES / 2;
+}
+
+/* Takes the n bytes behind `parsed` out of the stream of bytes. */
+void flow_drop(struct flow *f, size_t n);
 
 /* Passes on, or drops, what is there of the current message. */
-void flow_take(struct flow *f);
+static inline void flow_take(struct flow *f)
+{
+	size_t n = f->b->filled - f->b->parsed;
+
+	if (n > f->remain)
+		n = f->remain;
+	f->remain -= (uint32_t)n;
+	if (f->drop)
+		flow_drop(f, n);
+	else
+		f->b->parsed += n;
+}
 
 /* What was read and not parsed yet. */
-struct slice flow_unparsed(const struct flow *f);
+static inline struct slice flow_unparsed(const struct flow *f)
+{
+	return slice_of(f->b->data + f->b->parsed, f->b->filled - f->b->parsed);
+}
 
 #endif

@@ -20,9 +20,10 @@ void inflight_free(struct inflight *f)
 	inflight_init(f);
 }
 
-static struct inflight_run *run_at(const struct inflight *f, uint32_t i)
+/* `size` is a power of two. */
+static inline struct inflight_run *run_at(const struct inflight *f, uint32_t i)
 {
-	return &f->runs[(f->head + i) % f->size];
+	return &f->runs[(f->head + i) & (f->size - 1)];
 }
 
 static void grow(struct inflight *f)
@@ -66,7 +67,7 @@ static bool push_ready(struct inflight *f, enum inflight_kind kind)
 
 static void pop_run(struct inflight *f)
 {
-	f->head = (f->head + 1) % f->size;
+	f->head = (f->head + 1) & (f->size - 1);
 	f->count--;
 }
 

@@ -34,7 +34,7 @@ struct inflight_run {
 #define INFLIGHT_MAX_RUNS 16384
 
 struct inflight {
-	struct inflight_run *runs; /* ring of `size` */
+	struct inflight_run *runs; /* ring of `size`, a power of two */
 	struct inflight_run first[INFLIGHT_INLINE];
 	uint32_t head, count, size;
 	uint32_t ready_owed;  /* ReadyForQuery messages to come, as far as is known */

@@ -150,8 +150,7 @@ static enum step parse_down(struct relay *r)
 			want = f.body;
 		if (in.n - FRAME_HEAD_BYTES < want)
 			return STEP_ON;
-		if ((mi->completes || mi->class != MSG_FORWARD || f.type == 't' || f.type == 'G' || f.type == 'W') &&
-		    !inflight_server(&r->inflight, f.type))
+		if (mi->answers && !inflight_server(&r->inflight, f.type))
 			return server_violation(r, "an answer to nothing that was asked", f.type);
 		d->drop = !r->client || r->hidden > 0;
 		if (d->drop && r->hidden == 0 && (r->drained_bytes += f.body) > RELAY_DRAIN_BYTES) {
@@ -163,6 +162,7 @@ static enum step parse_down(struct relay *r)
 		    server_message(r, &f, slice_of(in.p + FRAME_HEAD_BYTES, want), d->drop) == STEP_GONE)
 			return STEP_GONE;
 		d->remain = f.body + FRAME_HEAD_BYTES;
+		flow_take(d);
 	}
 	return STEP_ON;
 }
@@ -290,6 +290,7 @@ static enum step parse_up(struct relay *r)
 			r->client_ops->busy(r->client_arg);
 		}
 		u->remain = f.body + FRAME_HEAD_BYTES;
+		flow_take(u);
 	}
 	return STEP_ON;
 }
