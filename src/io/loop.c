@@ -16,10 +16,12 @@
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
+	struct loop *l = arg;
+
 	/* that the wait ended is all there is to it */
 	(void)fd;
 	(void)what;
-	(void)arg;
+	l->wake_us = UINT64_MAX;
 }
 
 static void on_log_timer(void *arg)
@@ -43,21 +45,20 @@ static struct event_base *make_base(void)
 
 struct loop *loop_new(const struct clock *clock, struct log *log, struct err *e)
 {
-	struct event_base *base = make_base();
-	struct event *wake = base ? evtimer_new(base, on_wake, NULL) : NULL;
-	struct loop *l;
+	struct loop *l = mem_zalloc(sizeof(*l));
 
-	if (!wake) {
-		if (base)
-			event_base_free(base);
+	l->base = make_base();
+	l->wake = l->base ? evtimer_new(l->base, on_wake, l) : NULL;
+	if (!l->wake) {
+		if (l->base)
+			event_base_free(l->base);
+		free(l);
 		err_set(e, ERR_IO, "cannot make an event loop");
 		return NULL;
 	}
-	l = mem_zalloc(sizeof(*l));
+	l->wake_us = UINT64_MAX;
 	l->clock = clock;
 	l->log = log;
-	l->base = base;
-	l->wake = wake;
 	list_init(&l->deferred);
 	wheel_init(&l->wheel, clock_mono_us(clock));
 	timer_init(&l->log_timer, l, on_log_timer, NULL);
@@ -93,27 +94,29 @@ static void run_later(struct loop *l)
 	l->later_n = 0;
 }
 
-/* Bounds the coming wait: libevent's timer is touched only if its time changes. */
+/* Bounds the coming wait: libevent's timer is touched, and the clock read, only if its time changes. */
 static void arm(struct loop *l, uint64_t max_wait_us)
 {
-	uint64_t now = clock_mono_us(l->clock), at = UINT64_MAX;
-	bool armed = evtimer_pending(l->wake, NULL);
+	uint64_t at = UINT64_MAX, now = 0;
 
 	if (l->wheel.next_tick != WHEEL_NEVER)
 		at = l->wheel.next_tick * LOOP_TICK_US + LOOP_WAKE_SLACK_US;
+	if (max_wait_us < UINT64_MAX || (at != l->wake_us && at != UINT64_MAX))
+		now = clock_mono_us(l->clock);
 	if (max_wait_us < UINT64_MAX - now && now + max_wait_us < at)
 		at = now + max_wait_us;
+	if (at == l->wake_us)
+		return;
 	if (at == UINT64_MAX) {
-		if (armed)
-			evtimer_del(l->wake);
-	} else if (!armed || at != l->wake_us) {
+		evtimer_del(l->wake);
+	} else {
 		uint64_t wait_us = at > now ? at - now : 0;
 		struct timeval tv = {(time_t)(wait_us / CLOCK_US_PER_SEC),
 				     (suseconds_t)(wait_us % CLOCK_US_PER_SEC)};
 
 		evtimer_add(l->wake, &tv);
-		l->wake_us = at;
 	}
+	l->wake_us = at;
 }
 
 void loop_turn(struct loop *l, uint64_t max_wait_us)

@@ -16,7 +16,7 @@ struct loop {
 	struct log *log;
 	struct event_base *base;
 	struct event *wake; /* ends a wait */
-	uint64_t wake_us;   /* when, while it is pending */
+	uint64_t wake_us;   /* when; UINT64_MAX while it is not pending */
 	struct wheel wheel;
 	struct list deferred;
 	struct later *later; /* owned array */
