@@ -1,6 +1,7 @@
 #include "proxy/flow.h"
 
 #include <string.h>
+#include "pg/frame.h"
 
 void flow_release(struct iobuf_pool *bufs, struct flow *f)
 {
@@ -66,4 +67,18 @@ void flow_drop(struct flow *f, size_t n)
 	}
 	memmove(b->data + b->parsed, b->data + b->parsed + n, b->filled - b->parsed - n);
 	b->filled -= n;
+}
+
+void flow_take_alike(struct flow *f, uint8_t type, uint32_t max_body)
+{
+	const struct iobuf *b = f->b;
+	size_t at = b->parsed;
+	struct frame next;
+
+	if (f->remain > 0 || f->drop)
+		return;
+	while (frame_head(slice_of(b->data + at, b->filled - at), &next) == FRAME_OK && next.type == type &&
+	       next.body <= max_body && next.body <= b->filled - at - FRAME_HEAD_BYTES)
+		at += FRAME_HEAD_BYTES + next.body;
+	f->b->parsed = at;
 }

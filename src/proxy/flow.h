@@ -53,6 +53,10 @@ static inline void flow_take(struct flow *f)
 		f->b->parsed += n;
 }
 
+/* Behind a message that was passed on whole: passes on further whole ones of this type and at most max_body bytes of
+ * body. Rows come by the thousand, and what had to be asked about the first holds for all. */
+void flow_take_alike(struct flow *f, uint8_t type, uint32_t max_body);
+
 /* What was read and not parsed yet. */
 static inline struct slice flow_unparsed(const struct flow *f)
 {

@@ -163,6 +163,8 @@ static enum step parse_down(struct relay *r)
 			return STEP_GONE;
 		d->remain = f.body + FRAME_HEAD_BYTES;
 		flow_take(d);
+		if (mi->class == MSG_FORWARD && !mi->answers)
+			flow_take_alike(d, f.type, mi->max_body);
 	}
 	return STEP_ON;
 }
@@ -291,6 +293,8 @@ static enum step parse_up(struct relay *r)
 		}
 		u->remain = f.body + FRAME_HEAD_BYTES;
 		flow_take(u);
+		if (f.type == 'd')
+			flow_take_alike(u, f.type, mi->max_body);
 	}
 	return STEP_ON;
 }
