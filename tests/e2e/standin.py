@@ -1,6 +1,6 @@
 """The RDS stand-in for tests: starts tests/rds, and knows what a test wants from it."""
 import os
-import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,10 +22,10 @@ class Rds:
 
     def __init__(self, *options):
         self.dir = tempfile.mkdtemp(prefix="pgiam-e2e-rds-")
-        done = subprocess.run([sys.executable, TOOL, "start", self.dir, *options], capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run([sys.executable, TOOL, "start", self.dir, "--until", str(os.getpid()), *options],
+                              capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            os.rmdir(self.dir) if not os.listdir(self.dir) else None
+            shutil.rmtree(self.dir)
             if done.returncode == 77:
                 pytest.skip(done.stderr.strip())
             raise RuntimeError(done.stderr)
@@ -109,7 +109,3 @@ def quote(value):
     """As PgBouncer's connection strings want it."""
     text = str(value)
     return "'%s'" % text.replace("'", "''") if not text or set(text) & set(" '") else text
-
-
-def shell(words):
-    return shlex.join(words)

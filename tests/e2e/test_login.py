@@ -163,7 +163,7 @@ def test_nobody_listens(rds, pgiam_for):
 
 
 def test_name_that_does_not_resolve(rds, pgiam_for):
-    fields = refused(pgiam_for(rds, database={"hostaddr": None, "host": "nowhere.invalid", "iam_host": rds.host}))
+    fields = pgiam_for(rds, database={"hostaddr": None, "host": "nowhere.invalid", "iam_host": rds.host}).refusal()
     assert fields["C"] == "08001"
     assert re.search("resolve|look", fields["M"], re.I), fields
 

@@ -261,15 +261,19 @@ def test_everything_is_gone_after_stop():
     assert os.path.exists(service) and all(pids)
     one.stop()
     assert not os.path.exists(service) and not os.path.exists(one.dir)
-    assert wire.eventually(lambda: not any(alive(p) for p in pids))
+    assert wire.eventually(lambda: not any(standin.instance.alive(p) for p in pids))
 
 
-def alive(pid):
-    try:
-        with open("/proc/%d/stat" % pid, encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def test_guard(workdir):
+    """With --until it goes when its starter has gone, even by kill -9."""
+    starter = subprocess.Popen(["sleep", "1000"])
+    where = os.path.join(workdir, "db")
+    os.chmod(workdir, 0o755)
+    subprocess.run([standin.TOOL, "start", where, "--auth", "trust", "--tls", "off", "--until", str(starter.pid)], check=True,
+                   stdout=subprocess.DEVNULL)
+    starter.kill()
+    starter.wait()
+    assert wire.eventually(lambda: not os.path.exists(where))
 
 
 def test_shell_use(rds):

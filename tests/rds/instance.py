@@ -210,6 +210,15 @@ def free_port():
                 return port
 
 
+def alive(pid):
+    """Is there such a process, and is it not just waiting to be reaped?"""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] != b"Z"
+    except OSError:
+        return False
+
+
 def random_text(n, alphabet):
     return "".join(secrets.choice(alphabet) for _ in range(n))
 
@@ -293,6 +302,21 @@ class Instance:
         if o.auth == "iam":
             env.update(self.start_verifier(o, "%s:%d" % (o.sign_host or host, o.sign_port or port)))
         write(self.path("env"), "".join("%s=%s\n" % (k, shlex.quote(str(v))) for k, v in env.items()))
+        if o.until:
+            self.start_guard(o.until)
+
+    def start_guard(self, pid):
+        """A process that stops the instance when process pid has ended, however that ended."""
+        process = subprocess.Popen([sys.executable, "-E", "-B", os.path.join(HERE, "rds"), "guard", self.dir, str(pid)],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   cwd="/", start_new_session=True)
+        write(self.path("guard.pid"), "%d\n" % process.pid)
+
+    def guard(self, pid):
+        while alive(pid) and os.path.exists(self.path("env")):
+            time.sleep(1)
+        if os.path.exists(self.path("env")):
+            self.stop()
 
     def make_certificates(self, names):
         import certs  # python3-cryptography is needed for this alone
@@ -393,19 +417,30 @@ class Instance:
         pid = self.postmaster
         if pid is None:
             raise Failed("PostgreSQL is not running")
-        with open("/proc/%d/task/%d/children" % (pid, pid), encoding="utf-8") as file:
-            family = [pid] + [int(p) for p in file.read().split()]
+        family = [pid]
+        for path in glob.glob("/proc/[0-9]*/stat"):  # not all kernels list /proc/PID/task/PID/children
+            with contextlib.suppress(OSError), open(path, "rb") as file:
+                if int(file.read().rpartition(b")")[2].split()[1]) == pid:
+                    family.append(int(path.split("/")[2]))
         for p in family:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(p, signal.SIGKILL)
-        while any(os.path.exists("/proc/%d" % p) for p in family):
+        while any(alive(p) for p in family):
             time.sleep(0.01)
 
     def resume(self):
         """Starts PostgreSQL again after kill()."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path("data/postmaster.pid"))
-        self.pg_ctl("start")
+        deadline = time.monotonic() + 10
+        while True:  # a child just forked may outlive kill() for a moment, and hold the shared memory
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path("data/postmaster.pid"))
+            try:
+                self.pg_ctl("start")
+                return
+            except Failed:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def fault(self, words):
         with socket.socket(socket.AF_UNIX) as s:
@@ -430,12 +465,14 @@ class Instance:
 
     def stop(self, keep=False):
         if self.postmaster is not None:
-            with contextlib.suppress(Failed):
+            try:
                 self.pg_ctl("stop", "-m", "immediate")
-        pid = self.verifier
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            except Failed:
+                self.kill()
+        for pid in (self.verifier, self.pid_of("guard.pid")):
+            if pid is not None and pid != os.getpid():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         if os.geteuid() == 0:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(PAM_DIR, self.pam_service()))
