@@ -41,6 +41,7 @@ struct control {
 	struct loop *loop;
 	struct mailbox *mail;
 	struct aws *aws;
+	struct balance *balance;
 	struct worker **workers; /* conf->workers of them */
 	struct mailbox **worker_mail;
 	struct collect *collect;
@@ -126,6 +127,7 @@ static void on_notify(void *receiver, unsigned worker, enum worker_event what)
 
 static int make_workers(struct control *c, struct err *e)
 {
+	c->balance = balance_new(c->conf->workers);
 	struct worker_deps d = {
 		.conf = c->opts->conf,
 		.sink = log_writer_sink,
@@ -134,6 +136,7 @@ static int make_workers(struct control *c, struct err *e)
 		.resolver = c->resolver,
 		.offload = c->offload,
 		.sockets = &c->clients,
+		.balance = c->balance,
 		.control = c->mail,
 		.notify = on_notify,
 	};
@@ -240,6 +243,7 @@ static void finish(struct control *c)
 			worker_stop(c->workers[i], 0); /* for a start that failed half-way */
 	for (unsigned i = 0; c->workers && i < c->conf->workers; i++)
 		worker_free(c->workers[i]);
+	balance_free(c->balance);
 	process_signals_free(c->signals);
 	stop_free(c->stop);
 	pages_free(c->pages);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "app/none_source.h"
 #include "app/password_source.h"
 #include "aws/aws.h"
@@ -105,6 +106,64 @@ static void on_route(void *arg, uint32_t worker, uint32_t pid, uint32_t secret)
 	if (worker < w->deps.conf->workers)
 		order_post(w->deps.workers[worker], cancel_deliver,
 			   (struct order){.pid = pid, .secret = secret});
+}
+
+/* ---- clients ---- */
+
+struct arrival {
+	struct mail mail;
+	struct balance *balance;
+	unsigned worker; /* for whom */
+	int fd;
+	struct addr peer, local;
+};
+
+static void arrival_deliver(struct mail *m, void *receiver)
+{
+	struct arrival *a = container_of(m, struct arrival, mail);
+	struct worker *w = receiver;
+
+	proxy_accept(w->proxy, a->fd, &a->peer, &a->local);
+	free(a);
+}
+
+/* The worker has ended: so does the client's connection. */
+static void arrival_drop(struct mail *m)
+{
+	struct arrival *a = container_of(m, struct arrival, mail);
+
+	balance_give(a->balance, a->worker);
+	close(a->fd);
+	free(a);
+}
+
+static void on_accept(void *arg, int fd, const struct addr *peer, const struct addr *local)
+{
+	struct worker *w = arg;
+	unsigned to = balance_take(w->deps.balance, w->index);
+
+	if (to == w->index) {
+		proxy_accept(w->proxy, fd, peer, local);
+		return;
+	}
+	struct arrival *a = mem_zalloc(sizeof *a);
+
+	*a = (struct arrival){
+		.mail = {.deliver = arrival_deliver, .drop = arrival_drop},
+		.balance = w->deps.balance,
+		.worker = to,
+		.fd = fd,
+		.peer = *peer,
+		.local = *local
+        };
+	mailbox_post(w->deps.workers[to], &a->mail);
+}
+
+static void on_client_gone(void *arg)
+{
+	const struct worker *w = arg;
+
+	balance_give(w->deps.balance, w->index);
 }
 
 static void stop_accepting(struct worker *w)
@@ -227,6 +286,7 @@ struct worker *worker_new(const struct worker_deps *d, unsigned index, struct er
 			.offload = d->offload,
 			.secrets = w->secrets,
 			.route = c->workers > 1 ? on_route : NULL,
+			.client_gone = on_client_gone,
 			.route_arg = w,
 		},
 		&w->share->opts);
@@ -241,13 +301,6 @@ struct mailbox *worker_mail(struct worker *w)
 const struct proxy_opts *worker_opts(const struct worker *w)
 {
 	return &w->share->opts;
-}
-
-static void on_accept(void *arg, int fd, const struct addr *peer, const struct addr *local)
-{
-	struct worker *w = arg;
-
-	proxy_accept(w->proxy, fd, peer, local);
 }
 
 static void *worker_main(void *arg)

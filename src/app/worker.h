@@ -1,4 +1,4 @@
-/* A worker: a thread with its loop, log, mailbox, secret sources, listeners and proxy. It shares nothing with
+/* A worker: a thread with its loop, log, mailbox, secret sources, listeners and proxy. It shares no data with
  * other workers; messages come through its mailbox.
  *
  * All functions here are called on the control thread, unless they say otherwise. */
@@ -6,6 +6,7 @@
 #define PGIAM_APP_WORKER_H
 
 #include "admin/collect.h"
+#include "app/balance.h"
 #include "app/conf.h"
 #include "app/sockets.h"
 #include "io/offload.h"
@@ -27,6 +28,7 @@ struct worker_deps {
 	struct resolver *resolver;
 	struct offload *offload;
 	const struct sockets *sockets;
+	struct balance *balance;
 	struct mailbox *control;        /* where notify runs */
 	struct mailbox *const *workers; /* by index, conf->workers of them; complete before worker_start */
 	/* On the control loop, with its mailbox's receiver. */

@@ -97,7 +97,7 @@ void proxy_stop(struct proxy *p, uint64_t grace_us, void (*done)(void *arg), voi
 	defer_set(&p->check_stopped);
 }
 
-static void on_client_gone(void *arg)
+static void on_something_gone(void *arg)
 {
 	struct proxy *p = arg;
 
@@ -105,14 +105,13 @@ static void on_client_gone(void *arg)
 		defer_set(&p->check_stopped);
 }
 
-static void on_cancels_empty(void *arg)
+static void on_client_gone(void *arg)
 {
-	on_client_gone(arg);
-}
+	struct proxy *p = arg;
 
-static void on_server_closed(void *arg)
-{
-	on_client_gone(arg);
+	if (p->deps.client_gone)
+		p->deps.client_gone(p->deps.route_arg);
+	on_something_gone(p);
 }
 
 /* ---- cancels ---- */
@@ -188,6 +187,8 @@ void proxy_accept(struct proxy *p, int fd, const struct addr *peer, const struct
 	if (p->client_env.stopping || p->client_env.count >= p->opts->max_client_conn + LOGIN_SLACK) {
 		p->totals->client_errors[p->client_env.stopping ? ERR_SHUTDOWN : ERR_TOO_MANY_CLIENTS]++;
 		turn_away(fd);
+		if (p->deps.client_gone)
+			p->deps.client_gone(p->deps.route_arg);
 		return;
 	}
 	client_new(&p->client_env, fd, peer, local);
@@ -306,7 +307,7 @@ struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o)
 		.login = {.up = {.loop = d->loop, .mail = d->mail, .resolver = d->resolver}, .offload = d->offload},
 		.bufs = p->bufs,
 		.fence_timeout_us = o->cancel_wait_timeout_us,
-		.closed = on_server_closed,
+		.closed = on_something_gone,
 		.cancel = cancel_abandoned,
 		.arg = p,
 	};
@@ -314,7 +315,7 @@ struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o)
 	p->totals = stats_snapshot_new();
 	list_init(&p->clients);
 	registry_init(&p->registry, d->loop, &p->server_env, o, d->secrets);
-	cancel_all_init(&p->cancels, &p->server_env, cancels_max(o), on_cancels_empty, p);
+	cancel_all_init(&p->cancels, &p->server_env, cancels_max(o), on_something_gone, p);
 	timer_init(&p->grace, d->loop, grace_over, p);
 	defer_init(&p->check_stopped, d->loop, check_stopped, p);
 	p->client_env = (struct client_env){

@@ -20,7 +20,8 @@ struct proxy_deps {
 	struct offload *offload;
 	struct secret_source *const *secrets; /* by target.secret_index; borrowed */
 	proxy_cancel_route route;             /* may be NULL with one worker */
-	void *route_arg;
+	void (*client_gone)(void *arg);       /* once for each proxy_accept, at the client's end; may be NULL */
+	void *route_arg;                      /* of both */
 };
 
 /* Opts are borrowed for the proxy's life. */
