@@ -192,7 +192,7 @@ static bool take(struct sim_client *c)
 	}
 	switch (frame_head(in, &f)) {
 	case FRAME_PARTIAL: return false;
-	case FRAME_BAD: fail_msg("a client was sent something that is no message");
+	case FRAME_BAD: fail_msg("a client was sent something that is no message"); return false;
 	case FRAME_OK: break;
 	}
 	if (strchr("DdTNA", f.type)) {
