@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "app/ini_file.h"
+#include "base/mem.h"
 
 #define FED_MAX 160 /* a line for inih: a name with its '=' */
 
@@ -250,6 +251,7 @@ void ini_file_parse(struct slice text, const struct ini_file_handler *h)
 	struct err e;
 	int line = ini_parse_stream(feed, &r, entry, &r);
 
+	mem_wipe(r.value, sizeof(r.value)); /* one may have been a password */
 	if (line != 0) {
 		err_set(&e, ERR_INTERNAL, "the INI library gave up (%d)", line);
 		h->refused(h->arg, r.line, &e);
@@ -279,7 +281,10 @@ int ini_file_load(const char *path, struct buf *out, struct err *e)
 			err_set(e, ERR_CONFIG, "cannot read %s: %m", path);
 			goto out;
 		}
-		if (out->n + (size_t)n > INI_FILE_MAX || buf_add(out, chunk, (size_t)n) != 0) {
+		bool fits = out->n + (size_t)n <= INI_FILE_MAX && buf_add(out, chunk, (size_t)n) == 0;
+
+		mem_wipe(chunk, (size_t)n); /* there may be a password in it */
+		if (!fits) {
 			err_set(e, ERR_CONFIG, "%s is larger than %d bytes", path, INI_FILE_MAX);
 			goto out;
 		}

@@ -1,4 +1,6 @@
-/* The lock (flock, held while the descriptor is open) decides, not the number in the file: a number may have
+/* For nobody else's eyes: whoever can open the file can lock it, and keep pgiam from starting again after a crash.
+ *
+ * The lock (flock, held while the descriptor is open) decides, not the number in the file: a number may have
  * become somebody else's. The file is removed while locked, and a file that vanished between open and lock is
  * opened anew, so that two processes never hold two files of one name. */
 #include "app/pidfile.h"
@@ -29,7 +31,7 @@ static bool is_current(int fd, const char *path)
 static int open_locked(const char *path, struct err *e)
 {
 	for (;;) {
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 
 		if (fd < 0)
 			return err_set(e, ERR_IO, "cannot open the pid file %s: %m", path);
@@ -58,6 +60,7 @@ struct pidfile *pidfile_new(const char *path, struct err *e)
 	if (fd < 0)
 		return NULL;
 	n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	(void)fchmod(fd, 0600); /* an old one; somebody else's is as it is */
 	if (ftruncate(fd, 0) < 0 || write(fd, text, (size_t)n) != n) {
 		err_set(e, ERR_IO, "cannot write the pid file %s: %m", path);
 		close(fd);

@@ -89,6 +89,8 @@ static void stale(void **state)
 	assert_int_equal(written(), getpid());
 	assert_int_equal(stat(path, &st), 0);
 	assert_true(st.st_size < 12);
+	/* who could open it could lock it, and wait for our end */
+	assert_int_equal(st.st_mode & 07777, 0600);
 	pidfile_free(p);
 }
 
