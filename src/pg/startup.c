@@ -1,7 +1,7 @@
 /* Follows ProcessStartupPacket of PostgreSQL 15's postmaster.c step by step, its messages included: drivers
- * match on them. Three things differ: an SSLRequest or GSSENCRequest is exactly 8 bytes long, the last byte
- * is a zero (PostgreSQL takes any byte there), and an error for clients older than protocol 3 has the form
- * of 3. */
+ * match on them. Four things differ: an SSLRequest or GSSENCRequest is exactly 8 bytes long, the last byte
+ * is a zero (PostgreSQL takes any byte there), an error for clients older than protocol 3 has the form of 3,
+ * and there are at most STARTUP_PARAMS_MAX parameters. */
 #include <stdlib.h>
 #include "base/mem.h"
 #include "base/wr.h"
@@ -74,6 +74,8 @@ static int parse_message(struct rd *r, struct startup *s, struct err *e)
 		value = rd_cstr(r);
 		if (rd_ok(r))
 			take_parameter(s, name, value);
+		if (s->params.n + s->pq.n > STARTUP_PARAMS_MAX)
+			return err_set(e, ERR_LIMIT, "more than %d startup parameters", STARTUP_PARAMS_MAX);
 	}
 	if (!rd_end(r))
 		return err_set(e, ERR_CLIENT_PROTOCOL,

@@ -17,6 +17,10 @@
 
 #define STARTUP_CANCEL_KEY_MAX 256
 
+/* Parameters besides user, database and replication. No application sends more; a packet has room for 2,500, and what is
+ * kept for them would be twenty times its size. */
+#define STARTUP_PARAMS_MAX 128
+
 enum startup_kind { STARTUP_MESSAGE, STARTUP_SSL, STARTUP_GSSENC, STARTUP_CANCEL };
 
 struct startup {

@@ -46,7 +46,8 @@ static void set_state(struct cancel *c, enum cancel_state s)
 	c->state = s;
 }
 
-static void finish(struct cancel *c)
+/* settled: it has struck, as the server has closed, or it was not sent (all of its few bytes, or none). */
+static void finish(struct cancel *c, bool settled)
 {
 	struct cancels *all = c->all;
 
@@ -58,7 +59,7 @@ static void finish(struct cancel *c)
 	buf_free(&c->out);
 	list_del(&c->node);
 	all->count--;
-	server_cancel_end(c->server);
+	server_cancel_end(c->server, settled);
 	if (c->done)
 		c->done(c->arg);
 	loop_free_later(all->env->login.up.loop, free, c);
@@ -71,12 +72,14 @@ void cancel_all_stop(struct cancels *c)
 	struct list *n;
 
 	while ((n = list_first(&c->running)))
-		finish(container_of(n, struct cancel, node));
+		finish(container_of(n, struct cancel, node), false);
 }
 
 static void on_deadline(void *arg)
 {
-	finish(arg);
+	struct cancel *c = arg;
+
+	finish(c, c->state == CANCEL_REACH);
 }
 
 static void send_request(struct cancel *c)
@@ -88,7 +91,7 @@ static void send_request(struct cancel *c)
 		return;
 	}
 	if (n < 0) {
-		finish(c);
+		finish(c, false);
 		return;
 	}
 	buf_drop_front(&c->out, (size_t)n);
@@ -108,7 +111,7 @@ static void await_close(struct cancel *c)
 	ssize_t n = stream_read(c->stream, ignored, sizeof(ignored));
 
 	if (n != STREAM_AGAIN && n <= 0)
-		finish(c);
+		finish(c, n == 0); /* a reset may come from somebody between */
 }
 
 static void on_ready(void *arg, unsigned what)
@@ -133,7 +136,7 @@ static void on_upstream(void *arg, const struct upstream_result *r, const struct
 	if (e) {
 		log_info(loop_log(c->all->env->login.up.loop), "cancel request not delivered",
 		         LS("database", c->server->rq.db->target->name), LERR(e));
-		finish(c);
+		finish(c, true);
 		return;
 	}
 	c->stream = r->stream;
@@ -161,7 +164,8 @@ struct cancel *cancel_start(struct cancels *all, struct server *s, void (*done)(
 	all->count++;
 	server_cancel_begin(s);
 	timer_init(&c->deadline, all->env->login.up.loop, on_deadline, c);
-	timer_set(&c->deadline, all->env->fence_timeout_us);
+	if (all->env->fence_timeout_us > 0)
+		timer_set(&c->deadline, all->env->fence_timeout_us);
 	c->upstream = upstream_start(&all->env->login.up, t, database_tls(s->rq.db), on_upstream, c);
 	return c;
 }

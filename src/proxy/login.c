@@ -1,5 +1,6 @@
 /* One state machine: reach, start up, authenticate, set up. What the server may send is a table of states, not a matter
  * of what was seen before. Everything read is small (limits in pg/msg.h), so it is collected in one capped buffer. */
+#include "config.h" /* for memmem */
 #include "proxy/login_private.h"
 
 #include <stdlib.h>
@@ -41,6 +42,21 @@ void login_set_state(struct login *l, enum login_state s)
 	l->state = s;
 }
 
+int login_result_parameter(struct login_result *r, struct slice name, struct slice value)
+{
+	size_t bytes = name.n + value.n;
+
+	for (size_t i = 0; i < r->params.n; i++) {
+		const struct param *p = &r->params.v[i];
+		if (!slice_eq_str(name, p->name))
+			bytes += strlen(p->name) + strlen(p->value);
+	}
+	if (bytes > LOGIN_PARAMS_BYTES)
+		return -1;
+	params_set(&r->params, name, value);
+	return r->params.n > LOGIN_PARAMS_MAX ? -1 : 0;
+}
+
 void login_result_free(struct login_result *r)
 {
 	if (!r)
@@ -58,6 +74,7 @@ static void login_free(struct login *l)
 	if (l->secret_op)
 		l->rq.secret->ops->cancel(l->secret_op);
 	login_scram_free(l);
+	secret_clear(&l->sent);
 	stream_close(l->stream);
 	buf_free(&l->in);
 	buf_free(&l->out);
@@ -194,6 +211,7 @@ static void on_secret(void *arg, const struct secret_answer *a, const struct err
 		return;
 	}
 	login_set_state(l, LOGIN_VERDICT);
+	secret_set(&l->sent, a->secret);
 	message_password(&l->out, a->secret);
 	login_send(l);
 }
@@ -318,6 +336,24 @@ static enum err_code refusal_code(const struct login *l, const struct parse_erro
 	return kind == SECRET_PASSWORD ? ERR_AUTH_PASSWORD : ERR_LOGIN_REFUSED;
 }
 
+#define TOKEN_TAIL_BYTES     32 /* half of a token's signature */
+#define SECRET_TELLING_BYTES 8  /* less may be any word */
+
+/* Does the server say our secret back to us? Its words go into the log and to the client. Of a token, which is longer
+ * than what is kept of such words, the end is looked for, and what its middle is made of. */
+static bool repeats_secret(const struct login *l, struct slice text)
+{
+	struct slice tail = secret_slice(&l->sent);
+
+	if (tail.n < SECRET_TELLING_BYTES)
+		return false;
+	if (l->rq.secret->ops->kind == SECRET_IAM_TOKEN && memmem(text.p, text.n, "X-Amz-", 6))
+		return true;
+	if (l->rq.secret->ops->kind == SECRET_IAM_TOKEN && tail.n > TOKEN_TAIL_BYTES)
+		tail = slice_of(tail.p + tail.n - TOKEN_TAIL_BYTES, TOKEN_TAIL_BYTES);
+	return memmem(text.p, text.n, tail.p, tail.n) != NULL;
+}
+
 static void on_refusal(struct login *l, struct slice body)
 {
 	struct parse_error pe;
@@ -334,6 +370,10 @@ static void on_refusal(struct login *l, struct slice body)
 		return;
 	}
 	code = refusal_code(l, &pe);
+	if (repeats_secret(l, body)) {
+		pe.message = slice_str("(the server's words repeat the secret and are left out)");
+		pe.detail = pe.hint = slice_str("");
+	}
 	parse_error_to_err(&pe, code, &e);
 	if (code == ERR_AUTH_IAM && l->rq.secret->ops->explain) {
 		secret_request(l, &rq);
@@ -348,10 +388,8 @@ static void on_parameter(struct login *l, struct slice body)
 
 	if (parse_parameter_status(body, &name, &value) != 0)
 		login_fail_protocol(l, "a malformed ParameterStatus");
-	else if (l->result->params.n >= LOGIN_PARAMS_MAX)
-		login_fail_protocol(l, "too many ParameterStatus messages");
-	else
-		params_set(&l->result->params, name, value);
+	else if (login_result_parameter(l->result, name, value) != 0)
+		login_fail_protocol(l, "more parameters than a server has");
 }
 
 static void on_key(struct login *l, struct slice body)

@@ -34,6 +34,9 @@ struct login_result {
 };
 void login_result_free(struct login_result *r);
 
+/* Remembers a ParameterStatus; -1 if that would be more than a server has to report. */
+int login_result_parameter(struct login_result *r, struct slice name, struct slice value);
+
 /* Exactly one of r and e. */
 typedef void (*login_cb)(void *arg, struct login_result *r, const struct err *e);
 

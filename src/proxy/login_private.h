@@ -2,6 +2,7 @@
 #ifndef PGIAM_PROXY_LOGIN_PRIVATE_H
 #define PGIAM_PROXY_LOGIN_PRIVATE_H
 
+#include "base/secret.h"
 #include "proxy/login.h"
 
 enum login_state {
@@ -18,7 +19,8 @@ enum login_state {
 };
 
 #define LOGIN_BUFFER_MAX   65536 /* one message of at most MSG_MAX_SERVER_LOGIN, and what came with it */
-#define LOGIN_PARAMS_MAX   256   /* ParameterStatus messages */
+#define LOGIN_PARAMS_MAX   256   /* parameters remembered, ... */
+#define LOGIN_PARAMS_BYTES 900000 /* ... names and values: they fit into a welcome */
 #define LOGIN_MESSAGES_MAX 4096  /* of all kinds: notices could go on for ever */
 
 struct hash_job;
@@ -34,6 +36,7 @@ struct login {
 	struct scram_client *scram;
 	const char *mechanism;
 	uint32_t request;            /* the authentication request that waits for the secret */
+	struct secret sent;          /* what was sent in cleartext, to know it again; NULL before */
 	struct stream *stream;
 	struct buf in, out;
 	unsigned messages;

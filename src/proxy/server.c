@@ -30,6 +30,9 @@ static const struct state_row rows[] = {
 #define CANCELLED_US    (5 * CLOCK_US_PER_SEC)
 #define LIFETIME_JITTER 0.1
 
+/* Each may make all that is known of the pool's servers be copied: a reloaded configuration changes a few. */
+#define REPORTED_MAX 1000
+
 static void set_state(struct server *s, enum server_state to)
 {
 	state_check(rows, s->state, to);
@@ -172,7 +175,8 @@ static void next_step(struct server *s)
 
 	if (s->cancels > 0 && (a == POLICY_ROLLBACK || a == POLICY_RESET || a == POLICY_IDLE)) {
 		set_state(s, SERVER_FENCE);
-		timer_set(&s->timer, s->env->fence_timeout_us);
+		if (s->env->fence_timeout_us > 0)
+			timer_set(&s->timer, s->env->fence_timeout_us);
 		return;
 	}
 	switch (a) {
@@ -236,10 +240,26 @@ static void on_end(void *arg, const struct err *e)
 	end(s);
 }
 
+/* A parameter changed while no client was there to be told. */
+static void on_report(struct server *s, struct slice body)
+{
+	struct slice name, value;
+	struct err e;
+
+	/* application_name is the last client's, or nobody's */
+	if (parse_parameter_status(body, &name, &value) != 0 || slice_eq_str(name, "application_name"))
+		return;
+	if (++s->reported > REPORTED_MAX || login_result_parameter(s->session, name, value) != 0) {
+		err_set(&e, ERR_SERVER_PROTOCOL, "the server reports parameters without end");
+		on_end(s, &e);
+	} else if (s->state != SERVER_SETUP) { /* login_done comes yet */
+		s->ops->parameters(s->pool, s);
+	}
+}
+
 static void on_hidden(void *arg, uint8_t type, struct slice body)
 {
 	struct server *s = arg;
-	struct slice name, value;
 
 	if (type == 'E' && s->state != SERVER_DRAIN) {
 		struct parse_error pe;
@@ -249,12 +269,7 @@ static void on_hidden(void *arg, uint8_t type, struct slice body)
 		         LS("database", s->rq.db->target->name), LS("user", s->rq.user), LS("state", rows[s->state].name),
 		         LB("sqlstate", pe.sqlstate), LB("error", pe.message));
 	} else if (type == 'S' && (s->state == SERVER_SETUP || s->state == SERVER_IDLE || s->state == SERVER_RESET)) {
-		/* application_name is the last client's, or nobody's */
-		if (parse_parameter_status(body, &name, &value) == 0 && !slice_eq_str(name, "application_name")) {
-			params_set(&s->session->params, name, value);
-			if (s->state != SERVER_SETUP) /* login_done comes yet */
-				s->ops->parameters(s->pool, s);
-		}
+		on_report(s, body);
 	}
 }
 
@@ -307,6 +322,7 @@ void server_link(struct server *s, struct stream *client, struct iobuf *first, c
 	s->link_arg = arg;
 	s->clean = s->cancelled = false;
 	s->abandoned_us = 0;
+	s->reported = 0;
 	/* server_lifetime = 0: every connection serves one client */
 	s->ending |= s->rq.db->target->server_lifetime_us == 0;
 	relay_attach(&s->relay, client, first, &link->relay, arg);
@@ -352,9 +368,10 @@ void server_cancel_begin(struct server *s)
 	s->cancels++;
 }
 
-void server_cancel_end(struct server *s)
+void server_cancel_end(struct server *s, bool settled)
 {
 	s->cancels--;
+	s->ending |= !settled;
 	if (s->state == SERVER_CLOSED && s->cancels == 0)
 		loop_free_later(server_loop(s), server_free, s); /* the last to name it */
 	else if (s->state == SERVER_FENCE && s->cancels == 0)

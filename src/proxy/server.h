@@ -78,6 +78,7 @@ struct server {
 	uint64_t abandoned_us; /* since when its client is gone, or going */
 	uint32_t cancels;      /* cancel requests under way */
 	uint32_t params_version; /* the pool's: which values it reported */
+	uint32_t reported;     /* ParameterStatus messages that no client saw, since it was last linked */
 	bool clean;            /* nobody used it since login or reset */
 	bool failed_query;     /* one of our own queries ended in an error */
 	bool lost;             /* the server ended it, not we */
@@ -109,9 +110,10 @@ struct iobuf *server_unlink(struct server *s, bool *clean);
 /* The linked client will say no more, and may be gone: the time it has is counted from here. */
 void server_leaving(struct server *s);
 
-/* A cancel request for this server was started or is through. */
+/* A cancel request for this server was started or is through. settled: it has struck, or never will; otherwise it may
+ * strike at any time, and the server serves nobody after its present client. */
 void server_cancel_begin(struct server *s);
-void server_cancel_end(struct server *s);
+void server_cancel_end(struct server *s, bool settled);
 
 const char *server_state_name(enum server_state s);
 const struct state_row *server_state_rows(size_t *count);

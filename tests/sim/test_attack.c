@@ -1,0 +1,259 @@
+/* Attacks that once worked. */
+#include "sim.h"
+#include <stdio.h>
+#include "base/mem.h"
+#include "pg/message.h"
+#include "pg/parse.h"
+
+static struct fakepg_conn *server(struct sim *s)
+{
+	return fakepg_conn(&s->pg, 0);
+}
+
+static void report(struct fakepg_conn *c, const char *name, const char *value)
+{
+	struct buf b;
+
+	buf_init(&b, 65536);
+	message_parameter_status(&b, name, value);
+	peer_say(&c->p, b.p, b.n);
+	buf_free(&b);
+}
+
+/* A server connection that has served somebody and is idle. */
+static struct sim *idling(void)
+{
+	struct sim *s = sim_new();
+	struct sim_client *c;
+
+	s->target.pool_size = 1;
+	sim_start(s);
+	c = sim_client(s);
+	sim_works(c);
+	sim_say(c, "X");
+	sim_settle(s);
+	sim_assert_servers(s, 1, 0);
+	return s;
+}
+
+/* ---- the server ---- */
+
+/* What an idle server reports is remembered: that had no bound, neither of memory nor of the time to find it again. */
+static void parameters_without_end(void **state)
+{
+	struct sim *s = idling();
+	char name[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "p%u", i);
+		report(server(s), name, "");
+	}
+	sim_settle(s);
+	sim_assert_servers(s, 0, 0);
+	assert_true(sim_logged(s, "reports parameters without end"));
+	sim_works(sim_client(s));
+	sim_free(s);
+}
+
+static void the_same_parameter_without_end(void **state)
+{
+	struct sim *s = idling();
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		report(server(s), "TimeZone", i % 2 ? "UTC" : "GMT");
+	sim_settle(s);
+	sim_assert_servers(s, 1, 0);
+	report(server(s), "TimeZone", "GMT");
+	sim_settle(s);
+	sim_assert_servers(s, 0, 0);
+	sim_free(s);
+}
+
+static void large_parameters(void **state)
+{
+	struct sim *s = idling();
+	char *value = mem_zalloc(20001), name[16];
+
+	(void)state;
+	memset(value, 'x', 20000);
+	for (unsigned i = 0; i < 100; i++)
+		report(server(s), "search_path", value + i); /* in the place of the one before */
+	sim_settle(s);
+	sim_assert_servers(s, 1, 0);
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(name, sizeof(name), "p%u", i);
+		report(server(s), name, value);
+	}
+	sim_settle(s);
+	sim_assert_servers(s, 0, 0);
+	free(value);
+	sim_free(s);
+}
+
+/* The time for a cancel is over, but the server has it, or may have it: it can strike whenever it likes, so that nobody
+ * else may have this connection. */
+static void a_cancel_that_was_not_confirmed(void **state)
+{
+	struct sim *s = sim_new();
+	struct sim_client *c, *next;
+
+	(void)state;
+	s->target.pool_size = 1;
+	s->pg.hold_cancel = true;
+	sim_start(s);
+	c = sim_client(s);
+	next = sim_client(s);
+	sim_query(c, "HANG");
+	sim_settle(s);
+	sim_cancel(s, c);
+	sim_settle(s);
+	server(s)->hang = false;
+	fakepg_answer(server(s), "CZ");
+	sim_expect(c, "CZ");
+	sim_pass(s, 11 * SEC);
+	sim_works(c); /* it was for this client */
+	fakepg_log(server(s));
+	sim_query(next, "SELECT 2");
+	sim_say(c, "X");
+	sim_expect(next, "CZ");
+	assert_int_equal(s->pg.n, 3); /* the first, the cancel, and another */
+	assert_string_equal(fakepg_log(s->pg.conns[0]), "X;");
+	sim_free(s);
+}
+
+/* The same while the next client waits already. */
+static void nor_while_somebody_waits(void **state)
+{
+	struct sim *s = sim_new();
+	struct sim_client *c, *next;
+
+	(void)state;
+	s->target.pool_size = 1;
+	s->pg.hold_cancel = true;
+	sim_start(s);
+	c = sim_client(s);
+	next = sim_client(s);
+	sim_query(c, "HANG");
+	sim_settle(s);
+	sim_cancel(s, c);
+	sim_query(next, "SELECT 2");
+	sim_settle(s);
+	server(s)->hang = false;
+	fakepg_answer(server(s), "CZ");
+	sim_settle(s);
+	fakepg_log(server(s));
+	sim_say(c, "X");
+	sim_pass(s, 11 * SEC);
+	sim_expect(next, "CZ");
+	assert_string_equal(fakepg_log(s->pg.conns[0]), "X;");
+	sim_free(s);
+}
+
+/* cancel_wait_timeout = 0 means for ever, not at once. */
+static void a_cancel_with_all_the_time_of_the_world(void **state)
+{
+	struct sim *s = sim_new();
+	struct sim_client *c;
+
+	(void)state;
+	s->opts.cancel_wait_timeout_us = 0;
+	s->target.pool_size = 1;
+	s->pg.hold_cancel = true;
+	sim_start(s);
+	c = sim_client(s);
+	sim_query(c, "HANG");
+	sim_settle(s);
+	sim_cancel(s, c);
+	sim_pass(s, 100 * SEC);
+	assert_true(s->pg.conns[1]->p.fd >= 0);
+	server(s)->hang = false;
+	fakepg_answer(server(s), "CZ");
+	sim_expect(c, "CZ");
+	sim_say(c, "X");
+	sim_pass(s, 100 * SEC);
+	fakepg_close(s->pg.conns[1]);
+	sim_settle(s);
+	sim_assert_servers(s, 1, 0);
+	sim_free(s);
+}
+
+/* A server that repeats the secret it was sent must not bring it into the log, or to a client. */
+static void our_secret_in_the_servers_words(void **state)
+{
+	static const struct {
+		enum secret_kind kind;
+		const char *secret, *words;
+		bool left_out;
+	} tries[] = {
+		{SECRET_PASSWORD, "open, sesame", "who says \"open, sesame\"?", true},
+		{SECRET_PASSWORD, "open, sesame", "who says \"sesame\"?", false},
+		{SECRET_PASSWORD, "joe", "user joe does not exist", false},
+		{SECRET_IAM_TOKEN, "db:1/?X-Amz-Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	         "no: X-Amz-Signature=0123", true},
+		{SECRET_IAM_TOKEN, "db:1/?X-Amz-Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	         "no: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", true},
+		{SECRET_IAM_TOKEN, "db:1/?X-Amz-Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	         "PAM authentication failed for db:1", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
+		struct sim *s = sim_new();
+		struct sim_client *c;
+
+		s->target.auth = TARGET_AUTH_PASSWORD;
+		s->secret.secret = tries[i].secret;
+		s->pg.auth = AUTH_CLEARTEXT;
+		s->pg.silent_at = FAKEPG_PASSWORD;
+		sim_start(s);
+		c = sim_login(s, "joe", NULL);
+		sim_settle(s);
+		s->secret.ops.kind = tries[i].kind; /* a token needs TLS, which this server does not have */
+		fakepg_error(server(s), "FATAL", "42501", tries[i].words);
+		sim_expect_fatal(c, "42501", tries[i].left_out ? "repeat the secret" : tries[i].words);
+		if (tries[i].left_out)
+			assert_false(sim_logged(s, tries[i].words));
+		sim_free(s);
+	}
+}
+
+/* ---- the client ---- */
+
+/* What was kept for a packet full of parameters was twenty times its size, and that a thousand times (max_pools). */
+static void packets_full_of_parameters(void **state)
+{
+	const char *more[2 * 200 + 1] = {NULL};
+	char names[200][8];
+	struct sim *s = sim_new();
+
+	(void)state;
+	sim_start(s);
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(names[i], sizeof(names[i]), "p%u", i);
+		more[2 * i] = names[i];
+		more[2 * i + 1] = "";
+	}
+	sim_expect_fatal(sim_login(s, "joe", more), "54000", "startup parameters");
+	assert_int_equal(sim_db(s)->pools, 0);
+	more[2 * 100] = NULL;
+	sim_expect(sim_login(s, "joe", more), "RSKZ");
+	sim_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parameters_without_end),
+		cmocka_unit_test(the_same_parameter_without_end),
+		cmocka_unit_test(large_parameters),
+		cmocka_unit_test(a_cancel_that_was_not_confirmed),
+		cmocka_unit_test(nor_while_somebody_waits),
+		cmocka_unit_test(a_cancel_with_all_the_time_of_the_world),
+		cmocka_unit_test(our_secret_in_the_servers_words),
+		cmocka_unit_test(packets_full_of_parameters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
