@@ -219,8 +219,8 @@ void client_stop(struct client *c)
 
 	if (c->state == CLIENT_LINKED && (c->server->relay.busy || c->server->relay.tx != 'I'))
 		return; /* on_relay_ready */
-	if (c->state == CLIENT_WAIT || c->state == CLIENT_CANCEL)
-		return;
+	if (c->state == CLIENT_CANCEL || (c->state == CLIENT_WAIT && c->pool->failures == 0))
+		return; /* on their way; but not to a database that cannot be reached */
 	err_set(&e, ERR_SHUTDOWN, "terminating connection due to administrator command");
 	client_fail(c, &e);
 }
@@ -298,6 +298,7 @@ static void on_served(void *arg, struct server *s)
 	c->server = s;
 	c->seen_up = s->relay.up.bytes = 0;
 	c->seen_down = s->relay.down.bytes = 0;
+	c->pool->db->stats.bytes_received += c->first->filled;
 	server_link(s, c->stream, c->first, c->app_name, &link_ops, c);
 	c->first = NULL;
 	tell_changes(c);
