@@ -115,6 +115,7 @@ static void client_free(void *p)
 
 	buf_free(&c->in);
 	buf_free(&c->out);
+	free(c->ends);
 	free(c->user);
 	free(c->database);
 	free(c->app_name);
@@ -505,8 +506,8 @@ void client_new(struct client_env *env, int fd, const struct addr *peer, const s
 
 	c->env = env;
 	c->state = CLIENT_STARTUP;
-	c->peer = *peer;
-	c->local = *local;
+	c->ends = mem_alloc(sizeof(*c->ends));
+	*c->ends = (struct client_ends){.peer = *peer, .local = *local};
 	c->trusted = addr_is_loopback(peer);
 	c->connected_us = loop_now_us(env->loop);
 	buf_init(&c->in, CLIENT_IN_MAX);

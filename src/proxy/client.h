@@ -41,13 +41,18 @@ struct client_env {
 	void *arg;
 };
 
+/* The addresses of a connection: who it is depends on them, nothing else does. */
+struct client_ends {
+	struct addr peer, local;
+};
+
 struct client {
 	struct list node;
 	struct client_env *env;
 	struct stream *stream;
 	enum client_state state;
 	struct timer timer;        /* login, idle and closing deadlines */
-	struct addr peer, local;
+	struct client_ends *ends;  /* owned; NULL once it has been let in */
 	struct buf in;             /* startup packets, and what came behind them */
 	struct buf out;            /* what pgiam itself says */
 	struct iobuf *unsent;      /* what the server said and was not sent yet; goes before out */

@@ -53,7 +53,7 @@ static bool answer(struct client *c, char yes_or_no)
 /* True if reading goes on. */
 static bool ssl_request(struct client *c, size_t packet)
 {
-	bool offer = c->env->opts->client_tls && !addr_is_unix(&c->local);
+	bool offer = c->env->opts->client_tls && !addr_is_unix(&c->ends->local);
 
 	if (c->ssl_asked || stream_is_tls(c->stream)) {
 		refuse_version(c, STARTUP_CODE_SSL);
@@ -138,7 +138,7 @@ static bool uid_allowed(struct client *c)
 
 	if (!o->client_uids)
 		return true;
-	if (peer_uid(stream_fd(c->stream), &c->peer, &c->local, &uid, &e) != 0) {
+	if (peer_uid(stream_fd(c->stream), &c->ends->peer, &c->ends->local, &uid, &e) != 0) {
 		log_warning(loop_log(c->env->loop), "client refused: its user id cannot be known", LERR(&e));
 		return false;
 	}
@@ -158,7 +158,7 @@ static int admit(struct client *c, const struct startup *s, struct err *e)
 		return err_set(e, ERR_SHUTDOWN, "the database system is shutting down");
 	if (!uid_allowed(c))
 		return err_set(e, ERR_CLIENT_USER, "this operating system user may not connect");
-	if (env->opts->client_tls_required && !stream_is_tls(c->stream) && !addr_is_unix(&c->local))
+	if (env->opts->client_tls_required && !stream_is_tls(c->stream) && !addr_is_unix(&c->ends->local))
 		return err_set(e, ERR_CLIENT_USER, "TLS required (client_tls_sslmode = require)");
 	if (!name_in(env->opts->client_users, s->user))
 		return err_set(e, ERR_CLIENT_USER, "user \"%.64s\" may not connect here (client_users)", s->user);
@@ -220,6 +220,8 @@ static void startup_message(struct client *c, const struct startup *s, size_t pa
 		client_fail(c, &e);
 		return;
 	}
+	free(c->ends);
+	c->ends = NULL;
 	c->counted = true;
 	c->env->welcomed++;
 	startup_write_negotiate(&c->out, s);
