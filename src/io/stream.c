@@ -16,6 +16,17 @@
 #include <event2/event.h>
 #include "base/mem.h"
 
+static void stream_on_writable(evutil_socket_t fd, short events, void *arg);
+
+static void stream_arm_write(struct stream *s)
+{
+	if (!s->ev_write) {
+		s->ev_write = mem_alloc(sizeof *s->ev_write);
+		event_assign(s->ev_write, loop_base(s->loop), s->sock.fd, EV_WRITE | EV_PERSIST, stream_on_writable, s);
+	}
+	event_add(s->ev_write, NULL);
+}
+
 void stream_update(struct stream *s)
 {
 	unsigned need =
@@ -28,9 +39,9 @@ void stream_update(struct stream *s)
 	}
 	if ((need ^ s->armed) & STREAM_WRITABLE) {
 		if (need & STREAM_WRITABLE)
-			event_add(&s->ev_write, NULL);
+			stream_arm_write(s);
 		else
-			event_del(&s->ev_write);
+			event_del(s->ev_write);
 		s->armed ^= STREAM_WRITABLE;
 	}
 	if (later != s->later) {
@@ -63,7 +74,7 @@ static void stream_ready(struct stream *s, unsigned fired)
 	what &= s->want;
 	if (!what) {
 		/* Nobody wants it any more, or TLS waits for the other direction: now it would spin. */
-		event_del(fired == STREAM_READABLE ? &s->ev_read : &s->ev_write);
+		event_del(fired == STREAM_READABLE ? &s->ev_read : s->ev_write);
 		s->armed &= ~fired;
 		return;
 	}
@@ -115,7 +126,6 @@ struct stream *stream_new(struct loop *l, int fd, stream_cb cb, void *arg)
 	s->read_on = STREAM_READABLE;
 	s->write_on = STREAM_WRITABLE;
 	event_assign(&s->ev_read, loop_base(l), fd, EV_READ | EV_PERSIST, stream_on_readable, s);
-	event_assign(&s->ev_write, loop_base(l), fd, EV_WRITE | EV_PERSIST, stream_on_writable, s);
 	defer_init(&s->soon, l, stream_on_soon, s);
 	return s;
 }
@@ -133,6 +143,7 @@ static void stream_release(void *p)
 {
 	struct stream *s = p;
 
+	free(s->ev_write);
 	free(s->error);
 	free(s);
 }
@@ -141,7 +152,8 @@ static void stream_shut(struct stream *s, bool notify)
 {
 	/* Before the descriptor goes: epoll must not keep one that is closed and handed out again. */
 	event_del(&s->ev_read);
-	event_del(&s->ev_write);
+	if (s->ev_write)
+		event_del(s->ev_write);
 	defer_clear(&s->soon);
 	stream_tls_close(s, notify);
 	close(s->sock.fd);

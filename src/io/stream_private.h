@@ -24,7 +24,8 @@ struct stream {
 	bool kicked; /* the owner asked for a callback */
 	bool later;  /* `soon` is set */
 
-	struct event ev_read, ev_write;
+	struct event ev_read;
+	struct event *ev_write; /* owned; NULL until a write first had to wait: most never do */
 	struct defer soon;
 
 	SSL *ssl; /* NULL: plain */
