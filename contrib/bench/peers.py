@@ -73,7 +73,7 @@ def pgbench(scenario, scripts, port, args):
         for rx in (r"actually processed: (\d+)", r"tps = ([\d.]+) \(", r"latency average = ([\d.]+) ms")
     ]
     if not all(found) or int(found[0].group(1)) == 0:
-        return None, (done.stdout + done.stderr).strip()[-300:]
+        return None, " ".join((done.stderr or done.stdout).split())[-200:]
     return [float(m.group(1)) for m in found], None
 
 
