@@ -40,12 +40,18 @@ static void conn_free(struct fakepg_conn *c)
 	free(c);
 }
 
+void fakepg_forget(struct fakepg *pg)
+{
+	for (unsigned i = 0; i < pg->n; i++)
+		conn_free(pg->conns[i]);
+	pg->n = 0;
+}
+
 void fakepg_free(struct fakepg *pg)
 {
 	char path[128];
 
-	for (unsigned i = 0; i < pg->n; i++)
-		conn_free(pg->conns[i]);
+	fakepg_forget(pg);
 	free(pg->conns);
 	snprintf(path, sizeof(path), "%s/.s.PGSQL.5432", pg->dir);
 	unlink(path);

@@ -70,6 +70,7 @@ struct fakepg {
 
 void fakepg_init(struct fakepg *pg);
 void fakepg_free(struct fakepg *pg);
+void fakepg_forget(struct fakepg *pg); /* all connections */
 bool fakepg_pump(struct fakepg *pg);
 
 /* Connections open now, CancelRequests left out. */

@@ -108,6 +108,8 @@ struct sim *sim_new(void)
 	struct resolver_opts ro = {.threads = 1, .max_pending = 4};
 	struct err e;
 
+	s->patience = 6;
+	s->steps = 500;
 	s->clock = (struct sim_clock){.clock = {mono_us, wall_us}, .now_us = 1000 * SEC};
 	buf_init(&s->log_text, 2u << 20);
 	s->log = log_new(&s->clock.clock, LOG_DEBUG, LOG_KEY_VALUE, log_line, s);
@@ -165,7 +167,9 @@ void sim_start(struct sim *s)
 	                       .secrets = s->sources};
 
 	s->target.dial.timeout_us = s->target.server_connect_timeout_us;
-	s->targets[0] = target_new(&s->target);
+	if (!s->targets[0])
+		s->targets[0] = target_new(&s->target);
+	s->stopped = false;
 	s->opts.targets = s->targets;
 	s->opts.target_count = 1;
 	s->proxy = proxy_new(&d, &s->opts);
@@ -183,7 +187,7 @@ static void client_free(struct sim_client *c)
 	free(c);
 }
 
-void sim_free(struct sim *s)
+void sim_end(struct sim *s)
 {
 	for (unsigned i = 0; i < s->n; i++)
 		client_free(s->clients[i]);
@@ -200,6 +204,13 @@ void sim_free(struct sim *s)
 	assert_int_equal(s->secret.pending, 0);
 	sim_stats(NULL);
 	proxy_free(s->proxy);
+	s->proxy = NULL;
+	fakepg_forget(&s->pg);
+}
+
+void sim_free(struct sim *s)
+{
+	sim_end(s);
 	fakepg_free(&s->pg);
 	target_unref(s->targets[0]);
 	mailbox_close(s->mail);
@@ -230,7 +241,7 @@ void sim_settle(struct sim *s)
 	unsigned turns = 0;
 
 	/* what is put off and put off again moves nothing that can be seen from here, for some turns */
-	for (unsigned quiet = 0; quiet < 6; quiet++) {
+	for (unsigned quiet = 0; quiet < s->patience; quiet++) {
 		loop_turn(s->loop, 0);
 		if (pump_all(s))
 			quiet = 0;
@@ -241,7 +252,7 @@ void sim_settle(struct sim *s)
 
 void sim_pass(struct sim *s, uint64_t us)
 {
-	uint64_t end = s->clock.now_us + us, step = us / 500 + 2 * LOOP_TICK_US;
+	uint64_t end = s->clock.now_us + us, step = us / s->steps + 2 * LOOP_TICK_US;
 
 	while (s->clock.now_us < end) {
 		uint64_t left = end - s->clock.now_us;

@@ -38,6 +38,7 @@ struct sim_client {
 	struct sim *sim;
 	struct peer p;
 	uint32_t remain;       /* of a message whose body is skipped */
+	bool expect_raw;       /* nothing of what comes is looked at */
 	bool expect_byte;      /* the answer to SSLRequest comes next */
 	char byte;
 	char said[512];        /* types of the messages that came; runs of D, d and S shortened to one */
@@ -70,6 +71,8 @@ struct sim {
 	struct proxy *proxy;
 	struct sim_client *clients[SIM_CLIENTS];
 	unsigned n;
+	unsigned patience; /* turns without a move until it counts as settled */
+	unsigned steps;    /* of sim_pass, at most */
 	bool stopped; /* proxy_stop's callback came */
 };
 
@@ -77,7 +80,11 @@ struct sim {
 struct sim *sim_new(void);
 void sim_start(struct sim *s);
 
-/* Ends everything and checks that nothing is left: no buffer, no timer, no connection. */
+/* Ends the proxy and everybody in it, and checks that nothing is left: no buffer, no connection. sim_start may begin
+ * again. */
+void sim_end(struct sim *s);
+
+/* The same, and no timer; then the world goes. */
 void sim_free(struct sim *s);
 
 /* Turns until nothing moves any more; time stands still. */
