@@ -191,14 +191,16 @@ ssize_t stream_read(struct stream *s, void *p, size_t n)
 	ssize_t r;
 
 	assert(n > 0 && !s->hs);
-	if (s->error)
+	if (s->error && !s->mute)
 		return STREAM_FAIL;
 	r = s->ssl ? stream_tls_read(s, p, n) : sock_recv(&s->sock, p, n);
 	/* Known once: who asks again without an event is given a real answer. */
-	if (r == SOCK_AGAIN)
+	if (r == SOCK_AGAIN) {
 		s->sock.drained = false;
-	else if (r == SOCK_FAIL)
+	} else if (r == SOCK_FAIL) {
+		s->mute = false;
 		return stream_broken(s, NULL);
+	}
 	return r;
 }
 
@@ -210,10 +212,12 @@ ssize_t stream_write(struct stream *s, const void *p, size_t n)
 	if (s->error)
 		return STREAM_FAIL;
 	r = s->ssl ? stream_tls_write(s, p, n) : sock_send(&s->sock, p, n);
-	if (r == SOCK_AGAIN)
+	if (r == SOCK_AGAIN) {
 		s->sock.clogged = false;
-	else if (r == SOCK_FAIL)
+	} else if (r == SOCK_FAIL) {
+		s->mute = true;
 		return stream_broken(s, NULL);
+	}
 	return r;
 }
 

@@ -41,7 +41,8 @@ void stream_abort(struct stream *s);
  * fills up to n from as many records as are there. */
 ssize_t stream_read(struct stream *s, void *p, size_t n);
 
-/* n > 0. > 0 bytes taken (maybe fewer than n); STREAM_AGAIN: the callback comes if want_write is on; STREAM_FAIL. TLS
+/* n > 0. > 0 bytes taken (maybe fewer than n); STREAM_AGAIN: the callback comes if want_write is on; STREAM_FAIL: no
+ * more can be written, but what the peer said before it went can still be read. TLS
  * writes go out in records of at most 16 KB. The bytes not taken must come first, and not be fewer, in the
  * next call: TLS may have encrypted some of them already (the pointer may differ). */
 ssize_t stream_write(struct stream *s, const void *p, size_t n);

@@ -31,6 +31,7 @@ struct stream {
 	SSL *ssl; /* NULL: plain */
 	struct tls_ctx *ctx;
 	struct stream_hs *hs; /* NULL unless shaking hands */
+	bool mute;   /* only writing has failed: what was received can still be read */
 	char *error;          /* owned; set once, then the stream is broken */
 };
 
