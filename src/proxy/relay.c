@@ -211,6 +211,18 @@ static enum step report(struct relay *r)
 	return STEP_ON;
 }
 
+/* Writing to the server failed. It may have said why: reading tells, as soon as there is room for what it says. */
+static void server_mute(struct relay *r)
+{
+	stream_want_write(r->server, false);
+	stream_want_read(r->server, true);
+	stream_kick(r->server);
+	r->up.blocked = false;
+	r->up_stopped = true;
+	if (r->client)
+		stream_want_read(r->client, false);
+}
+
 static enum step pump_up(struct relay *r);
 
 /* From the server's stream to the client's. */
@@ -324,11 +336,7 @@ static enum step pump_up(struct relay *r)
 	if (s == STEP_GONE && (r->client != client || !r->server || r->up_stopped))
 		return STEP_GONE;
 	if (u->b && flow_flush(r->bufs, u, r->server) < 0) {
-		/* The server may have said why: reading it tells. */
-		stream_want_read(r->server, true);
-		stream_kick(r->server);
-		r->up_stopped = true;
-		stream_want_read(r->client, false);
+		server_mute(r);
 		return STEP_ON;
 	}
 	if (s == STEP_GONE && at_terminate(r)) {
@@ -357,8 +365,12 @@ static enum step resume(struct relay *r, struct flow *f, struct stream *to, stru
 {
 	int rc = flow_flush(r->bufs, f, to);
 
-	if (rc < 0)
-		return to == r->client ? client_end(r, RELAY_EOF, NULL) : STEP_ON;
+	if (rc < 0 && to == r->client)
+		return client_end(r, RELAY_EOF, NULL);
+	if (rc < 0) {
+		server_mute(r);
+		return STEP_ON;
+	}
 	if (to == r->client && r->leaving && !r->busy && !f->b)
 		return client_end(r, r->how, NULL); /* it has been given all it was owed */
 	if (from && flow_roomy(f) && !(from == r->client && (r->up_stopped || held_back(r))))
@@ -443,8 +455,8 @@ struct iobuf *relay_detach(struct relay *r, bool *clean)
 		r->up.b->filled = r->up.b->parsed; /* an unfinished head, what was held back or what broke the protocol */
 		if (r->up.b->sent == r->up.b->filled)
 			flow_release(r->bufs, &r->up);
-		else if (r->server)
-			(void)flow_flush(r->bufs, &r->up, r->server); /* reading tells what became of it */
+		else if (r->server && flow_flush(r->bufs, &r->up, r->server) < 0)
+			server_mute(r);
 	}
 	r->down.b = NULL;
 	r->down.blocked = false;
@@ -496,10 +508,8 @@ void relay_query(struct relay *r, const char *sql)
 	}
 	inflight_client(&r->inflight, 'Q');
 	r->hidden++;
-	if (flow_flush(r->bufs, &r->up, r->server) < 0) {
-		stream_want_read(r->server, true);
-		stream_kick(r->server); /* reading tells why */
-	}
+	if (flow_flush(r->bufs, &r->up, r->server) < 0)
+		server_mute(r);
 	buf_free(&q);
 }
 

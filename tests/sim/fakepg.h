@@ -53,6 +53,9 @@ struct fakepg {
 	/* how it behaves */
 	bool accepts;          /* false: connections wait in the backlog */
 	SSL_CTX *tls;          /* NULL: answers SSLRequest with N */
+	struct slice ssl_answer; /* said to SSLRequest instead of S or N; if n > 0 */
+	bool scram_liar;       /* says AuthenticationOk without having proven that it knows the password */
+	bool scram_wrong;      /* proves it wrongly */
 	uint32_t auth;         /* AUTH_OK, AUTH_CLEARTEXT, AUTH_SASL, ... */
 	const char *password;  /* the right one; NULL: any */
 	enum fakepg_step close_at, silent_at, error_at;

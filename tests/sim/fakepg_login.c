@@ -147,7 +147,12 @@ static void scram_final(struct fakepg_conn *c, struct slice body)
 			return;
 		}
 	}
+	if (c->pg->scram_liar) {
+		welcome(c);
+		return;
+	}
 	hmac(server_key, c->scram_auth.p, c->scram_auth.n, signature);
+	signature[31] ^= c->pg->scram_wrong;
 	b64(signature, 32, reply + 2);
 	say_auth(c, AUTH_SASL_FINAL, reply, strlen(reply));
 	welcome(c);
@@ -181,7 +186,9 @@ static void on_packet(struct fakepg_conn *c, struct slice packet)
 	case STARTUP_SSL:
 		if (stops_at(c, FAKEPG_SSL))
 			break;
-		if (c->pg->tls && send(c->p.fd, "S", 1, MSG_NOSIGNAL) == 1)
+		if (c->pg->ssl_answer.n > 0)
+			peer_say(&c->p, c->pg->ssl_answer.p, c->pg->ssl_answer.n);
+		else if (c->pg->tls && send(c->p.fd, "S", 1, MSG_NOSIGNAL) == 1)
 			peer_tls_accept(&c->p, c->pg->tls);
 		else
 			peer_say(&c->p, "N", 1);

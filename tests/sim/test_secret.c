@@ -1,0 +1,254 @@
+/* Where secrets go and where not (design rule 1): what was heard by a server that is not the right one is looked through
+ * for the secret. */
+#include "../unit/io/kit.h"
+#include "sim.h"
+#include "base/mem.h"
+#include "pg/parse.h"
+
+struct fixture {
+	struct kit_tls good, other; /* two CAs; both certificates say db.test */
+	struct tls_ctx *unverified;
+	SSL_CTX *server, *impostor;
+};
+
+static SSL_CTX *server_ctx(const struct kit_cert *c)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (!ctx || SSL_CTX_use_certificate(ctx, c->x) != 1 || SSL_CTX_use_PrivateKey(ctx, c->key) != 1)
+		abort();
+	return ctx;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_zalloc(sizeof(*f));
+	struct err e;
+
+	kit_tls_init(&f->good, "db.test", "DNS:db.test");
+	kit_tls_init(&f->other, "db.test", "DNS:db.test");
+	f->unverified = tls_client_ctx_new(&(struct tls_client_opts){.ca_file = f->good.ca_file, .verify = false}, &e);
+	assert_non_null(f->unverified);
+	f->server = server_ctx(&f->good.server);
+	f->impostor = server_ctx(&f->other.server);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	SSL_CTX_free(f->server);
+	SSL_CTX_free(f->impostor);
+	tls_ctx_unref(f->unverified);
+	kit_tls_fini(&f->good);
+	kit_tls_fini(&f->other);
+	free(f);
+	return 0;
+}
+
+/* tls: pgiam's context, NULL for plaintext; server: the server's, NULL if it has none. */
+static struct sim *begin(enum secret_kind kind, uint32_t auth, struct tls_ctx *tls, SSL_CTX *server)
+{
+	struct sim *s = sim_new();
+
+	s->target.auth = kind == SECRET_IAM_TOKEN ? TARGET_AUTH_IAM : TARGET_AUTH_PASSWORD;
+	s->target.tls = tls ? tls_ctx_ref(tls) : NULL;
+	s->secret.ops.kind = kind;
+	s->secret.secret = "sesame";
+	s->pg.password = "sesame";
+	s->pg.watch = "sesame";
+	s->pg.auth = auth;
+	s->pg.tls = server;
+	return s;
+}
+
+/* The login fails so, without the secret having been asked for or heard. */
+static void refused(struct sim *s, const char *sqlstate, const char *text)
+{
+	struct sim_client *c;
+
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_expect_fatal(c, sqlstate, text);
+	assert_int_equal(s->secret.asked, 0);
+	assert_false(s->pg.heard);
+	assert_int_equal(fakepg_open(&s->pg), 0);
+	sim_free(s);
+}
+
+static void a_token_over_verified_tls(void **state)
+{
+	struct fixture *f = *state;
+	struct sim *s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->server);
+	struct sim_client *c;
+
+	sim_start(s);
+	c = sim_client(s);
+	sim_works(c);
+	assert_true(s->pg.heard);
+	assert_int_equal(s->secret.asked, 1);
+	/* a cancel travels in the same way */
+	sim_query(c, "HANG");
+	sim_settle(s);
+	sim_cancel(s, c);
+	sim_settle(s);
+	assert_int_equal(s->pg.cancels, 1);
+	assert_non_null(strstr(fakepg_log(fakepg_conn(&s->pg, 0)), "HANG"));
+	sim_free(s);
+}
+
+static void tokens_elsewhere(void **state)
+{
+	static const uint32_t methods[] = {AUTH_SASL, AUTH_MD5, AUTH_GSS, AUTH_SSPI, AUTH_KERBEROS_V5};
+	struct fixture *f = *state;
+
+	/* in the clear, not even where a password may */
+	refused(begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, NULL, NULL), "28000", "not verified TLS");
+	/* encrypted, but to whom? */
+	refused(begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->unverified, f->server), "28000", "not verified TLS");
+	/* to a server that wants something else */
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		refused(begin(SECRET_IAM_TOKEN, methods[i], f->good.client_ctx, f->server), "28000",
+		        "instead of an IAM token");
+		refused(begin(SECRET_IAM_TOKEN, methods[i], NULL, NULL), "28000", "instead of an IAM token");
+	}
+}
+
+static void passwords_elsewhere(void **state)
+{
+	static const uint32_t methods[] = {AUTH_CLEARTEXT, AUTH_SASL};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 2; i++)
+		refused(begin(SECRET_PASSWORD, methods[i], f->unverified, f->server), "28000", "not verified TLS");
+	refused(begin(SECRET_PASSWORD, AUTH_MD5, f->good.client_ctx, f->server), "28000", "md5");
+	refused(begin(SECRET_PASSWORD, AUTH_MD5, NULL, NULL), "28000", "md5");
+}
+
+/* Not even who logs in is told to an impostor. */
+static void impostors(void **state)
+{
+	struct fixture *f = *state;
+	struct sim *s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->impostor);
+	struct sim_client *c;
+
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_expect_fatal(c, "08001", "TLS");
+	assert_false(s->pg.conns[0]->started);
+	sim_free(s);
+	/* the right CA, another name */
+	s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->server);
+	free(s->target.tls_name);
+	s->target.tls_name = mem_strdup("other.test");
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_expect_fatal(c, "08001", "TLS");
+	assert_false(s->pg.conns[0]->started);
+	sim_free(s);
+}
+
+static void answers_to_ssl_request(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+	} wrong[] = {
+		{"N", 1}, {"E", 1}, {"X", 1}, {"\0", 1}, {"S\26\3\3\0\2\2\50", 8}, {"SS", 2}, {"NS", 2},
+		{"EFATAL: sorry, too many clients already\n", 41}, {"R\0\0\0\10\0\0\0\3", 9},
+		{"SR\0\0\0\10\0\0\0\3", 10},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		struct sim *s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->server);
+
+		s->pg.ssl_answer = slice_of(wrong[i].bytes, wrong[i].n);
+		refused(s, "08001", "TLS");
+	}
+}
+
+static void no_answer_to_ssl_request(void **state)
+{
+	struct fixture *f = *state;
+	struct sim *s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->server);
+	struct sim_client *c;
+
+	s->pg.silent_at = FAKEPG_SSL;
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_pass(s, 14 * SEC);
+	sim_expect(c, "");
+	sim_pass(s, 2 * SEC);
+	sim_expect_fatal(c, "08001", "TLS: no answer within server_connect_timeout");
+	sim_free(s);
+	s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->server);
+	s->pg.close_at = FAKEPG_SSL;
+	refused(s, "08006", "TLS: the server closed the connection");
+	/* and one that never goes on with the handshake */
+	s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->server);
+	s->pg.ssl_answer = slice_of("S", 1);
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_pass(s, 16 * SEC);
+	sim_expect_fatal(c, "08001", "TLS: no answer within server_connect_timeout");
+	sim_free(s);
+}
+
+/* A server that does not know the password cannot pretend to. */
+static void scram_proves_the_server(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 2; way++) {
+		struct sim *s = begin(SECRET_PASSWORD, AUTH_SASL, NULL, NULL);
+		struct sim_client *c;
+
+		s->pg.scram_liar = way == 0;
+		s->pg.scram_wrong = way == 1;
+		sim_start(s);
+		c = sim_login(s, "joe", NULL);
+		sim_until(s, sim_closed(c));
+		assert_string_equal(c->said, "E");
+		assert_int_equal(fakepg_open(&s->pg), 0);
+		assert_false(s->pg.heard);
+		sim_free(s);
+	}
+}
+
+/* RDS's authentication helper refuses good tokens now and then: one more try, and one only. */
+static void a_refused_token(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int retry = 0; retry < 2; retry++) {
+		struct sim *s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->server);
+
+		s->pg.password = "other";
+		s->pg.sqlstate = "28000";
+		s->secret.retry = retry;
+		sim_start(s);
+		sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "password authentication failed");
+		assert_int_equal(s->pg.n, 2);
+		assert_int_equal(s->secret.asked, 2);
+		assert_true(s->secret.explained > 0);
+		sim_free(s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_token_over_verified_tls),
+		cmocka_unit_test(tokens_elsewhere),
+		cmocka_unit_test(passwords_elsewhere),
+		cmocka_unit_test(impostors),
+		cmocka_unit_test(answers_to_ssl_request),
+		cmocka_unit_test(no_answer_to_ssl_request),
+		cmocka_unit_test(scram_proves_the_server),
+		cmocka_unit_test(a_refused_token),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
