@@ -191,6 +191,7 @@ class Scram:
 
     def __init__(self, password, iterations=4096, salt=None):
         self.password, self.iterations, self.salt = password, iterations, salt or os.urandom(16)
+        self.gs2_header, self.binding = None, None
 
     def login(self, conn, mechanisms=("SCRAM-SHA-256",), first=None, final=None):
         """Runs it on a connection that has begun, and checks the client's proof. first, final: functions that change
@@ -199,7 +200,7 @@ class Scram:
         chosen, _, rest = conn.password().partition(b"\0")
         length, = struct.unpack("!i", rest[:4])
         client_first = rest[4:4 + length].decode()
-        bare = client_first.split(",", 2)[2]
+        self.gs2_header, bare = ",".join(client_first.split(",", 2)[:2]) + ",", client_first.split(",", 2)[2]
         nonce = dict(p.split("=", 1) for p in bare.split(","))["r"]
         server_first = "r=%s,s=%s,i=%d" % (nonce + base64.b64encode(os.urandom(18)).decode(),
                                            base64.b64encode(self.salt).decode(), self.iterations)
@@ -208,6 +209,9 @@ class Scram:
         conn.auth(11, server_first.encode())
         client_final = conn.password().decode()
         without_proof, _, proof = client_final.rpartition(",p=")
+        cbind = base64.b64decode(dict(p.split("=", 1) for p in without_proof.split(","))["c"])
+        assert cbind.startswith(self.gs2_header.encode()), cbind
+        self.binding = cbind[len(self.gs2_header):]
         salted = hashlib.pbkdf2_hmac("sha256", self.password.encode(), self.salt, self.iterations)
         message = ",".join([bare, server_first, without_proof]).encode()
 

@@ -125,6 +125,31 @@ def test_parallel_dump(rds, pgiam, workdir):
     assert pgiam.sql("select count(*) from pgbench_accounts") == [(100000,)]
 
 
+# ---- replication ----
+
+@pytest.mark.parametrize("wal", ["fetch", "stream"])
+def test_pg_basebackup(rds, pgiam, workdir, wal):
+    where = os.path.join(workdir, "backup")
+    run([rds.program("pg_basebackup"), "-D", where, "-c", "fast", "-X", wal], pgiam, PGUSER="repl_user")
+    run([rds.program("pg_verifybackup"), where], pgiam)
+    assert pgiam.sql("select current_user::text", user="repl_user") == [("repl_user",)]
+
+
+def test_pg_recvlogical(another_rds, pgiam_for, workdir):
+    rds = another_rds("--name", "logical", "--set", "wal_level=logical")
+    pgiam = pgiam_for(rds)
+    out = os.path.join(workdir, "changes")
+    tool = [rds.program("pg_recvlogical"), "--slot", "e2e", "-d", "app"]
+    run([*tool, "--create-slot", "-P", "test_decoding"], pgiam, PGUSER="repl_user")
+    for statement in ("create table t (a int)", "insert into t values (42)", "create table u (a int)", "insert into u values (1)"):
+        pgiam.sql(statement)
+    end = rds.admin("select pg_current_wal_lsn()::text")[0][0]
+    run([*tool, "--start", "--endpos", end, "-f", out, "-F", "0"], pgiam, PGUSER="repl_user")
+    with open(out, encoding="utf-8") as file:
+        assert "INSERT: a[integer]:42" in file.read()
+    run([*tool, "--drop-slot"], pgiam, PGUSER="repl_user")
+
+
 # ---- psycopg ----
 
 @TLS

@@ -5,6 +5,8 @@ import threading
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 import fakepg
 import wire
@@ -159,6 +161,35 @@ def scram_login(fake_factory, pgiam_factory, login, **kw):
 def test_18_scram(fake_factory, pgiam_factory):
     pgiam = scram_login(fake_factory, pgiam_factory, lambda c: fakepg.Scram(PASSWORD).login(c))
     assert pgiam.sql("select 1") == [("1",)]
+
+
+def test_18_channel_binding(fake_factory, pgiam_factory, authority):
+    """Where the server offers -PLUS it is taken, bound to the certificate: a man in the middle with another one fails."""
+    chain_key = authority.issue([fakepg.HOST], key="ec")
+    cert = x509.load_pem_x509_certificate(chain_key[0])
+    scram, chosen = fakepg.Scram(PASSWORD), []
+    pgiam = scram_login(fake_factory, pgiam_factory, lambda c: chosen.append(
+        scram.login(c, mechanisms=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"))), chain_key=chain_key)
+    assert pgiam.sql("select 1") == [("1",)]
+    assert chosen == ["SCRAM-SHA-256-PLUS"] and scram.gs2_header == "p=tls-server-end-point,,"
+    assert scram.binding == cert.fingerprint(hashes.SHA256())
+
+
+def test_18_no_channel_binding_offered(fake_factory, pgiam_factory):
+    """'y' tells a server that did offer it that somebody took the offer away."""
+    scram = fakepg.Scram(PASSWORD)
+    pgiam = scram_login(fake_factory, pgiam_factory, scram.login)
+    assert pgiam.sql("select 1") == [("1",)]
+    assert (scram.gs2_header, scram.binding) == ("y,,", b"")
+
+
+def test_18_no_tls_to_bind_to(fake_factory, pgiam_factory):
+    """On this host in plaintext: 'n', and -PLUS is not for us."""
+    scram = fakepg.Scram(PASSWORD)
+    fake = fake_factory(lambda c: (c.begin(), scram.login(c), c.welcome(), c.serve()), names=None)
+    entry = "host=127.0.0.1 port=%d auth=password password_env=SECRET sslmode=disable" % fake.port
+    assert pgiam_factory({"app": entry}, env={"SECRET": PASSWORD}).sql("select 1") == [("1",)]
+    assert (scram.gs2_header, scram.binding) == ("n,,", b"")
 
 
 def replaced(name, value):

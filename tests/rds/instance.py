@@ -38,6 +38,7 @@ TEMPLATE_SQL = {
         "CREATE ROLE app_user LOGIN IN ROLE rds_iam",
         "CREATE ROLE other_user LOGIN IN ROLE rds_iam",
         "CREATE ROLE \"we!rd us*er+\u00e9/%41\" LOGIN IN ROLE rds_iam",
+        "CREATE ROLE repl_user LOGIN REPLICATION IN ROLE rds_iam",
         "CREATE ROLE norole LOGIN",
         "CREATE ROLE scram_user LOGIN PASSWORD '%s'" % SCRAM_PASSWORD,
         "SET password_encryption = 'md5'",
