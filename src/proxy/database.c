@@ -84,11 +84,14 @@ static void grant_turns(void *arg)
 	}
 }
 
-/* Does this failure mean that the database or its authentication helper is overloaded? */
-static bool is_strain(const struct err *e)
+/* Does this failure mean that the database or its authentication helper is overloaded? Names that were never let in say
+ * nothing about that: whoever may connect could make them up and slow down everybody's logins. */
+static bool is_strain(const struct err *e, bool known)
 {
-	static const enum err_code codes[] = {ERR_CONNECT_TIMEOUT, ERR_LOGIN_TIMEOUT, ERR_SERVER_CLOSED, ERR_AUTH_IAM};
+	static const enum err_code codes[] = {ERR_CONNECT_TIMEOUT, ERR_LOGIN_TIMEOUT, ERR_SERVER_CLOSED};
 
+	if (e->code == ERR_AUTH_IAM)
+		return known;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
 		if (e->code == codes[i])
 			return true;
@@ -97,9 +100,9 @@ static bool is_strain(const struct err *e)
 	                          memcmp(e->sqlstate, "57014", 5) == 0);
 }
 
-void database_login_done(struct database *d, const struct err *e)
+void database_login_done(struct database *d, const struct err *e, bool known)
 {
-	governor_done(&d->governor, !e ? GOVERNOR_OK : is_strain(e) ? GOVERNOR_STRAIN : GOVERNOR_REFUSED);
+	governor_done(&d->governor, !e ? GOVERNOR_OK : is_strain(e, known) ? GOVERNOR_STRAIN : GOVERNOR_REFUSED);
 	d->tried = true;
 	d->ok = !e;
 	if (e) {

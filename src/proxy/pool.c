@@ -206,7 +206,7 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 	struct pool *p = arg;
 
 	p->logins--;
-	database_login_done(p->db, e);
+	database_login_done(p->db, e, p->welcome_known);
 	if (!e) {
 		p->failures = 0;
 		p->suspect = false;

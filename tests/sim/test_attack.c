@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "pg/message.h"
 #include "pg/parse.h"
+#include "proxy/database.h"
 
 static struct fakepg_conn *server(struct sim *s)
 {
@@ -242,6 +243,29 @@ static void packets_full_of_parameters(void **state)
 	sim_free(s);
 }
 
+/* Names that nobody knows, asked for by somebody who may connect, brought the rate of everybody's logins down to one in
+ * two seconds: a refused token was taken for an overloaded server. */
+static void unknown_users_do_not_slow_down_logins(void **state)
+{
+	struct sim *s = sim_new();
+	struct database *d;
+	struct err e;
+
+	(void)state;
+	s->target.auth = TARGET_AUTH_IAM;
+	s->target.profile = profile_get(PROFILE_RDS);
+	sim_start(s);
+	d = database_new(&s->target, s->loop, NULL, NULL);
+	err_set(&e, ERR_AUTH_IAM, "PAM authentication failed");
+	for (unsigned i = 0; i < 10; i++)
+		database_login_done(d, &e, false);
+	assert_true(d->governor.rate == 10);
+	database_login_done(d, &e, true); /* somebody it knew yesterday */
+	assert_true(d->governor.rate == 5);
+	database_free(d);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +277,7 @@ int main(void)
 		cmocka_unit_test(a_cancel_with_all_the_time_of_the_world),
 		cmocka_unit_test(our_secret_in_the_servers_words),
 		cmocka_unit_test(packets_full_of_parameters),
+		cmocka_unit_test(unknown_users_do_not_slow_down_logins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
