@@ -255,7 +255,7 @@ static void unknown_users_do_not_slow_down_logins(void **state)
 	s->target.auth = TARGET_AUTH_IAM;
 	s->target.profile = profile_get(PROFILE_RDS);
 	sim_start(s);
-	d = database_new(&s->target, s->loop, NULL, NULL);
+	d = database_new(s->targets[0], s->loop, NULL, NULL);
 	err_set(&e, ERR_AUTH_IAM, "PAM authentication failed");
 	for (unsigned i = 0; i < 10; i++)
 		database_login_done(d, &e, false);
