@@ -177,6 +177,9 @@ static void on_dial(void *arg, const struct dial_result *r, const struct err *e)
 	u->dial = NULL;
 	if (e) {
 		struct err copy = *e;
+		if (e->code == ERR_RESOLVE && !copy.detail[0])
+			err_detail(&copy, "The system's resolver was asked: /etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf "
+			                  "decide, as for every other program here.");
 		fail(u, &copy, e->code == ERR_RESOLVE ? "resolve" : "connect");
 		return;
 	}

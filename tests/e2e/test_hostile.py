@@ -270,13 +270,12 @@ def test_77_iterations_do_not_stop_the_others(fake_factory, pgiam_factory, plain
     with pgiam.connect() as conn:
         conn.execute("select 1")
         slow.start()
-        worst = 0
+        done = 0
         while slow.is_alive():
-            start = time.monotonic()
             conn.execute("select 1")
-            worst = max(worst, time.monotonic() - start)
+            done += 1
     slow.join()
-    assert worst < 0.3
+    assert done > 20  # a loop that computes the hash itself answers one or two
 
 
 @pytest.mark.parametrize("mechanisms", [["OAUTHBEARER"], ["SCRAM-SHA-1"], [""], ["x" * 5000], ["SCRAM-SHA-256"] * 2000])
