@@ -5,28 +5,6 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#ifndef __has_feature
-#define __has_feature(x) 0 /* gcc has macros for it */
-#endif
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__ || __has_feature(address_sanitizer) || \
-	__has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SOCK_SANITIZED 1 /* sanitizers know glibc's functions, not the kernel's */
-#else
-#define SOCK_SANITIZED 0
-#endif
-
-/* glibc's recv and send are cancellation points, for which each call of a process of several threads pays two locked
- * instructions: 20 ns of 180. Nobody is cancelled here. */
-#if defined SYS_recvfrom && defined SYS_sendto && !SOCK_SANITIZED
-#define SOCK_RECV(fd, p, n)        syscall(SYS_recvfrom, fd, p, n, 0, NULL, NULL)
-#define SOCK_SEND(fd, p, n, flags) syscall(SYS_sendto, fd, p, n, flags, NULL, 0)
-#else
-#define SOCK_RECV(fd, p, n)        recv(fd, p, n, 0)
-#define SOCK_SEND(fd, p, n, flags) send(fd, p, n, flags)
-#endif
 
 ssize_t sock_recv(struct sock *s, void *p, size_t n)
 {
@@ -35,7 +13,7 @@ ssize_t sock_recv(struct sock *s, void *p, size_t n)
 	if (s->drained)
 		return SOCK_AGAIN;
 	do
-		r = SOCK_RECV(s->fd, p, n);
+		r = recv(s->fd, p, n, 0);
 	while (r < 0 && errno == EINTR);
 	if (r > 0) {
 		s->drained = (size_t)r < n;
@@ -60,7 +38,7 @@ ssize_t sock_send(struct sock *s, const void *p, size_t n)
 	if (s->clogged)
 		return SOCK_AGAIN;
 	do
-		r = SOCK_SEND(s->fd, p, n, MSG_NOSIGNAL);
+		r = send(s->fd, p, n, MSG_NOSIGNAL);
 	while (r < 0 && errno == EINTR);
 	if (r >= 0) {
 		s->clogged = (size_t)r < n;
