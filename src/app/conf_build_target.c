@@ -9,7 +9,8 @@
 #include "aws/aws.h"
 #include "base/mem.h"
 
-#define HOST_MAX 253 /* RFC 1035: 255 octets on the wire */
+#define HOST_MAX 253  /* RFC 1035: 255 octets on the wire */
+#define SQL_MAX  8192 /* a query of pgiam's own goes into one buffer; as long as a line of the file may be */
 
 /* Values of the options, in the table's order. */
 enum { AUTH_IAM, AUTH_PASSWORD, AUTH_NONE };
@@ -391,6 +392,14 @@ static void build_secret(struct targets *ts, struct conf_target *ct)
 
 /* ---- sizes, times, what the session begins with ---- */
 
+static void check_sql(struct targets *ts, enum option_id id)
+{
+	const char *sql = text(ts, id);
+
+	if (sql && strlen(sql) > SQL_MAX)
+		bad(ts, id, NULL, "is longer than %d bytes", SQL_MAX);
+}
+
 static void build_pool(struct targets *ts)
 {
 	struct target *t = ts->t;
@@ -398,6 +407,8 @@ static void build_pool(struct targets *ts)
 				  *reset = conf_values_of(&ts->b->c->priv->values, ts->db,
 							  OPT_SERVER_RESET_QUERY);
 
+	check_sql(ts, OPT_SERVER_RESET_QUERY);
+	check_sql(ts, OPT_CONNECT_QUERY);
 	t->pool_mode = POOL_SESSION;
 	t->pool_size = (uint32_t)num(ts, text(ts, OPT_POOL_SIZE) ? OPT_POOL_SIZE : OPT_DEFAULT_POOL_SIZE);
 	t->min_pool_size = (uint32_t)num(ts, OPT_MIN_POOL_SIZE);

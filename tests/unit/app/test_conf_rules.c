@@ -291,6 +291,22 @@ static void pools(void **state)
 	conf_worker_free(w);
 }
 
+/* A query that fits into no buffer ended the process when it was first sent. */
+static void long_queries(void **state)
+{
+	struct conf_test *t = *state;
+	char *sql = mem_zalloc(8194);
+	const char *const flags[] = {"--server-reset-query", "--connect-query"};
+
+	memset(sql, 'x', 8193);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(conf_test_load(t, NULL, NULL, ARGS("--host", RDS, flags[i], sql)), -1);
+		conf_test_said(t, "is longer than 8192 bytes");
+		conf_test_good(t, NULL, NULL, ARGS("--host", RDS, flags[i], sql + 1));
+	}
+	free(sql);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +318,7 @@ int main(void)
 		cmocka_unit_test(sections),
 		cmocka_unit_test(several),
 		cmocka_unit_test(pools),
+		cmocka_unit_test(long_queries),
 		cmocka_unit_test(password_in_file),
 	};
 
