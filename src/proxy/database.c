@@ -103,14 +103,10 @@ static bool is_strain(const struct err *e, bool known)
 void database_login_done(struct database *d, const struct err *e, bool known)
 {
 	governor_done(&d->governor, !e ? GOVERNOR_OK : is_strain(e, known) ? GOVERNOR_STRAIN : GOVERNOR_REFUSED);
-	d->tried = true;
-	d->ok = !e;
-	if (e) {
-		d->last_error = *e;
+	if (e)
 		stats_login_failed(&d->stats, e);
-	} else {
+	else
 		d->stats.server_logins++;
-	}
 	database_grant(d);
 }
 

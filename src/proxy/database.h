@@ -23,9 +23,6 @@ struct database {
 	struct list idle;      /* idle servers of all pools, least recently used first (server.db_node) */
 	void (*evict)(struct list *node); /* closes the server at this node of `idle` */
 	struct stats stats;
-	/* for /readiness: how the last login ended */
-	bool tried, ok;
-	struct err last_error;
 };
 
 struct database *database_new(struct target *t, struct loop *l, struct secret_source *secret,

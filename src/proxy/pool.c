@@ -9,7 +9,9 @@
 #include "base/digest.h"
 #include "base/mem.h"
 
-#define BACKOFF_MAX_US (15 * CLOCK_US_PER_SEC)
+#define BACKOFF_MAX_US   (15 * CLOCK_US_PER_SEC)
+/* Longer than a backoff and a login together: while clients ask, an outage is never forgotten. */
+#define HEALTH_MEMORY_US (60 * CLOCK_US_PER_SEC)
 
 static void pump(void *arg);
 
@@ -204,11 +206,13 @@ static void learn(struct pool *p, struct server *s)
 static void on_login_done(void *arg, struct server *s, const struct err *e)
 {
 	struct pool *p = arg;
+	uint64_t now = loop_now_us(pool_loop(p));
 
 	p->logins--;
 	database_login_done(p->db, e, p->welcome_known);
 	if (!e) {
 		p->failures = 0;
+		p->retry_at_us = 0;
 		p->suspect = false;
 		p->retried = false;
 		learn(p, s);
@@ -221,10 +225,13 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 		         LS("database", p->db->target->name), LS("user", p->user), LERR(e));
 		return;
 	}
-	p->failures++;
 	p->retried = false;
 	p->last_error = *e;
-	p->retry_at_us = loop_now_us(pool_loop(p)) + backoff_us(p);
+	p->failed_at_us = now;
+	if (now >= p->retry_at_us) { /* else it began together with one that has failed: one failure, not two */
+		p->failures++;
+		p->retry_at_us = now + backoff_us(p);
+	}
 	log_warning(loop_log(pool_loop(p)), "login failed", LS("database", p->db->target->name), LS("user", p->user),
 	            LU("failures", p->failures), LERR(e));
 	refuse_all(p, e);
@@ -400,6 +407,15 @@ void pool_retire(struct pool *p)
 		server_retire(container_of(n, struct server, pool_node));
 	list_each (it, tmp, &p->busy)
 		server_retire(container_of(it, struct server, pool_node));
+}
+
+enum pool_health pool_health(const struct pool *p)
+{
+	if (p->failures == 0)
+		return p->welcome_known ? POOL_HEALTH_GOOD : POOL_HEALTH_UNKNOWN;
+	if (loop_now_us(pool_loop(p)) - p->failed_at_us > HEALTH_MEMORY_US)
+		return POOL_HEALTH_UNKNOWN;
+	return p->welcome_known ? POOL_HEALTH_LOST : POOL_HEALTH_REFUSED;
 }
 
 void pool_evict(struct list *db_node)

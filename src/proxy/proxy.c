@@ -276,11 +276,37 @@ void proxy_collect(struct proxy *p, struct stats_snapshot *s)
 		collect_client(&a, container_of(n, struct client, node));
 }
 
+/* One database over its pools. */
+struct health {
+	const struct database *db;
+	enum pool_health worst;
+	bool good;
+	const struct err *why; /* of worst */
+};
+
+static void pool_to_health(void *arg, struct pool *pool)
+{
+	struct health *h = arg;
+	enum pool_health ph = pool->db == h->db ? pool_health(pool) : POOL_HEALTH_UNKNOWN;
+
+	if (ph == POOL_HEALTH_GOOD)
+		h->good = true;
+	if (ph > h->worst) {
+		h->worst = ph;
+		h->why = &pool->last_error;
+	}
+}
+
+/* Anybody can ask for a user or a database that does not exist: while another user is let in, only the failure of one who
+ * was let in before speaks of the database. */
 void proxy_health(struct proxy *p, void (*cb)(void *arg, const char *database, const struct err *e), void *arg)
 {
 	for (size_t i = 0; i < p->registry.database_count; i++) {
-		const struct database *d = p->registry.databases[i];
-		cb(arg, d->target->name, d->tried && !d->ok ? &d->last_error : NULL);
+		struct health h = {.db = p->registry.databases[i]};
+
+		registry_each(&p->registry, pool_to_health, &h);
+		cb(arg, h.db->target->name,
+		   h.worst == POOL_HEALTH_LOST || (h.worst == POOL_HEALTH_REFUSED && !h.good) ? h.why : NULL);
 	}
 }
 

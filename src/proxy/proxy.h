@@ -46,8 +46,8 @@ uint32_t proxy_clients(const struct proxy *p);
 /* Adds this worker's numbers to an empty snapshot. */
 void proxy_collect(struct proxy *p, struct stats_snapshot *s);
 
-/* Is there a server connection, or was the last login not refused, for some target? For /readiness: which of the
- * targets work. Calls cb for each with NULL or why not. */
+/* For /readiness: calls cb for each target with NULL, or with why logins to it fail. Not tried, or not lately, counts as
+ * working. */
 void proxy_health(struct proxy *p, void (*cb)(void *arg, const char *database, const struct err *e), void *arg);
 
 #endif
