@@ -21,6 +21,7 @@ struct admin_info {
 
 	uint64_t max_client_conn; /* all workers together */
 	uint64_t log_dropped;     /* log lines nobody took */
+	uint64_t log_failures;    /* failed writes of log lines */
 
 	struct {
 		uint64_t cpu_us, resident_bytes, open_fds, max_fds;

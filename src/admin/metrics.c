@@ -264,6 +264,9 @@ static void process(struct buf *out, const struct admin_info *info)
 	       info->max_client_conn);
 	single(out, "pgiam_log_dropped_lines_total", COUNTER, "Log lines dropped because nobody took them.",
 	       info->log_dropped);
+	single(out, "pgiam_log_write_failures_total", COUNTER,
+	       "Failed writes to the log: a full disk, a reader that went. Lines wait, then are dropped.",
+	       info->log_failures);
 	single_seconds(out, "process_start_time_seconds", GAUGE, "When the process started.",
 		       info->started_wall_us > 0 ? (uint64_t)info->started_wall_us : 0);
 	single_seconds(out, "process_cpu_seconds_total", COUNTER, "User and system CPU time.",

@@ -3,6 +3,7 @@
  * Down: the reverse, after the workers have drained. Every step down takes what was never built. */
 #include "app/control.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,10 @@
 #define HTTP_IDLE_US         5000000
 #define HTTP_LIFETIME_US     10000000
 #define OFFLOAD_MAX_QUEUE    64
+
+/* Descriptors without which serving makes no sense: those of the process and of each worker, and some for clients. */
+#define NOFILE_PROCESS 32
+#define NOFILE_WORKER  8
 
 struct control {
 	const struct control_opts *opts;
@@ -67,6 +72,7 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 	struct control *c = arg;
 	struct aws_stats aws = {0};
 	struct self_usage self = {0};
+	struct log_writer_stats log = log_writer_stats(c->log.writer);
 
 	if (c->aws)
 		aws_collect(c->aws, &aws);
@@ -83,7 +89,8 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 				.refreshes = aws.refreshes,
 				.refresh_failures = aws.refresh_failures},
 		.max_client_conn = c->max_client_conn,
-		.log_dropped = log_writer_dropped(c->log.writer),
+		.log_dropped = log.dropped,
+		.log_failures = log.failures,
 		.process = {.cpu_us = self.cpu_us,
 				.resident_bytes = self.resident_bytes,
 				.open_fds = self.open_fds,
@@ -220,10 +227,24 @@ static void say_started(struct control *c, uint64_t nofile)
 				       "max_client_conn."));
 }
 
+static int check_nofile(const struct conf *conf, uint64_t nofile, struct err *e)
+{
+	uint64_t least = NOFILE_PROCESS + NOFILE_WORKER * (uint64_t)conf->workers;
+
+	if (nofile == 0 || nofile >= least)
+		return 0;
+	err_set(e, ERR_CONFIG, "the limit of open files is %" PRIu64 ", and pgiam needs at least %" PRIu64, nofile,
+		least);
+	err_hint(e, "Raise it: ulimit -n, LimitNOFILE=. A client takes one descriptor, a server connection another.");
+	return -1;
+}
+
 static int start(struct control *c, struct err *e)
 {
 	uint64_t nofile = self_raise_nofile();
 
+	if (check_nofile(c->conf, nofile, e) < 0)
+		return -1;
 	if (c->conf->pidfile && (c->pidfile = pidfile_new(c->conf->pidfile, e)) == NULL)
 		return -1;
 	if (open_sockets(c, e) < 0 || make_loop(c, e) < 0 || make_workers(c, e) < 0 || make_http(c, e) < 0 ||

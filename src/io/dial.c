@@ -128,6 +128,11 @@ static const char *try_text(const struct try *t, char *text, size_t n)
 	return strerror_r(t->error, text, n);
 }
 
+static bool out_of_descriptors(const struct try *t)
+{
+	return t->state == TRY_FAILED && (t->error == EMFILE || t->error == ENFILE);
+}
+
 static void dial_fail(struct dial *d, enum err_code code)
 {
 	char text[128], where[ADDR_TEXT];
@@ -147,6 +152,8 @@ static void dial_fail(struct dial *d, enum err_code code)
 			   try_text(&d->tries[i], text, sizeof text));
 	err_detail(&e, "%s.", buf_cstr(&b));
 	buf_free(&b);
+	if (out_of_descriptors(&d->tries[d->count - 1]))
+		err_hint(&e, "Raise the limit of open files (ulimit -n, LimitNOFILE=) or lower max_client_conn.");
 	dial_give_error(d, &e);
 }
 

@@ -134,6 +134,7 @@ struct listener {
 	struct event ev;
 	struct timer pause;
 	uint64_t exhausted;
+	bool starved; /* since the last connection accepted, and it has been said */
 	bool stopped;
 };
 
@@ -142,6 +143,19 @@ static void listener_resume(void *arg)
 	struct listener *ln = arg;
 
 	event_add(&ln->ev, NULL);
+}
+
+/* Without descriptors there is no /metrics either: the log is where it can be seen. */
+static void listener_say_starved(struct listener *ln, int error)
+{
+	char text[128];
+
+	if (!ln->starved)
+		log_error(loop_log(ln->loop), "cannot accept clients",
+			  LS("error", strerror_r(error, text, sizeof text)),
+			  LS("hint", "Raise the limit of open files (ulimit -n, LimitNOFILE=) or lower "
+				     "max_client_conn."));
+	ln->starved = true;
 }
 
 /* True: there may be more. */
@@ -154,6 +168,7 @@ static bool listener_failed(struct listener *ln, int error)
 	case ENOBUFS:
 	case ENOMEM:
 		ln->exhausted++;
+		listener_say_starved(ln, error);
 		event_del(&ln->ev);
 		timer_set(&ln->pause, LISTENER_PAUSE_US);
 		return false;
@@ -189,6 +204,7 @@ static void listener_on_readable(evutil_socket_t fd, short what, void *arg)
 				return;
 			continue;
 		}
+		ln->starved = false;
 		if (getsockname(c, (struct sockaddr *)&local.ss, &local.len) < 0)
 			local.len = 0;
 		if (!addr_is_unix(&local))

@@ -32,7 +32,7 @@ struct log_writer {
 	uint64_t head, tail;  /* bytes queued, bytes written, ever */
 	uint64_t gap;         /* where the first dropped line not yet told of would be */
 	uint64_t gap_lines;   /* dropped since then */
-	uint64_t dropped;     /* ever */
+	struct log_writer_stats stats;
 	bool json;            /* the form of the last line queued */
 	bool waiting, stop, ended;
 	unsigned owners; /* the caller and the thread; the last frees */
@@ -85,6 +85,7 @@ static bool pause_after_failure(struct log_writer *w)
 {
 	struct timespec until = after_us(LOG_WRITER_RETRY_US);
 
+	w->stats.failures++;
 	while (!w->stop)
 		if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT)
 			return true;
@@ -227,7 +228,7 @@ void log_writer_sink(void *writer, const char *line, size_t n)
 	pthread_mutex_lock(&w->lock);
 	at = (size_t)(w->head % w->size);
 	if (n > w->size - (size_t)(w->head - w->tail)) {
-		w->dropped++;
+		w->stats.dropped++;
 		if (w->gap_lines++ == 0)
 			w->gap = w->head;
 	} else {
@@ -244,14 +245,14 @@ void log_writer_sink(void *writer, const char *line, size_t n)
 		pthread_cond_signal(&w->wake);
 }
 
-uint64_t log_writer_dropped(struct log_writer *w)
+struct log_writer_stats log_writer_stats(struct log_writer *w)
 {
-	uint64_t n;
+	struct log_writer_stats s;
 
 	pthread_mutex_lock(&w->lock);
-	n = w->dropped;
+	s = w->stats;
 	pthread_mutex_unlock(&w->lock);
-	return n;
+	return s;
 }
 
 int log_writer_free(struct log_writer *w, int timeout_ms)

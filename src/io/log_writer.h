@@ -16,7 +16,11 @@ struct log_writer *log_writer_new(int fd, size_t queue_bytes, struct err *e);
 /* A log_sink (base/log.h): arg is the struct log_writer. Thread-safe, never blocks on the fd. */
 void log_writer_sink(void *writer, const char *line, size_t n);
 
-uint64_t log_writer_dropped(struct log_writer *w);
+struct log_writer_stats {
+	uint64_t dropped;  /* lines */
+	uint64_t failures; /* of write(2): a full disk, a reader that went; each is tried again after a second */
+};
+struct log_writer_stats log_writer_stats(struct log_writer *w);
 
 /* Waits up to timeout_ms for the queue to be written, then ends the thread. If the fd is stalled
  * beyond that the thread is left behind (the process is exiting) and -1 is returned. */

@@ -27,10 +27,11 @@ static void handled(sigset_t *set)
 	sigaddset(set, SIGHUP);
 }
 
+/* What libevent calls an error it ends the process after. */
 static void on_libevent_message(int severity, const char *msg)
 {
-	(void)severity;
-	(void)msg;
+	if (severity == EVENT_LOG_ERR)
+		dprintf(2, "error: libevent: %s\n", msg);
 }
 
 int process_init(struct err *e)

@@ -1,0 +1,49 @@
+"""What is wrong with this machine is said where somebody looks: when it starts, in the log, in the metrics."""
+import resource
+import socket
+import subprocess
+
+import pytest
+
+import proxy
+import wire
+
+
+@pytest.mark.parametrize("limit", [6, 9, 13, 16, 30])
+def test_too_few_descriptors_to_start(rds, workdir, limit):
+    """Neither a silent end nor a process that can accept nobody."""
+    file = workdir + "/pgiam.ini"
+    with open(file, "w", encoding="utf-8") as f:
+        f.write(proxy.ini({"app": rds.database()}, {"listen_port": proxy.instance.free_port(), "http_listen": ""}))
+    done = subprocess.run([proxy.BINARY, "run", file], env=proxy.environment(rds.aws()), capture_output=True, text=True,
+                          timeout=30, check=False,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+    assert done.returncode == 1
+    assert "limit of open files is %d" % limit in done.stderr and "ulimit -n" in done.stderr
+
+
+def test_out_of_descriptors_is_logged(pgiam):
+    """There is no /metrics then: it needs one, too."""
+    pgiam.sql("select 1")
+    resource.prlimit(pgiam.pid, resource.RLIMIT_NOFILE, (pgiam.descriptors() + 4,) * 2)
+    crowd = [socket.create_connection(("127.0.0.1", pgiam.port)) for _ in range(30)]
+    assert pgiam.logged("cannot accept clients.*Too many open files.*ulimit -n")
+    for s in crowd:
+        s.close()
+
+
+def test_no_descriptor_for_a_server(pgiam):
+    """The database is not what has to be looked at."""
+    with pgiam.wire() as w:
+        resource.prlimit(pgiam.pid, resource.RLIMIT_NOFILE, (pgiam.descriptors(),) * 2)
+        w.send(wire.startup())
+        fields = wire.error_fields(w.until("E")[-1][1])
+        assert "Too many open files" in fields["M"]
+        assert "ulimit -n" in fields["H"]
+
+
+def test_log_that_cannot_be_written_is_counted(rds, pgiam_for):
+    pgiam = pgiam_for(rds, logfile="/dev/full")
+    pgiam.sql("select 1")
+    assert wire.eventually(lambda: pgiam.metric("pgiam_log_write_failures_total") > 0)
+    assert pgiam.metric("pgiam_log_dropped_lines_total") == 0
