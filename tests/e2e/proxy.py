@@ -18,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BINARY = os.path.abspath(os.environ.get("PGIAM") or os.path.join(HERE, "..", "..", "src", "pgiam"))
 WRAPPER = os.environ.get("PGIAM_WRAPPER", "").split()  # e.g. valgrind
 START_SEC, STOP_SEC = 20, 30
+SHARED = ("default_pool_size", "max_client_conn", "max_db_connections", "max_pools", "min_pool_size")
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed")
 
 
@@ -45,15 +46,22 @@ def ini(databases, options, users=None):
     return "\n".join(lines) + "\n"
 
 
+def workers(options):
+    """PGIAM_TEST_WORKERS, but one for a test with limits too small to be shared: it is about exact numbers."""
+    wanted = os.environ.get("PGIAM_TEST_WORKERS")
+    limits = [int(options[name]) for name in SHARED if options.get(name)]
+    return wanted if wanted and all(limit >= 2 * int(wanted) for limit in limits) else None
+
+
 class Pgiam:
-    """`pgiam run FILE`. databases and options are as in the file; workers comes from PGIAM_TEST_WORKERS."""
+    """`pgiam run FILE`. databases and options are as in the file."""
 
     def __init__(self, where, databases, env=None, stderr=None, wait=True, **options):
         self.dir = where
         os.makedirs(where, exist_ok=True)
         self.options = {"listen_addr": "127.0.0.1", "listen_port": instance.free_port(),
                         "http_listen": "127.0.0.1:%d" % instance.free_port(),
-                        "workers": os.environ.get("PGIAM_TEST_WORKERS") or None, "log_level": "debug"}
+                        "workers": workers(options), "log_level": "debug"}
         self.options.update(options)
         self.databases, self.env = databases, environment(env or {})
         self.file, self.log_path = os.path.join(where, "pgiam.ini"), os.path.join(where, "log")

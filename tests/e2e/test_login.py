@@ -177,7 +177,7 @@ def test_the_first_refusal_is_tried_once_more(rds, pgiam):
 
 def test_refusals_do_not_burn_the_login_budget(rds, pgiam_for):
     """One try more, then everybody is told the same for server_login_retry, without asking the server."""
-    pgiam = pgiam_for(rds, server_login_retry=3)
+    pgiam = pgiam_for(rds, server_login_retry=3, workers=1)
     rds.fault("deny", "app_user")
     first = refused(pgiam)
     asked = rds.logins()["requests"]

@@ -14,6 +14,9 @@ import wire
 from fakepg import certs
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*TLSv1.*deprecated:DeprecationWarning")
+
+
 def login_and_serve(conn):
     conn.login()
     conn.serve()
