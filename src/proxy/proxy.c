@@ -10,6 +10,7 @@
 
 /* Connections beyond max_client_conn that may be logging in: they are told, and cancels get through. */
 #define LOGIN_SLACK   64
+#define LOGIN_FRESH_US (2 * CLOCK_US_PER_SEC) /* nobody who is just logging in is pushed out */
 #define IDLE_BUFFERS  64
 #define CANCELS_MIN   16
 
@@ -182,9 +183,29 @@ static void turn_away(int fd)
 	close(fd);
 }
 
+/* Connections that say nothing must not keep out those that have something to say: the oldest of them goes. */
+static bool make_login_room(struct proxy *p)
+{
+	uint64_t now = loop_now_us(p->deps.loop);
+
+	list_each (n, tmp, &p->clients) {
+		struct client *c = container_of(n, struct client, node);
+		if (c->state != CLIENT_STARTUP && c->state != CLIENT_TLS)
+			continue;
+		if (now - c->connected_us < LOGIN_FRESH_US)
+			return false; /* the others are younger */
+		p->totals->client_errors[ERR_CLIENT_TIMEOUT]++;
+		client_close(c);
+		return true;
+	}
+	return false;
+}
+
 void proxy_accept(struct proxy *p, int fd, const struct addr *peer, const struct addr *local)
 {
-	if (p->client_env.stopping || p->client_env.count >= p->opts->max_client_conn + LOGIN_SLACK) {
+	bool full = p->client_env.count >= p->opts->max_client_conn + LOGIN_SLACK;
+
+	if (p->client_env.stopping || (full && !make_login_room(p))) {
 		p->totals->client_errors[p->client_env.stopping ? ERR_SHUTDOWN : ERR_TOO_MANY_CLIENTS]++;
 		turn_away(fd);
 		if (p->deps.client_gone)

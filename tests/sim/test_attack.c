@@ -266,6 +266,27 @@ static void unknown_users_do_not_slow_down_logins(void **state)
 	sim_free(s);
 }
 
+/* As many connections as there may be, and none says a word: they kept everybody out for client_login_timeout. */
+static void silent_connections_keep_nobody_out(void **state)
+{
+	struct sim *s = sim_new();
+	struct sim_client *c;
+
+	(void)state;
+	s->opts.max_client_conn = 4;
+	sim_start(s);
+	for (int i = 0; i < 68; i++)
+		sim_connect(s);
+	sim_settle(s);
+	c = sim_connect(s); /* they have just come: perhaps they mean it */
+	sim_expect_fatal(c, "53300", "max_client_conn");
+	sim_pass(s, 3 * SEC);
+	for (int i = 0; i < 4; i++)
+		sim_works(sim_client(s));
+	assert_int_equal(proxy_clients(s->proxy), 68);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +299,7 @@ int main(void)
 		cmocka_unit_test(our_secret_in_the_servers_words),
 		cmocka_unit_test(packets_full_of_parameters),
 		cmocka_unit_test(unknown_users_do_not_slow_down_logins),
+		cmocka_unit_test(silent_connections_keep_nobody_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
