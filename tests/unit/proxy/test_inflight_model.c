@@ -89,7 +89,7 @@ static bool statement(struct model *m, bool extended)
 		m->copy_extended = extended;
 		break;
 	case 2:
-	case 3: say(m, extended ? "D" : "TD"); /* fallthrough */
+	case 3: say(m, extended ? "D" : "TD"); __attribute__((fallthrough));
 	default:
 		for (unsigned n = chance(m, 3); n > 0; n--)
 			put(&m->out, 'D');
