@@ -7,6 +7,9 @@
 #define SMALL      (10000u - 4)
 #define LIBPQ_LONG (30000u - 4)
 
+/* PostgreSQL reads a Flush of 10000 bytes, too, but answers one that is not empty with an error that answers nothing. */
+#define NONE 0u
+
 /* Room for S, V and C of an ErrorResponse, which come first, and for most of M. */
 #define ERROR_PREFIX 256
 
@@ -17,7 +20,7 @@ const struct msg_info msg_client_table[256] = {
 	['D'] = {MSG_FORWARD, false, false, true,  0, SMALL, "Describe"    },
 	['E'] = {MSG_FORWARD, false, false, true,  0, SMALL, "Execute"     },
 	['F'] = {MSG_FORWARD, false, false, false, 0, LARGE, "FunctionCall"},
-	['H'] = {MSG_FORWARD, false, false, false, 0, SMALL, "Flush"       },
+	['H'] = {MSG_FORWARD, false, false, false, 0, NONE,  "Flush"       },
 	['P'] = {MSG_FORWARD, false, false, true,  0, LARGE, "Parse"       },
 	['Q'] = {MSG_FORWARD, false, false, false, 0, LARGE, "Query"       },
 	['S'] = {MSG_FORWARD, false, false, false, 0, SMALL, "Sync"        },

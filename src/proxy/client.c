@@ -443,11 +443,14 @@ static void on_relay_leaving(void *arg)
 static void on_relay_end(void *arg, enum relay_end how, const struct err *e)
 {
 	struct client *c = arg;
+	bool clean;
 
-	if (how == RELAY_VIOLATION)
+	if (how == RELAY_VIOLATION) {
 		client_fail(c, e);
-	else
-		client_close(c);
+		return;
+	}
+	let_go(c, &clean);
+	close_when_sent(c); /* what it was owed may not be out yet */
 }
 
 static void on_server_gone(void *arg, const struct err *e, bool fatal)

@@ -12,6 +12,9 @@
 /* What an absent client may be owed before closing is cheaper than reading on. */
 #define RELAY_DRAIN_BYTES (16u << 20)
 
+/* relay.wrong if it was not the type. */
+#define WRONG_LENGTH (-1)
+
 static void server_ready(void *arg, unsigned what);
 static void client_ready(void *arg, unsigned what);
 
@@ -37,7 +40,7 @@ void relay_close(struct relay *r)
 	if (!r->server)
 		return;
 	assert(!r->client);
-	if (relay_aligned(r) && !r->up.b && !r->fatal) {
+	if (relay_aligned(r) && !r->up.b && !r->fatal && !r->goodbye) {
 		static const unsigned char terminate[] = {'X', 0, 0, 0, 4};
 		(void)stream_write(r->server, terminate, sizeof(terminate));
 	}
@@ -169,30 +172,79 @@ static enum step parse_down(struct relay *r)
 	return STEP_ON;
 }
 
-static enum step client_end(struct relay *r, enum relay_end how, const struct err *e)
+static enum step client_end(struct relay *r, enum relay_end how)
 {
+	struct err e;
+
+	if (r->wrong == WRONG_LENGTH)
+		err_set(&e, ERR_CLIENT_PROTOCOL, "invalid message length");
+	else
+		err_set(&e, ERR_CLIENT_PROTOCOL, "invalid frontend message type %d", r->wrong);
 	r->up_stopped = true;
 	stream_want_read(r->client, false);
-	r->client_ops->end(r->client_arg, how, e);
+	r->client_ops->end(r->client_arg, how, how == RELAY_VIOLATION ? &e : NULL);
 	return STEP_GONE;
 }
 
-/* The client will say no more. What it asked before is answered first, as PostgreSQL does. */
+/* Writing to the server failed. It may have said why: reading tells, as soon as there is room for what it says. */
+static void server_mute(struct relay *r)
+{
+	stream_want_write(r->server, false);
+	stream_want_read(r->server, true);
+	stream_kick(r->server);
+	r->up.blocked = false;
+	r->up_stopped = true;
+	if (r->client)
+		stream_want_read(r->client, false);
+}
+
+/* A client that is leaving has left a batch or a COPY without its end: the server would wait for that. It is told to
+ * end, answers what came before, as it would answer the client, and closes. */
+static enum step say_goodbye(struct relay *r)
+{
+	static const unsigned char flush_terminate[] = {'H', 0, 0, 0, 4, 'X', 0, 0, 0, 4};
+	/* What a batch has said so far PostgreSQL sends when the client breaks the protocol, and not when it goes. */
+	size_t skip = r->how == RELAY_VIOLATION ? 0 : 5;
+	struct flow *u = &r->up;
+
+	if (r->goodbye)
+		return STEP_ON;
+	if (!u->b)
+		u->b = iobuf_get(r->bufs);
+	u->b->filled = u->b->parsed; /* a head cut short */
+	iobuf_compact(u->b);
+	if (IOBUF_BYTES - u->b->filled < sizeof(flush_terminate))
+		return client_end(r, r->how);
+	r->goodbye = true;
+	memcpy(u->b->data + u->b->filled, flush_terminate + skip, sizeof(flush_terminate) - skip);
+	u->b->filled += sizeof(flush_terminate) - skip;
+	u->b->parsed = u->b->filled;
+	if (flow_flush(r->bufs, u, r->server) < 0)
+		server_mute(r);
+	return STEP_ON;
+}
+
+/* The client will say no more, or nothing more that makes sense. What it asked before is answered first, as PostgreSQL
+ * does. */
 static enum step client_leaves(struct relay *r, enum relay_end how)
 {
-	if (!r->busy || !inflight_closed(&r->inflight) || !relay_aligned(r))
-		return client_end(r, how, NULL);
+	if (!r->busy || !relay_aligned(r))
+		return client_end(r, how);
 	r->up_stopped = r->leaving = true;
 	r->how = how;
 	stream_want_read(r->client, false);
 	r->client_ops->leaving(r->client_arg);
-	return STEP_ON;
+	return inflight_closed(&r->inflight) ? STEP_ON : say_goodbye(r);
 }
 
 /* Tells the owners where things stand, once everything read was passed on. */
 static enum step report(struct relay *r)
 {
-	if (r->hidden > 0 || !inflight_idle(&r->inflight) || r->down.remain > 0)
+	if (r->hidden > 0 || r->down.remain > 0)
+		return STEP_ON;
+	if (r->client && r->leaving && !inflight_closed(&r->inflight))
+		return say_goodbye(r);
+	if (!inflight_idle(&r->inflight) && (r->client || inflight_closed(&r->inflight)))
 		return STEP_ON;
 	if (!r->client) {
 		if (r->up.b)
@@ -206,21 +258,9 @@ static enum step report(struct relay *r)
 		if (!r->server || !r->client)
 			return STEP_GONE;
 		if (r->leaving && !r->down.b)
-			return client_end(r, r->how, NULL);
+			return client_end(r, r->how);
 	}
 	return STEP_ON;
-}
-
-/* Writing to the server failed. It may have said why: reading tells, as soon as there is room for what it says. */
-static void server_mute(struct relay *r)
-{
-	stream_want_write(r->server, false);
-	stream_want_read(r->server, true);
-	stream_kick(r->server);
-	r->up.blocked = false;
-	r->up_stopped = true;
-	if (r->client)
-		stream_want_read(r->client, false);
 }
 
 static enum step pump_up(struct relay *r);
@@ -237,6 +277,8 @@ static enum step pump_down(struct relay *r)
 		const char *why = stream_error(r->server);
 		if (r->client)
 			(void)flow_flush(r->bufs, d, r->client); /* what cannot be sent now is handed over at detach */
+		if (r->client && r->goodbye)
+			return client_end(r, r->how);
 		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection unexpectedly%s%s", *why ? ": " : "", why);
 		return server_end(r, &e);
 	}
@@ -249,7 +291,7 @@ static enum step pump_down(struct relay *r)
 	if (d->b && d->b->sent == d->b->filled)
 		flow_release(r->bufs, d);
 	if (d->b && r->client && flow_flush(r->bufs, d, r->client) < 0)
-		return client_end(r, RELAY_EOF, NULL);
+		return client_end(r, RELAY_EOF);
 	if (flow_full(d))
 		stream_want_read(r->server, false);
 	/* replies make room for messages that were held back */
@@ -261,16 +303,13 @@ static enum step pump_down(struct relay *r)
 
 /* ---- from the client ---- */
 
-static enum step client_violation(struct relay *r, const struct err *e)
-{
-	return client_end(r, RELAY_VIOLATION, e);
-}
+/* What was read from the client ends with this. */
+enum said { SAID_PART, SAID_TERMINATE, SAID_NONSENSE };
 
 /* Parses what was read. */
-static enum step parse_up(struct relay *r)
+static enum said parse_up(struct relay *r)
 {
 	struct flow *u = &r->up;
-	struct err e;
 
 	while (u->b && u->b->parsed < u->b->filled) {
 		const struct msg_info *mi;
@@ -284,21 +323,21 @@ static enum step parse_up(struct relay *r)
 		in = flow_unparsed(u);
 		mi = msg_from_client(in.p[0]);
 		if (mi->class == MSG_REJECT) {
-			err_set(&e, ERR_CLIENT_PROTOCOL, "invalid frontend message type %d", in.p[0]);
-			return client_violation(r, &e);
+			r->wrong = in.p[0];
+			return SAID_NONSENSE;
 		}
 		switch (frame_head(in, &f)) {
-		case FRAME_PARTIAL: return STEP_ON;
+		case FRAME_PARTIAL: return SAID_PART;
 		case FRAME_OK:
 			if (f.body <= mi->max_body)
 				break;
 			__attribute__((fallthrough));
-		case FRAME_BAD: err_set(&e, ERR_CLIENT_PROTOCOL, "invalid message length"); return client_violation(r, &e);
+		case FRAME_BAD: r->wrong = WRONG_LENGTH; return SAID_NONSENSE;
 		}
 		if (f.type == 'X')
-			return STEP_GONE; /* the caller passes on what came before and ends the client */
+			return SAID_TERMINATE;
 		if (!inflight_client(&r->inflight, f.type))
-			return STEP_ON; /* too much in flight: goes on when the server has answered */
+			return SAID_PART; /* too much in flight: goes on when the server has answered */
 		if (!r->busy && !inflight_idle(&r->inflight)) {
 			r->busy = true;
 			r->client_ops->busy(r->client_arg);
@@ -308,15 +347,7 @@ static enum step parse_up(struct relay *r)
 		if (f.type == 'd')
 			flow_take_alike(u, f.type, mi->max_body);
 	}
-	return STEP_ON;
-}
-
-/* Has the client said Terminate? Its head is then what comes next. */
-static bool at_terminate(const struct relay *r)
-{
-	const struct flow *u = &r->up;
-
-	return u->b && u->remain == 0 && u->b->parsed < u->b->filled && u->b->data[u->b->parsed] == 'X';
+	return SAID_PART;
 }
 
 /* Is a message kept here because too much is in flight? */
@@ -330,20 +361,17 @@ static bool held_back(const struct relay *r)
 static enum step pump_up(struct relay *r)
 {
 	struct flow *u = &r->up;
-	struct stream *client = r->client;
-	enum step s = parse_up(r);
+	enum said s = parse_up(r);
 
-	if (s == STEP_GONE && (r->client != client || !r->server || r->up_stopped))
-		return STEP_GONE;
 	if (u->b && flow_flush(r->bufs, u, r->server) < 0) {
 		server_mute(r);
 		return STEP_ON;
 	}
-	if (s == STEP_GONE && at_terminate(r)) {
-		u->b->filled = u->b->parsed; /* the Terminate and whatever is behind it */
+	if (s != SAID_PART) {
+		u->b->filled = u->b->parsed; /* that, and whatever is behind it */
 		if (u->b->sent == u->b->filled)
 			flow_release(r->bufs, u);
-		return client_leaves(r, RELAY_TERMINATE);
+		return client_leaves(r, s == SAID_TERMINATE ? RELAY_TERMINATE : RELAY_VIOLATION);
 	}
 	stream_want_read(r->client, !flow_full(u) && !held_back(r));
 	return STEP_ON;
@@ -354,7 +382,7 @@ static enum step read_up(struct relay *r)
 	int got = flow_fill(r->bufs, &r->up, r->client);
 
 	if (got < 0)
-		return *stream_error(r->client) ? client_end(r, RELAY_EOF, NULL) : client_leaves(r, RELAY_EOF);
+		return *stream_error(r->client) ? client_end(r, RELAY_EOF) : client_leaves(r, RELAY_EOF);
 	return got > 0 ? pump_up(r) : STEP_ON;
 }
 
@@ -366,13 +394,13 @@ static enum step resume(struct relay *r, struct flow *f, struct stream *to, stru
 	int rc = flow_flush(r->bufs, f, to);
 
 	if (rc < 0 && to == r->client)
-		return client_end(r, RELAY_EOF, NULL);
+		return client_end(r, RELAY_EOF);
 	if (rc < 0) {
 		server_mute(r);
 		return STEP_ON;
 	}
 	if (to == r->client && r->leaving && !r->busy && !f->b)
-		return client_end(r, r->how, NULL); /* it has been given all it was owed */
+		return client_end(r, r->how); /* it has been given all it was owed */
 	if (from && flow_roomy(f) && !(from == r->client && (r->up_stopped || held_back(r))))
 		stream_want_read(from, true);
 	return STEP_ON;
@@ -414,7 +442,7 @@ void relay_attach(struct relay *r, struct stream *client, struct iobuf *first, c
 	r->up = (struct flow){.b = first};
 	r->down = (struct flow){.b = NULL};
 	r->busy = false;
-	r->up_stopped = r->leaving = false;
+	r->up_stopped = r->leaving = r->goodbye = false;
 	r->how = RELAY_EOF;
 	r->ready_count = r->tx_count = 0;
 	stream_set_owner(client, client_ready, r);
@@ -433,7 +461,7 @@ void relay_start(struct relay *r)
 {
 	stream_want_read(r->client, true);
 	if (r->down.b && flow_flush(r->bufs, &r->down, r->client) < 0) {
-		client_end(r, RELAY_EOF, NULL);
+		client_end(r, RELAY_EOF);
 		return;
 	}
 	if (r->up.b)

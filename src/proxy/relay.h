@@ -25,15 +25,16 @@ struct relay_server_ops {
 	/* A message that no client sees, while detached or for a hidden query: 'S', 'E' (bodies as in
 	 * pg/msg.h: a prefix for 'E'), 'Z'. */
 	void (*hidden)(void *arg, uint8_t type, struct slice body);
-	/* Detached, and everything owed has come. tx: the last ReadyForQuery's status. */
+	/* Detached, and everything owed has come, or will not come because the server waits for the end of a batch or a
+	 * COPY. tx: the last ReadyForQuery's status. */
 	void (*settled)(void *arg, char tx);
 };
 
 /* For whoever owns the client, while attached. Each may detach, as its last act. */
 struct relay_client_ops {
 	void (*end)(void *arg, enum relay_end how, const struct err *e);
-	/* It said Terminate, or closed its side, while it is owed something: `end` comes when it has been given that, as
-	 * PostgreSQL does. The owner bounds the time. */
+	/* It said Terminate, closed its side or broke the protocol while it is owed something: `end` comes when it has been
+	 * given that, as PostgreSQL does. The owner bounds the time. */
 	void (*leaving)(void *arg);
 	/* A ReadyForQuery was passed on and nothing more is owed. */
 	void (*ready)(void *arg, char tx);
@@ -52,6 +53,8 @@ struct relay {
 	bool fatal, fatal_told;         /* the server said FATAL, and the client heard it */
 	bool up_stopped;                /* nothing more is read from the client */
 	bool leaving;                   /* because it said or did `how`, and it is still owed something */
+	bool goodbye;                   /* the server was told, too: it is good for nobody else */
+	int wrong;                      /* the type of the message that broke the protocol */
 	enum relay_end how;
 	uint64_t drained_bytes;         /* dropped since the client left */
 	uint64_t ready_count, tx_count; /* ReadyForQuery passed on; with status 'I' */

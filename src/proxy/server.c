@@ -168,7 +168,7 @@ static void next_step(struct server *s)
 		.idle = inflight_idle(&s->relay.inflight) && !s->relay.up.b && s->relay.hidden == 0,
 		.tx = s->relay.tx,
 		.dedicated = s->rq.replication,
-		.ending = s->ending || s->relay.fatal || too_old(s),
+		.ending = s->ending || s->relay.fatal || s->relay.goodbye || too_old(s),
 		.clean = s->clean || !*reset,
 	};
 	enum policy_action a = policy_released(&in);

@@ -1,6 +1,9 @@
 """The same bytes directly and through pgiam: whatever a client sends in a session, the answers are equal, message by
 message. Only what doc/protocol-differences.md lists is left out of the comparison."""
+import re
+import socket
 import struct
+import time
 
 import pytest
 
@@ -131,6 +134,68 @@ def test_script_through_tls_in_one_connection(rds, pgiam, direct, name):
         w.tls()
         w.login()
         assert play(w, SCRIPTS[name]) == expected
+
+
+# What a client can say last, and never reads the answers of before it has said it. Nothing of what was asked before
+# is lost, whatever is left open behind it.
+LAST_WORDS = {
+    "terminate": [wire.query("select 1") + wire.terminate()],
+    "nonsense": [wire.query("select 1") + b"z\0\0\0\4"],
+    "nonsense in a batch": [wire.query("select 1") + P("select 2") + B() + E() + b"\xff\0\0\0\4"],
+    "nonsense behind an error": [P("selec") + B() + b"z\0\0\0\4"],
+    "terminate in a batch": [wire.query("select 1") + P("select 2") + B() + E() + wire.flush() + wire.terminate()],
+    "terminate behind an error": [wire.query("select 1") + P("selec") + wire.query("select 2") + wire.terminate()],
+    "terminate in a copy": [wire.query("create temp table c (a int)") + wire.query("copy c from stdin") + wire.terminate()],
+    "terminate after a copy that ate a sync": [
+        wire.query("create temp table c (a int)"), P("copy c from stdin") + B() + E() + S() + wire.message("d", b"bad\n") +
+        wire.message("c") + S(), wire.query("select 1") + wire.terminate()],
+    "end": [wire.query("select repeat('x', 2000000)"), None],
+    "end in a batch": [wire.query("select 1") + P("select 2") + B() + E() + wire.flush(), None],
+    "end behind an error": [P("selec") + wire.query("select 2"), None],
+    "end in a head": [wire.query("select 1") + b"Q\0", None],
+}
+
+
+def last_words(w, script):
+    """Everything up to the end of the connection. None: closes its side."""
+    for step in script:
+        if step is None:
+            w.sock.shutdown(socket.SHUT_WR)
+        else:
+            w.send(step)
+    got = w.until("")
+    # pgiam is not PostgreSQL's source text
+    return [(k, re.sub(rb"F\w+\.c\0L\d+\0R\w+\0", b"", b) if k == "E" else b) for k, b in got]
+
+
+@pytest.mark.parametrize("name", LAST_WORDS)
+def test_last_words(plain, pgiam_for, name):
+    with wire.Wire.dial(plain.port) as w:
+        w.login()
+        expected = last_words(w, LAST_WORDS[name])
+        assert expected
+    pgiam = pgiam_for(plain, database={"auth": "none"})
+    with pgiam.wire() as w:
+        w.login()
+        start = time.monotonic()
+        assert last_words(w, LAST_WORDS[name]) == expected
+        assert time.monotonic() - start < 5, "it is waited for nothing"
+    assert pgiam.sql("select 1") == [(1,)]
+
+
+@pytest.mark.parametrize("how", ["terminate", "end"])
+def test_copy_whose_client_is_gone_ends(rds, pgiam_for, how):
+    """Its transaction, and its locks, are not kept until somebody runs out of patience."""
+    pgiam = pgiam_for(rds, default_pool_size=1, workers=1)
+    pgiam.sql("create table t (a int)")
+    with pgiam.wire() as w:
+        w.login()
+        w.ask("select 1")
+        w.send(wire.query("copy t from stdin"), wire.terminate() if how == "terminate" else b"")
+    start = time.monotonic()
+    assert pgiam.sql("select 1") == [(1,)]
+    assert time.monotonic() - start < 5
+    pgiam.sql("drop table t")
 
 
 def test_login_messages(rds, pgiam, direct):

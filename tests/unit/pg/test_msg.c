@@ -18,7 +18,7 @@ static const struct expected client[] = {
 	{'D', "Describe",     MSG_FORWARD, 10000     },
 	{'E', "Execute",      MSG_FORWARD, 10000     },
 	{'F', "FunctionCall", MSG_FORWARD, 0x3ffffffe},
-	{'H', "Flush",        MSG_FORWARD, 10000     },
+	{'H', "Flush",        MSG_FORWARD, 4         }, /* nothing in it; PostgreSQL: 10000 */
 	{'P', "Parse",        MSG_FORWARD, 0x3ffffffe},
 	{'Q', "Query",        MSG_FORWARD, 0x3ffffffe},
 	{'S', "Sync",         MSG_FORWARD, 10000     },
