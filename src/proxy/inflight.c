@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "pg/msg.h"
 
 void inflight_init(struct inflight *f)
 {
@@ -142,20 +143,16 @@ bool inflight_client(struct inflight *f, uint8_t type)
 			return false;
 		f->skip_to_sync = f->open = false;
 		return true;
-	case 'P':
-	case 'B':
-	case 'D':
-	case 'E':
-	case 'C':
-		if (!push(f, INFLIGHT_EXTENDED))
-			return false;
-		f->open = true;
-		return true;
 	case 'c':
 	case 'f':
 		/* Only matters if a COPY that is already in flight will meet it. */
 		return f->count == 0 || push(f, INFLIGHT_COPY_END);
 	default:
+		if (!msg_from_client(type)->extended)
+			return true;
+		if (!push(f, INFLIGHT_EXTENDED))
+			return false;
+		f->open = true;
 		return true;
 	}
 }
@@ -223,6 +220,20 @@ static bool server_copy_in(struct inflight *f)
 	return true;
 }
 
+/* What ends one message of the extended protocol. */
+static bool server_completes(struct inflight *f, uint8_t type)
+{
+	drop_copy_ends(f);
+	if (type == 'C')
+		f->swallowed = false; /* the COPY, if it was one, has read all there was up to its end */
+	if (head_is(f, INFLIGHT_EXTENDED)) {
+		pop_one(f);
+		return true;
+	}
+	/* 'T', 'I' and 'C' are also parts of a simple query's answer */
+	return head_is(f, INFLIGHT_QUERY) && (type == 'T' || type == 'I' || type == 'C');
+}
+
 bool inflight_server(struct inflight *f, uint8_t type)
 {
 	if (f->lost)
@@ -243,27 +254,9 @@ bool inflight_server(struct inflight *f, uint8_t type)
 	case 'G':
 	case 'W':
 		return server_copy_in(f);
-	case '1':
-	case '2':
-	case '3':
-	case 'n':
-	case 's':
-	case 'I':
-	case 'C':
-	case 'T':
-		drop_copy_ends(f);
-		if (type == 'C')
-			f->swallowed = false; /* the COPY, if it was one, has read all there was up to its end */
-		if (head_is(f, INFLIGHT_EXTENDED)) {
-			pop_one(f);
-			return true;
-		}
-		/* 'T', 'I' and 'C' are also parts of a simple query's answer */
-		return head_is(f, INFLIGHT_QUERY) && (type == 'T' || type == 'I' || type == 'C');
 	case 't':
 		drop_copy_ends(f);
 		return head_is(f, INFLIGHT_EXTENDED);
-	default:
-		return true;
+	default: return !msg_from_server(type)->completes || server_completes(f, type);
 	}
 }
