@@ -232,8 +232,8 @@ static void asked(struct login *l, uint32_t request, struct slice data)
 	if (kind == SECRET_IAM_TOKEN && request != AUTH_CLEARTEXT) {
 		err_set(&e, ERR_AUTH_NOT_IAM, "login: the server asks user \"%s\" for %s instead of an IAM token", l->rq.user,
 		        parse_auth_name(request));
-		err_detail(&e, "The role has no rds_iam membership (or the instance has IAM authentication turned off), so "
-		               "PostgreSQL expects its password. The token was not sent.");
+		err_detail(&e, "The role does not exist, is not a member of rds_iam, or the instance has IAM authentication "
+		               "turned off, so PostgreSQL expects a password. The token was not sent.");
 		err_hint(&e, "Run: GRANT rds_iam TO \"%s\"; and check that IAM database authentication is enabled on the "
 		             "instance.", l->rq.user);
 		goto fail;
@@ -375,7 +375,7 @@ static void on_refusal(struct login *l, struct slice body)
 		pe.detail = pe.hint = slice_str("");
 	}
 	parse_error_to_err(&pe, code, &e);
-	if (code == ERR_AUTH_IAM && l->rq.secret->ops->explain) {
+	if ((code == ERR_AUTH_IAM || code == ERR_AUTH_PASSWORD) && l->rq.secret->ops->explain) {
 		secret_request(l, &rq);
 		l->rq.secret->ops->explain(l->rq.secret, &rq, &e);
 	}
