@@ -509,17 +509,5 @@ void conf_build_targets(struct conf_builder *b)
 
 void conf_build_target_free(struct conf_target *ct)
 {
-	struct target *t = &ct->whole;
-
-	free(t->name);
-	free(t->host);
-	free(t->hostaddr);
-	free(t->tls_name);
-	free(t->iam_host);
-	free(t->dbname);
-	free(t->user);
-	free(t->reset_query);
-	free(t->connect_query);
-	params_free(&t->startup_defaults);
-	tls_ctx_unref(t->tls);
+	target_fini(&ct->whole);
 }

@@ -21,10 +21,8 @@ struct target *target_ref(struct target *t)
 	return t;
 }
 
-void target_unref(struct target *t)
+void target_fini(struct target *t)
 {
-	if (!t || __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) > 0)
-		return;
 	free(t->name);
 	free(t->host);
 	free(t->hostaddr);
@@ -36,5 +34,12 @@ void target_unref(struct target *t)
 	free(t->connect_query);
 	params_free(&t->startup_defaults);
 	tls_ctx_unref(t->tls);
+}
+
+void target_unref(struct target *t)
+{
+	if (!t || __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	target_fini(t);
 	free(t);
 }

@@ -46,6 +46,7 @@ struct target {
 
 /* Takes everything in t (its members are owned by it from then on). */
 struct target *target_new(const struct target *t);
+void target_fini(struct target *t); /* frees the members, for a target that was not made by target_new */
 struct target *target_ref(struct target *t); /* thread-safe */
 void target_unref(struct target *t);
 
