@@ -79,31 +79,17 @@ static bool is_foreign(const char *host)
 
 static const struct {
 	bool (*found)(const char *host);
-	bool refused; /* no RDS endpoint is ever called that */
 	const char *text;
 } findings[] = {
-	{token_host_is_address, true,  "is an IP address; a token is only good for the endpoint's own name"     },
-	{is_localhost,          true,
-	 "is this machine; a token is only good for the endpoint's own name, also through a tunnel"             },
-	{is_foreign,            false,
+	{token_host_is_address, "is an IP address; a token is only good for the endpoint's own name"     },
+	{is_localhost,
+	 "is this machine; a token is only good for the endpoint's own name, also through a tunnel"      },
+	{is_foreign,
 	 "does not look like an RDS endpoint; a token is only good for the endpoint's own name, not for a "
-	 "CNAME of it"											  },
-	{is_upper,              false, "has upper-case letters; the signature covers it in lower case"          },
-	{has_trailing_dot,      false, "ends with a dot, which is signed as it is; the endpoint's name has none"},
+	 "CNAME of it"										   },
+	{is_upper,              "has upper-case letters; the signature covers it in lower case"          },
+	{has_trailing_dot,      "ends with a dot, which is signed as it is; the endpoint's name has none"},
 };
-
-int token_host_check(const char *host, struct err *e)
-{
-	for (size_t i = 0; i < sizeof(findings) / sizeof(findings[0]); i++) {
-		if (findings[i].refused && findings[i].found(host)) {
-			err_set(e, ERR_CONFIG, "host \"%s\" %s", host, findings[i].text);
-			err_hint(e,
-				 "Set iam_host (and iam_port) to the name and port of the database itself.");
-			return -1;
-		}
-	}
-	return 0;
-}
 
 bool token_host_warning(const char *host, unsigned *step, char *text, size_t size)
 {

@@ -12,10 +12,6 @@
 /* Lower case, one trailing dot gone. ERR_CONFIG if it is empty or too long. */
 int token_host_normalize(const char *host, char out[TOKEN_HOST_SIZE], struct err *e);
 
-/* 0 if a token for this name can be good; ERR_CONFIG for an IP address or localhost, which no RDS endpoint is
- * called. For `run`, where iam_host is not set. */
-int token_host_check(const char *host, struct err *e);
-
 /* An IP address in any form getaddrinfo(3) takes for one, with or without brackets. */
 bool token_host_is_address(const char *host);
 

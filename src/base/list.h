@@ -59,11 +59,6 @@ static inline struct list *list_first(const struct list *l)
 	return list_empty(l) ? NULL : l->next;
 }
 
-static inline struct list *list_last(const struct list *l)
-{
-	return list_empty(l) ? NULL : l->prev;
-}
-
 /* The loop body may delete `it`, nothing else. */
 #define list_each(it, tmp, head)                                                                              \
 	for (struct list *it = (head)->next, *tmp = it->next; it != (head); it = tmp, tmp = it->next)

@@ -8,13 +8,6 @@ void wr_u8(struct buf *b, uint8_t v)
 	buf_add(b, &v, 1);
 }
 
-void wr_be16(struct buf *b, uint16_t v)
-{
-	unsigned char p[2] = {(unsigned char)(v >> 8), (unsigned char)v};
-
-	buf_add(b, p, sizeof(p));
-}
-
 static void put_be32(unsigned char *p, uint32_t v)
 {
 	p[0] = (unsigned char)(v >> 24);

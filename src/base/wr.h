@@ -7,7 +7,6 @@
 
 /* Network byte order. */
 void wr_u8(struct buf *b, uint8_t v);
-void wr_be16(struct buf *b, uint16_t v);
 void wr_be32(struct buf *b, uint32_t v);
 
 /* Bytes and a NUL. The string itself must hold no NUL. */

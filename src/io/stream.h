@@ -64,9 +64,8 @@ const char *stream_error(const struct stream *s);
 int stream_fd(const struct stream *s);
 bool stream_is_tls(const struct stream *s);
 
-/* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; NULL if plain. */
+/* "TLSv1.3"; NULL if plain. */
 const char *stream_tls_version(const struct stream *s);
-const char *stream_tls_cipher(const struct stream *s);
 
 /* Was the peer's chain and name verified in this handshake? */
 bool stream_is_verified(const struct stream *s);

@@ -275,11 +275,6 @@ const char *stream_tls_version(const struct stream *s)
 	return stream_is_tls(s) ? SSL_get_version(s->ssl) : NULL;
 }
 
-const char *stream_tls_cipher(const struct stream *s)
-{
-	return stream_is_tls(s) ? SSL_get_cipher_name(s->ssl) : NULL;
-}
-
 bool stream_is_verified(const struct stream *s)
 {
 	return stream_is_tls(s) && !SSL_is_server(s->ssl) && s->ctx->verify &&

@@ -107,11 +107,6 @@ void message_query(struct buf *out, const char *sql)
 	wr_len_end(out, mark);
 }
 
-void message_terminate(struct buf *out)
-{
-	wr_len_end(out, begin(out, 'X'));
-}
-
 void message_password(struct buf *out, struct slice password)
 {
 	size_t mark = begin(out, 'p');

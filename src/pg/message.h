@@ -27,7 +27,6 @@ void message_fatal_err(struct buf *out, const struct err *e, bool trusted);
 
 /* ---- what a client sends ---- */
 void message_query(struct buf *out, const char *sql);
-void message_terminate(struct buf *out);
 void message_password(struct buf *out,
 		      struct slice password); /* PasswordMessage, no NUL in it; out is a secret buf */
 void message_sasl_initial(struct buf *out, const char *mechanism, struct slice data);

@@ -41,7 +41,6 @@ static inline const struct msg_info *msg_from_server(uint8_t type)
 
 /* Limits before login is done. */
 #define MSG_MAX_STARTUP_PACKET 10004 /* PostgreSQL's MAX_STARTUP_PACKET_LENGTH and the length word itself */
-#define MSG_MAX_PASSWORD       65531 /* body; PostgreSQL's PG_MAX_AUTH_TOKEN_LENGTH counts the length word */
 #define MSG_MAX_SERVER_LOGIN                                                                                 \
 	29996 /* body; libpq's limit of 30000, length word counted, for all but the long types */
 

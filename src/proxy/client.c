@@ -53,11 +53,6 @@ void client_set_state(struct client *c, enum client_state s)
 	c->state = s;
 }
 
-const char *client_state_name(enum client_state s)
-{
-	return rows[s].name;
-}
-
 bool client_is_busy(const struct client *c)
 {
 	return c->state == CLIENT_LINKED && c->server->relay.busy && c->server->relay.hidden == 0;
@@ -207,11 +202,6 @@ void client_fail(struct client *c, const struct err *e)
 	if (clean)
 		message_fatal_err(&c->out, e, c->trusted);
 	close_when_sent(c);
-}
-
-void client_end_quietly(struct client *c)
-{
-	client_close(c);
 }
 
 void client_stop(struct client *c)

@@ -35,7 +35,7 @@ struct client_env {
 	struct list *clients;
 	uint32_t count, welcomed; /* connections; those that count for max_client_conn */
 	bool stopping;            /* nobody new is let in, and whoever is between transactions is sent away */
-	/* A CancelRequest: true if it was started for somebody here and done(arg) will come. */
+	/* A CancelRequest: not NULL if it was started for somebody here, and then done(client) will come. */
 	struct cancel *(*cancel)(void *arg, uint32_t pid, struct slice key, void (*done)(void *arg), void *client);
 	void (*gone)(void *arg); /* a client was closed */
 	void *arg;
@@ -92,7 +92,6 @@ bool client_is_busy(const struct client *c);
 /* Adds the bytes of the present link to its database's counters. */
 void client_count_bytes(struct client *c);
 
-const char *client_state_name(enum client_state s);
 const struct state_row *client_state_rows(size_t *count);
 
 /* ---- between client.c and client_login.c ---- */
@@ -100,7 +99,6 @@ void client_set_state(struct client *c, enum client_state s);
 void client_login_ready(struct client *c, unsigned what); /* CLIENT_STARTUP, CLIENT_TLS */
 void client_welcome(struct client *c);                     /* the pool knows its server: say so */
 void client_idle(struct client *c);                        /* welcomed */
-void client_end_quietly(struct client *c);                 /* the peer closed */
 
 /* Sends what is in out. 0 all sent, 1 waits, -1 the client is gone. */
 int client_flush(struct client *c);

@@ -264,7 +264,7 @@ static void read_startup(struct client *c)
 		if (n == STREAM_AGAIN)
 			return;
 		if (n <= 0) {
-			client_end_quietly(c);
+			client_close(c);
 			return;
 		}
 		buf_add(&c->in, chunk, (size_t)n);

@@ -52,7 +52,6 @@ struct pool {
 	uint32_t refs;           /* clients that name this pool */
 	uint64_t unused_since_us; /* 0: in use */
 	uint64_t left_us;         /* when the last client that named it went */
-	void *owner_key;         /* the registry's */
 };
 
 struct pool_request {

@@ -40,11 +40,6 @@ static void set_state(struct server *s, enum server_state to)
 	timer_clear(&s->timer);
 }
 
-const char *server_state_name(enum server_state s)
-{
-	return rows[s].name;
-}
-
 const struct state_row *server_state_rows(size_t *count)
 {
 	*count = sizeof(rows) / sizeof(*rows);

@@ -115,7 +115,6 @@ void server_leaving(struct server *s);
 void server_cancel_begin(struct server *s);
 void server_cancel_end(struct server *s, bool settled);
 
-const char *server_state_name(enum server_state s);
 const struct state_row *server_state_rows(size_t *count);
 
 #endif

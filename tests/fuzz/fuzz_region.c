@@ -55,8 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(endpoint_region_ok(ep.region));
 	while (token_host_warning(host, &step, text, sizeof(text)))
 		;
-	if (token_host_normalize(host, normal, &e) == 0)
-		assert(token_host_check(host, &e) == 0 || token_host_check(normal, NULL) != 0);
+	token_host_normalize(host, normal, &e);
 	buf_init_secret(&token, TOKEN_MAX);
 	if (aws_region(NULL, host, env, region, warning, &e) == 0) {
 		rq.region = region;

@@ -158,44 +158,37 @@ static void hosts_to_sign(void **state)
 {
 	static const struct {
 		const char *host;
-		bool refused;
 		unsigned warnings;
 	} cases[] = {
-		{RDS,				false, 0},
-		{"A.h.us-east-2.RDS.amazonaws.com",  false, 1},
-		{"A.h.us-east-2.RDS.amazonaws.com.", false, 2},
-		{"db.example.com",                   false, 1},
-		{"a.dsql.us-east-1.on.aws",          false, 1},
-		{"10.0.0.1",                         true,  1},
-		{"10.1",			     true,  1},
-		{"0x7f000001",                       true,  1},
-		{"1.2.3.4.",                         true,  2},
-		{"::1",			      true,  1},
-		{"[::1]",			    true,  1},
-		{"fe80::1%eth0",                     true,  1},
-		{"localhost",                        true,  1},
-		{"LocalHost.",                       true,  3},
-		{"pg.localhost",                     true,  1},
-		{"notlocalhost",                     false, 1},
-		{"db.1a",			    false, 1},
-		{"0x",			       false, 1},
+		{RDS,				0},
+		{"A.h.us-east-2.RDS.amazonaws.com",  1},
+		{"A.h.us-east-2.RDS.amazonaws.com.", 2},
+		{"db.example.com",                   1},
+		{"a.dsql.us-east-1.on.aws",          1},
+		{"10.0.0.1",                         1},
+		{"10.1",			     1},
+		{"0x7f000001",                       1},
+		{"1.2.3.4.",                         2},
+		{"::1",			      1},
+		{"[::1]",			    1},
+		{"fe80::1%eth0",                     1},
+		{"localhost",                        1},
+		{"LocalHost.",                       3},
+		{"pg.localhost",                     1},
+		{"notlocalhost",                     1},
+		{"db.1a",			    1},
+		{"0x",			       1},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		unsigned step = 0, n = 0;
 		char text[200];
-		struct err e;
 
 		while (token_host_warning(cases[i].host, &step, text, sizeof(text)))
 			n++;
 		if (n != cases[i].warnings)
 			fail_msg("%s: %u warnings, not %u", cases[i].host, n, cases[i].warnings);
-		assert_int_equal(token_host_check(cases[i].host, &e), cases[i].refused ? -1 : 0);
-		if (cases[i].refused) {
-			assert_int_equal(e.code, ERR_CONFIG);
-			assert_non_null(strstr(e.hint, "iam_host"));
-		}
 	}
 }
 

@@ -160,7 +160,8 @@ static void writes_the_wire(void **state)
 	(void)state;
 	buf_init(&b, 100);
 	wr_u8(&b, 1);
-	wr_be16(&b, 0x0203);
+	wr_u8(&b, 2);
+	wr_u8(&b, 3);
 	mark = wr_len_begin(&b);
 	wr_be32(&b, 0x04050607);
 	wr_cstr(&b, "a");
