@@ -453,6 +453,7 @@ static void on_server_gone(void *arg, const struct err *e, bool fatal)
 		return;
 	}
 	/* The server has said why itself; that goes out, and nothing after it. */
+	c->env->totals->client_errors[ERR_SERVER_CLOSED]++;
 	log_info(loop_log(c->env->loop), "server ended a client's session", LS("database", c->database),
 	         LS("user", c->user));
 	let_go(c, &clean);

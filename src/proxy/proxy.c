@@ -168,13 +168,18 @@ void proxy_cancel(struct proxy *p, uint32_t pid, uint32_t secret)
 /* ---- clients ---- */
 
 /* Not even a login can be had: PostgreSQL, too, says so before it reads anything. */
-static void turn_away(int fd)
+static void turn_away(struct proxy *p, int fd)
 {
 	struct buf b;
 	struct err e;
 	ssize_t told;
 
-	err_set(&e, ERR_TOO_MANY_CLIENTS, "no more connections allowed (max_client_conn)");
+	if (p->client_env.stopping)
+		err_set(&e, ERR_SHUTDOWN, "pgiam is shutting down");
+	else
+		err_set(&e, ERR_TOO_MANY_CLIENTS, "no more connections allowed (max_client_conn)");
+	p->totals->client_errors[e.code]++;
+	log_info(loop_log(p->deps.loop), "client turned away", LERR(&e));
 	buf_init(&b, 2048);
 	message_fatal_err(&b, &e, false);
 	told = write(fd, b.p, b.n);
@@ -206,8 +211,7 @@ void proxy_accept(struct proxy *p, int fd, const struct addr *peer, const struct
 	bool full = p->client_env.count >= p->opts->max_client_conn + LOGIN_SLACK;
 
 	if (p->client_env.stopping || (full && !make_login_room(p))) {
-		p->totals->client_errors[p->client_env.stopping ? ERR_SHUTDOWN : ERR_TOO_MANY_CLIENTS]++;
-		turn_away(fd);
+		turn_away(p, fd);
 		if (p->deps.client_gone)
 			p->deps.client_gone(p->deps.route_arg);
 		return;

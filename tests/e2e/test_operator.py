@@ -47,3 +47,21 @@ def test_log_that_cannot_be_written_is_counted(rds, pgiam_for):
     pgiam.sql("select 1")
     assert wire.eventually(lambda: pgiam.metric("pgiam_log_write_failures_total") > 0)
     assert pgiam.metric("pgiam_log_dropped_lines_total") == 0
+
+
+def test_sessions_the_server_ends_are_counted(rds, pgiam):
+    """A failover is many of them."""
+    with pgiam.wire() as w:
+        w.login()
+        w.ask("select 1")
+        rds.terminate()
+        assert wire.error_fields(w.until("E")[-1][1])["C"] == "57P01"
+    assert wire.eventually(lambda: pgiam.metric("pgiam_client_errors_total", cause="server_closed") == 1)
+
+
+def test_clients_turned_away_are_logged(rds, pgiam_for):
+    pgiam = pgiam_for(rds, max_client_conn=1, workers=1)
+    crowd = [pgiam.wire() for _ in range(80)]
+    assert pgiam.logged("client turned away.*max_client_conn")
+    for w in crowd:
+        w.close()
