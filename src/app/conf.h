@@ -41,7 +41,7 @@ struct conf_listen {
 struct conf_secret {
 	enum target_auth kind;
 	char *region;        /* of TARGET_AUTH_IAM: the one to sign for */
-	char *password_file; /* of TARGET_AUTH_PASSWORD; read again when changed */
+	char *password_file; /* of TARGET_AUTH_PASSWORD; read at every login */
 	char *password;      /* ... or the password itself: a secret */
 };
 
@@ -84,7 +84,7 @@ void conf_worker_free(struct conf_worker *w);
 /* For `pgiam check`: what would be served, in words, and the shares of several workers. */
 int conf_describe(struct conf *c, struct buf *out);
 
-/* For SHOW CONFIG: walks the options of [pgiam] with their present values as text (secrets masked). Start
+/* Only the tests so far call it: walks the options of [pgiam] with their present values as text (secrets masked). Start
  * with *pos = 0. Borrowed from c. */
 struct conf_option_view {
 	const char *name, *value, *def, *unit, *help; /* value, def, unit: NULL if none */

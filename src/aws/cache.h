@@ -7,7 +7,7 @@
 #include "aws/provider.h"
 #include "io/loop.h"
 
-/* New ones are fetched this long before expiry, or after half their life if that is later (aws.md 3.13). */
+/* New ones are fetched this long before expiry, or after half their life if that is later. */
 #define CACHE_AHEAD_US (INT64_C(15) * 60 * 1000000)
 /* With less life than this left, who asks waits for new ones, and gets the old only if there are none. */
 #define CACHE_RESERVE_US (INT64_C(60) * 1000000)

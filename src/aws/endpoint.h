@@ -1,5 +1,5 @@
 /* What a database host name says about itself: the kind of endpoint and the region. Pure; nothing is looked
- * up. Spec: aws.md 1.7; aws-advanced-jdbc-wrapper RdsUtils.java; the user guides of DSQL and Redshift. */
+ * up. Spec: aws-advanced-jdbc-wrapper RdsUtils.java; the user guides of DSQL and Redshift. */
 #ifndef PGIAM_AWS_ENDPOINT_H
 #define PGIAM_AWS_ENDPOINT_H
 

@@ -1,5 +1,4 @@
-/* Facts go into the detail; the hint lists causes in the order of how often each is behind a refusal
- * (aws.md 4.1, 6). */
+/* Facts go into the detail; the hint lists causes in the order of how often each is behind a refusal. */
 #include "aws/source_explain.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Login tokens of RDS and Aurora DSQL: a presigned URL without its scheme. Pure. Nothing is corrected here:
  * what is passed in is signed (token_host.h is for those who want a name put right first). Spec: botocore
- * signers.py, generate_db_auth_token and generate_db_connect_auth_token; aws.md 1 and 2.1. */
+ * signers.py, generate_db_auth_token and generate_db_connect_auth_token. */
 #ifndef PGIAM_AWS_TOKEN_H
 #define PGIAM_AWS_TOKEN_H
 

@@ -22,7 +22,7 @@ struct profile {
 
 const struct profile *profile_get(enum profile_kind kind);
 
-/* Which kind does an endpoint's name say it is? PROFILE_POSTGRES if none (aws.md 1.7's patterns). */
+/* Which kind does an endpoint's name say it is? PROFILE_POSTGRES if none. */
 enum profile_kind profile_from_host(const char *host);
 
 /* By name, or -1. */
