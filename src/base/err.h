@@ -51,7 +51,8 @@
 	X(ERR_CLIENT_UNSUPPORTED, "0A000", "client_unsupported", false, NULL)                                 \
 	X(ERR_CLIENT_TIMEOUT, "08006", "client_timeout", false, NULL)                                         \
 	X(ERR_CLIENT_USER, "28000", "client_user", false, NULL)                                               \
-	X(ERR_NO_DATABASE, "3D000", "no_database", false, NULL)                                               \
+	X(ERR_NO_DATABASE, "3D000", "no_database", false,                                                     \
+	  "pgiam's configuration has no entry of this name in [databases], and none called *.")              \
 	X(ERR_TOO_MANY_CLIENTS, "53300", "too_many_clients", true, "See max_client_conn.")                    \
 	X(ERR_TOO_MANY_POOLS, "53300", "too_many_pools", true,                                                \
 	  "Too many combinations of database, user and startup parameters; see max_pools.")                   \
