@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/mem.h"
 
+#define STILLBORN_US     (1 * CLOCK_US_PER_SEC)
 #define BACKOFF_MAX_US   (15 * CLOCK_US_PER_SEC)
 /* Longer than a backoff and a login together: while clients ask, an outage is never forgotten. */
 #define HEALTH_MEMORY_US (60 * CLOCK_US_PER_SEC)
@@ -203,10 +204,23 @@ static void learn(struct pool *p, struct server *s)
 	s->params_version = p->welcome_version;
 }
 
+static void note_failure(struct pool *p, const struct err *e)
+{
+	uint64_t now = loop_now_us(pool_loop(p));
+
+	p->last_error = *e;
+	p->failed_at_us = now;
+	if (now >= p->retry_at_us) { /* else it began together with one that has failed: one failure, not two */
+		p->failures++;
+		p->retry_at_us = now + backoff_us(p);
+	}
+	log_warning(loop_log(pool_loop(p)), "login failed", LS("database", p->db->target->name), LS("user", p->user),
+	            LU("failures", p->failures), LERR(e));
+}
+
 static void on_login_done(void *arg, struct server *s, const struct err *e)
 {
 	struct pool *p = arg;
-	uint64_t now = loop_now_us(pool_loop(p));
 
 	p->logins--;
 	database_login_done(p->db, e, p->welcome_known);
@@ -226,14 +240,7 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 		return;
 	}
 	p->retried = false;
-	p->last_error = *e;
-	p->failed_at_us = now;
-	if (now >= p->retry_at_us) { /* else it began together with one that has failed: one failure, not two */
-		p->failures++;
-		p->retry_at_us = now + backoff_us(p);
-	}
-	log_warning(loop_log(pool_loop(p)), "login failed", LS("database", p->db->target->name), LS("user", p->user),
-	            LU("failures", p->failures), LERR(e));
+	note_failure(p, e);
 	refuse_all(p, e);
 }
 
@@ -249,9 +256,15 @@ static void on_idle(void *arg, struct server *s)
 static void on_closed(void *arg, struct server *s)
 {
 	struct pool *p = arg;
+	struct err e;
 
 	list_del(&s->pool_node);
 	p->total--;
+	/* A login that leads to nothing is none: without a pause the next one would follow at once, and for ever. */
+	if (s->lost && s->fresh && loop_now_us(pool_loop(p)) - s->born_us < STILLBORN_US) {
+		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection right after the login");
+		note_failure(p, &e);
+	}
 	if (s->lost && p->total == p->logins)
 		p->suspect = true;
 	defer_set(&p->pump);

@@ -129,7 +129,9 @@ static void become_idle(struct server *s)
 
 bool server_check(struct server *s)
 {
-	if (s->state == SERVER_IDLE && !s->ending && !too_old(s) && relay_server_quiet(&s->relay))
+	if (!relay_server_quiet(&s->relay))
+		s->lost = true;
+	else if (s->state == SERVER_IDLE && !s->ending && !too_old(s))
 		return true;
 	end(s);
 	return false;
@@ -280,6 +282,7 @@ static void on_settled(void *arg, char tx)
 			setup_failed(s, &e);
 			return;
 		}
+		s->fresh = true;
 		s->ops->login_done(s->pool, s, NULL);
 		become_idle(s);
 		return;
@@ -315,7 +318,7 @@ void server_link(struct server *s, struct stream *client, struct iobuf *first, c
 	list_del(&s->db_node);
 	s->link = link;
 	s->link_arg = arg;
-	s->clean = s->cancelled = false;
+	s->clean = s->fresh = s->cancelled = false;
 	s->abandoned_us = 0;
 	s->reported = 0;
 	/* server_lifetime = 0: every connection serves one client */
@@ -416,6 +419,7 @@ static void on_login(void *arg, struct login_result *r, const struct err *e)
 		own_query(s, SERVER_SETUP, s->rq.db->target->connect_query);
 		return;
 	}
+	s->fresh = true;
 	s->ops->login_done(s->pool, s, NULL);
 	become_idle(s);
 }

@@ -80,6 +80,7 @@ struct server {
 	uint32_t params_version; /* the pool's: which values it reported */
 	uint32_t reported;     /* ParameterStatus messages that no client saw, since it was last linked */
 	bool clean;            /* nobody used it since login or reset */
+	bool fresh;            /* nobody used it since login */
 	bool failed_query;     /* one of our own queries ended in an error */
 	bool lost;             /* the server ended it, not we */
 	bool cancelled;        /* what an absent client left running was cancelled */

@@ -249,6 +249,29 @@ static void a_query_outlives_a_restart(void **state)
 	sim_free(s);
 }
 
+/* A login that leads to nothing counts as a failed one: it is not repeated without a pause. */
+static void servers_that_close_behind_a_login(void **state)
+{
+	static const char login[] = "R\0\0\0\10\0\0\0\0K\0\0\0\14\0\0\0\1abcdZ\0\0\0\5I";
+	struct sim *s = begin(AUTH_OK);
+	struct sim_client *c;
+
+	(void)state;
+	s->pg.die_after = 50; /* the startup packet and the answer to it */
+	s->pg.raw = slice_of(login, sizeof(login) - 1);
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_query(c, "SELECT 1");
+	sim_pass(s, 10 * SEC);
+	assert_true(sim_db(s)->server_logins > 0);
+	assert_in_range(s->pg.n, 1, 20);
+	assert_true(sim_logged(s, "right after the login"));
+	s->pg.die_after = 0;
+	sim_pass(s, 2 * SEC);
+	sim_works(sim_client(s));
+	sim_free(s);
+}
+
 /* ---- refused secrets ---- */
 
 static void a_refused_secret_is_tried_once_more(void **state)
@@ -329,6 +352,7 @@ int main(void)
 		cmocka_unit_test(tries_get_rarer),
 		cmocka_unit_test(waiting_has_an_end),
 		cmocka_unit_test(a_query_outlives_a_restart),
+		cmocka_unit_test(servers_that_close_behind_a_login),
 		cmocka_unit_test(a_refused_secret_is_tried_once_more),
 		cmocka_unit_test(a_source_with_nothing_new_is_not_asked_again),
 		cmocka_unit_test(a_source_that_fails_or_hangs),

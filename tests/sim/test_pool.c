@@ -100,6 +100,7 @@ static void connections_kept_ready(void **state)
 	(void)state;
 	sim_client(s);
 	sim_assert_servers(s, 3, 0);
+	sim_pass(s, 5 * SEC);
 	fakepg_close(fakepg_conn(&s->pg, 1));
 	sim_assert_servers(s, 3, 0);
 	sim_free(s);
