@@ -129,7 +129,7 @@ void client_close(struct client *c)
 	timer_clear(&c->timer);
 	iobuf_put(env->bufs, c->unsent);
 	c->unsent = NULL;
-	if (env->opts->log_disconnections && c->user)
+	if (env->opts->log_disconnections && c->told_version > 0) /* welcomed */
 		log_info(loop_log(env->loop), "client disconnected", LS("database", c->database), LS("user", c->user),
 		         LU("seconds", (loop_now_us(env->loop) - c->connected_us) / CLOCK_US_PER_SEC));
 	stream_close(c->stream);
@@ -192,8 +192,10 @@ void client_fail(struct client *c, const struct err *e)
 	if (c->state == CLIENT_CLOSING || c->state == CLIENT_CLOSED)
 		return;
 	c->env->totals->client_errors[e->code]++;
-	log_at(loop_log(c->env->loop), LOG_INFO, "client refused or ended", LS("database", c->database),
-	       LS("user", c->user), LS("state", rows[c->state].name), LERR(e));
+	/* The detail and the hint went to the log where the failure was found. */
+	log_info(loop_log(c->env->loop), "client refused or ended", LS("database", c->database), LS("user", c->user),
+	         LS("state", rows[c->state].name), LS("error", e->msg), LS("sqlstate", e->sqlstate),
+	         LS("cause", err_info(e->code)->label));
 	if (c->state == CLIENT_TLS) {
 		client_close(c); /* no words of ours fit into a handshake */
 		return;
@@ -439,6 +441,8 @@ static void on_relay_end(void *arg, enum relay_end how, const struct err *e)
 		client_fail(c, e);
 		return;
 	}
+	if (how == RELAY_EOF && !c->leaving)
+		server_abandon(c->server); /* it broke off: nobody reads what it left running */
 	let_go(c, &clean);
 	close_when_sent(c); /* what it was owed may not be out yet */
 }

@@ -70,14 +70,15 @@ static void grant_turns(void *arg)
 		uint64_t now = loop_now_us(d->loop);
 		struct turn *t = container_of(list_first(&d->turns), struct turn, node);
 
-		if (!make_room(d))
-			return; /* database_connection_closed comes back */
-		if (!governor_take(&d->governor, now)) {
+		if (!governor_ready(&d->governor, now)) {
 			uint64_t wait = governor_wait_us(&d->governor, now);
 			if (wait > 0)
 				timer_set(&d->turn_timer, wait);
 			return; /* otherwise database_login_done comes back */
 		}
+		if (!make_room(d))
+			return; /* database_connection_closed comes back */
+		governor_take(&d->governor, now);
 		list_del(&t->node);
 		d->connections++;
 		t->granted(t->arg);

@@ -25,16 +25,22 @@ static void refill(struct governor *g, uint64_t now_us)
 		g->tokens = g->burst;
 }
 
-bool governor_take(struct governor *g, uint64_t now_us)
+bool governor_ready(struct governor *g, uint64_t now_us)
 {
 	if (g->running >= g->parallel)
 		return false;
-	if (g->rate > 0) {
-		refill(g, now_us);
-		if (g->tokens < 1)
-			return false;
+	if (g->rate <= 0)
+		return true;
+	refill(g, now_us);
+	return g->tokens >= 1;
+}
+
+bool governor_take(struct governor *g, uint64_t now_us)
+{
+	if (!governor_ready(g, now_us))
+		return false;
+	if (g->rate > 0)
 		g->tokens -= 1;
-	}
 	g->running++;
 	return true;
 }

@@ -28,6 +28,9 @@ enum governor_outcome {
 /* rate 0: only `parallel` limits. */
 void governor_init(struct governor *g, double rate, double rate_max, uint32_t parallel, uint64_t now_us);
 
+/* Would governor_take say yes? */
+bool governor_ready(struct governor *g, uint64_t now_us);
+
 /* May a login start now? If so it counts as running until governor_done. */
 bool governor_take(struct governor *g, uint64_t now_us);
 

@@ -10,7 +10,10 @@
 #include "base/mem.h"
 
 #define STILLBORN_US     (1 * CLOCK_US_PER_SEC)
+/* A refusal is not asked for again soon: it costs the database an IAM check each time. A server that is away is: it costs
+ * nothing, and whoever waits wants it the moment it is back. */
 #define BACKOFF_MAX_US   (15 * CLOCK_US_PER_SEC)
+#define BACKOFF_AWAY_US  (2 * CLOCK_US_PER_SEC)
 /* Longer than a backoff and a login together: while clients ask, an outage is never forgotten. */
 #define HEALTH_MEMORY_US (60 * CLOCK_US_PER_SEC)
 
@@ -180,13 +183,14 @@ static bool worth_another_try(struct pool *p, const struct err *e)
 
 static uint64_t backoff_us(const struct pool *p)
 {
+	uint64_t max = failure_of(&p->last_error) == FAILURE_FINAL ? BACKOFF_MAX_US : BACKOFF_AWAY_US;
 	uint64_t us = p->db->target->login_retry_us;
 	uint32_t r;
 
-	for (unsigned i = 1; i < p->failures && us < BACKOFF_MAX_US; i++)
+	for (unsigned i = 1; i < p->failures && us < max; i++)
 		us *= 2;
-	if (us > BACKOFF_MAX_US)
-		us = BACKOFF_MAX_US;
+	if (us > max)
+		us = max;
 	digest_random(&r, sizeof(r));
 	return us - us / 4 + (uint64_t)((double)us / 2 * ((double)r / UINT32_MAX)); /* 75 % to 125 % */
 }

@@ -354,6 +354,13 @@ void server_leaving(struct server *s)
 		s->abandoned_us = loop_now_us(server_loop(s));
 }
 
+void server_abandon(struct server *s)
+{
+	uint64_t now = loop_now_us(server_loop(s));
+
+	s->abandoned_us = now > SERVER_ABANDONED_US ? now - SERVER_ABANDONED_US : 1;
+}
+
 void server_retire(struct server *s)
 {
 	s->ending = true;

@@ -111,6 +111,9 @@ struct iobuf *server_unlink(struct server *s, bool *clean);
 /* The linked client will say no more, and may be gone: the time it has is counted from here. */
 void server_leaving(struct server *s);
 
+/* The linked client is gone for certain: what it left running is cancelled at once. */
+void server_abandon(struct server *s);
+
 /* A cancel request for this server was started or is through. settled: it has struck, or never will; otherwise it may
  * strike at any time, and the server serves nobody after its present client. */
 void server_cancel_begin(struct server *s);

@@ -199,9 +199,9 @@ static void tries_get_rarer(void **state)
 		at[i] = s->pg.n;
 	}
 	sim_expect(c, "");
-	assert_in_range(at[0], 5, 11);           /* 1 + 2 + 4 + 8 + 15 + 15 ..., each up to a quarter off */
-	assert_in_range(at[1] - at[0], 2, 6);    /* never rarer than every 15 s or so */
-	assert_in_range(at[2] - at[1], 2, 6);
+	assert_in_range(at[0], 22, 42);          /* 1 + 2 + 2 + 2 ..., each up to a quarter off */
+	assert_in_range(at[1] - at[0], 22, 41);  /* never rarer than every 2 s or so: it may be back any moment */
+	assert_in_range(at[2] - at[1], 22, 41);
 	s->pg.error_at = FAKEPG_NEVER;
 	sim_pass(s, 20 * SEC);
 	sim_expect(c, "RSKZ");
