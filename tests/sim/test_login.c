@@ -267,6 +267,7 @@ static void servers_that_close_behind_a_login(void **state)
 	assert_in_range(s->pg.n, 1, 20);
 	assert_true(sim_logged(s, "right after the login"));
 	s->pg.die_after = 0;
+	s->pg.raw.n = 0;
 	sim_pass(s, 2 * SEC);
 	sim_works(sim_client(s));
 	sim_free(s);
