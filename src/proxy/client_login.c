@@ -189,8 +189,12 @@ static struct pool *find_pool(struct client *c, const struct startup *s, struct 
 	};
 	if (startup_policy(db->target->profile, &s->params, &db->target->startup_defaults, c->env->opts->ignore_startup,
 	                   &startup, e) == 0) {
-		if (rq.replication)
+		if (rq.replication) {
+			/* of its own, and the name counts (synchronous_standby_names) */
 			params_set(&startup, slice_str("replication"), slice_str(s->replication));
+			if (c->app_name[0])
+				params_set(&startup, slice_str("application_name"), slice_str(c->app_name));
+		}
 		p = registry_pool(c->env->registry, &rq, e);
 	}
 	params_free(&startup);
@@ -300,7 +304,7 @@ void client_welcome(struct client *c)
 	c->key = keyring_add(c->env->keys, c);
 	message_auth_ok(&c->out);
 	for (size_t i = 0; i < w->n; i++) {
-		bool is_app = strcmp(w->v[i].name, "application_name") == 0;
+		bool is_app = c->app_name[0] && strcmp(w->v[i].name, "application_name") == 0;
 		message_parameter_status(&c->out, w->v[i].name, is_app ? c->app_name : w->v[i].value);
 	}
 	message_backend_key(&c->out, c->key.pid,

@@ -111,6 +111,9 @@ static enum step server_message(struct relay *r, const struct frame *f, struct s
 			r->fatal_told = !hide;
 		}
 		break;
+	case 'S':
+		r->server_ops->reported(r->server_arg, body);
+		return r->server ? STEP_ON : STEP_GONE;
 	default:
 		break;
 	}
@@ -120,6 +123,15 @@ static enum step server_message(struct relay *r, const struct frame *f, struct s
 			return STEP_GONE;
 	}
 	return STEP_ON;
+}
+
+/* A reloaded configuration is reported with the next answer, even if that is one to a query of our own, which only sets
+ * application_name. */
+static bool hides(uint8_t type, struct slice body)
+{
+	struct slice name, value;
+
+	return type != 'S' || parse_parameter_status(body, &name, &value) != 0 || slice_eq_str(name, "application_name");
 }
 
 /* Parses what was read. STEP_ON: everything complete was looked at. */
@@ -155,7 +167,7 @@ static enum step parse_down(struct relay *r)
 			return STEP_ON;
 		if (mi->answers && !inflight_server(&r->inflight, f.type))
 			return server_violation(r, "an answer to nothing that was asked", f.type);
-		d->drop = !r->client || r->hidden > 0;
+		d->drop = !r->client || (r->hidden > 0 && hides(f.type, slice_of(in.p + FRAME_HEAD_BYTES, want)));
 		if (d->drop && r->hidden == 0 && (r->drained_bytes += f.body) > RELAY_DRAIN_BYTES) {
 			struct err e;
 			err_set(&e, ERR_LIMIT, "a client left, and what it was owed is too much to read and drop");

@@ -3,7 +3,8 @@
  * read is parsed in place and written from there.
  *
  * A relay belongs to a server and lives as long as it does. Attached, a client's bytes go through; detached, what the
- * server sends is read, understood and dropped. A query of pgiam's own can be put in front: its replies are hidden. */
+ * server sends is read, understood and dropped. A query of pgiam's own can be put in front: its replies are hidden, but
+ * not what the server happens to report about its parameters meanwhile. */
 #ifndef PGIAM_PROXY_RELAY_H
 #define PGIAM_PROXY_RELAY_H
 
@@ -22,9 +23,10 @@ enum relay_end {
 struct relay_server_ops {
 	/* The server closed, broke or violated the protocol. A FATAL error it sent before has been forwarded. */
 	void (*end)(void *arg, const struct err *e);
-	/* A message that no client sees, while detached or for a hidden query: 'S', 'E' (bodies as in
-	 * pg/msg.h: a prefix for 'E'), 'Z'. */
+	/* A message that no client sees, while detached or for a hidden query: 'E' (body as in pg/msg.h: a prefix), 'Z'. */
 	void (*hidden)(void *arg, uint8_t type, struct slice body);
+	/* A ParameterStatus, whether a client sees it or not. */
+	void (*reported)(void *arg, struct slice body);
 	/* Detached, and everything owed has come, or will not come because the server waits for the end of a batch or a
 	 * COPY. tx: the last ReadyForQuery's status. */
 	void (*settled)(void *arg, char tx);

@@ -105,6 +105,13 @@ static bool too_old(const struct server *s)
 
 /* ---- idling ---- */
 
+static void tell_news(struct server *s)
+{
+	if (s->news)
+		s->ops->parameters(s->pool, s);
+	s->news = false;
+}
+
 static void become_idle(struct server *s)
 {
 	uint64_t now = loop_now_us(server_loop(s)), idle = s->rq.db->target->server_idle_timeout_us, left = idle;
@@ -123,6 +130,7 @@ static void become_idle(struct server *s)
 	if (left > 0)
 		timer_set(&s->timer, left);
 	list_add_tail(&s->rq.db->idle, &s->db_node);
+	tell_news(s);
 	s->ops->idle(s->pool, s);
 	database_grant(s->rq.db); /* another pool's turn may have waited for a server to evict */
 }
@@ -237,20 +245,26 @@ static void on_end(void *arg, const struct err *e)
 	end(s);
 }
 
-/* A parameter changed while no client was there to be told. */
-static void on_report(struct server *s, struct slice body)
+/* What a client changes is reported again when it is reset. What changed by itself, by a reloaded configuration or a
+ * promotion, is not: so all of it is remembered, for the next client's welcome. */
+static void on_reported(void *arg, struct slice body)
 {
+	struct server *s = arg;
 	struct slice name, value;
 	struct err e;
 
 	/* application_name is the last client's, or nobody's */
 	if (parse_parameter_status(body, &name, &value) != 0 || slice_eq_str(name, "application_name"))
 		return;
-	if (++s->reported > REPORTED_MAX || login_result_parameter(s->session, name, value) != 0) {
+	s->news = true;
+	if (s->state == SERVER_LINKED) {
+		/* as often as its client likes */
+		s->ending |= login_result_parameter(s->session, name, value) != 0;
+	} else if (++s->reported > REPORTED_MAX || login_result_parameter(s->session, name, value) != 0) {
 		err_set(&e, ERR_SERVER_PROTOCOL, "the server reports parameters without end");
 		on_end(s, &e);
-	} else if (s->state != SERVER_SETUP) { /* login_done comes yet */
-		s->ops->parameters(s->pool, s);
+	} else if (s->state == SERVER_IDLE) {
+		tell_news(s);
 	}
 }
 
@@ -265,8 +279,6 @@ static void on_hidden(void *arg, uint8_t type, struct slice body)
 		log_info(loop_log(server_loop(s)), "server reported an error outside a client's session",
 		         LS("database", s->rq.db->target->name), LS("user", s->rq.user), LS("state", rows[s->state].name),
 		         LB("sqlstate", pe.sqlstate), LB("error", pe.message));
-	} else if (type == 'S' && (s->state == SERVER_SETUP || s->state == SERVER_IDLE || s->state == SERVER_RESET)) {
-		on_report(s, body);
 	}
 }
 
@@ -305,7 +317,7 @@ static void on_settled(void *arg, char tx)
 	}
 }
 
-static const struct relay_server_ops relay_ops = {.end = on_end, .hidden = on_hidden, .settled = on_settled};
+static const struct relay_server_ops relay_ops = {.end = on_end, .hidden = on_hidden, .reported = on_reported, .settled = on_settled};
 
 /* ---- linking ---- */
 
@@ -324,8 +336,8 @@ void server_link(struct server *s, struct stream *client, struct iobuf *first, c
 	/* server_lifetime = 0: every connection serves one client */
 	s->ending |= s->rq.db->target->server_lifetime_us == 0;
 	relay_attach(&s->relay, client, first, &link->relay, arg);
-	if (strcmp(s->app_name, app_name) == 0)
-		return;
+	if (s->rq.replication || strcmp(s->app_name, app_name) == 0)
+		return; /* a replication connection has said so when it logged in: it may know no SQL */
 	buf_init(&sql, 8192);
 	buf_add_str(&sql, "SET application_name = ");
 	message_literal(&sql, app_name);

@@ -78,6 +78,7 @@ struct server {
 	uint64_t abandoned_us; /* since when its client is gone, or going */
 	uint32_t cancels;      /* cancel requests under way */
 	uint32_t params_version; /* the pool's: which values it reported */
+	bool news;             /* the pool was not told yet of what it reported */
 	uint32_t reported;     /* ParameterStatus messages that no client saw, since it was last linked */
 	bool clean;            /* nobody used it since login or reset */
 	bool fresh;            /* nobody used it since login */

@@ -10,6 +10,7 @@ import subprocess
 import psycopg
 import pytest
 
+import wire
 from proxy import HERE, environment
 
 NODE_PATH = os.environ.get("NODE_PATH") or "/usr/share/nodejs:/usr/lib/nodejs"
@@ -133,6 +134,17 @@ def test_pg_basebackup(rds, pgiam, workdir, wal):
     run([rds.program("pg_basebackup"), "-D", where, "-c", "fast", "-X", wal], pgiam, PGUSER="repl_user")
     run([rds.program("pg_verifybackup"), where], pgiam)
     assert pgiam.sql("select current_user::text", user="repl_user") == [("repl_user",)]
+
+
+@pytest.mark.parametrize("kind", ["true", "database"])
+def test_name_of_a_standby(rds, pgiam, kind):
+    """By it the server knows a synchronous standby; a physical one cannot be told to SET it."""
+    with pgiam.wire() as w:
+        w.login(user="repl_user", replication=kind, application_name="standby")
+        assert w.parameters["application_name"] == "standby"
+        assert wire.kinds(w.ask("IDENTIFY_SYSTEM")) == "TDCZ"
+        assert rds.admin("select application_name, backend_type from pg_stat_activity where usename = 'repl_user'") == [
+            ("standby", "walsender")]
 
 
 def test_pg_recvlogical(another_rds, pgiam_for, workdir):

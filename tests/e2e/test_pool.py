@@ -203,6 +203,41 @@ def test_43_parameter_status_on_an_idle_server(another_rds, pgiam_for):
         rds.admin("select pg_reload_conf()")
 
 
+@pytest.mark.parametrize("name", [None, "with a name"], ids=["while linked", "with pgiam's own query"])
+def test_43_parameter_status_is_never_lost(another_rds, pgiam_for, name):
+    """A changed configuration is reported once a session: whoever is told, the next client is told, too."""
+    rds = another_rds("--name", "changing")
+    pgiam = one_pool(rds, pgiam_for)
+    pgiam.sql(PID)
+    try:
+        with pgiam.wire() as w:
+            w.login(application_name=name)
+            if not name:
+                w.ask("select 1")
+            rds.admin("alter system set intervalstyle = 'sql_standard'")
+            rds.admin("select pg_reload_conf()")
+            time.sleep(0.5)
+            assert w.value("show intervalstyle") == "sql_standard"
+            assert w.parameters["IntervalStyle"] == "sql_standard"
+            w.ask("set datestyle = 'German'")
+        for _ in range(2):
+            with pgiam.wire() as w:
+                w.login()
+                assert w.value("show intervalstyle") == "sql_standard"
+                assert w.parameters["IntervalStyle"] == "sql_standard"
+                assert w.parameters["DateStyle"] == w.value("show datestyle")
+    finally:
+        rds.admin("alter system reset intervalstyle")
+        rds.admin("select pg_reload_conf()")
+
+
+def test_application_name_by_options(pgiam):
+    with pgiam.wire() as w:
+        w.login(options="-c application_name=optional")
+        assert w.parameters["application_name"] == "optional"
+        assert w.value("show application_name") == "optional"
+
+
 def test_43_notify_on_an_idle_server(fake_factory, pgiam_factory):
     """A server whose reset did not unlisten: its notifications reach nobody."""
     idle = threading.Event()

@@ -95,14 +95,21 @@ static void on_hidden(void *arg, uint8_t type, struct slice body)
 {
 	(void)arg;
 	(void)body;
-	must(type == 'S' || type == 'E' || type == 'Z' || type == 'N');
+	must(type == 'E' || type == 'Z' || type == 'N');
+}
+
+static void on_reported(void *arg, struct slice body)
+{
+	(void)arg;
+	(void)body;
 }
 
 static void on_settled(void *arg, char tx)
 {
 	struct world *w = arg;
 
-	must(!w->client && inflight_idle(&w->relay.inflight) && w->relay.hidden == 0);
+	must(!w->client && w->relay.hidden == 0);
+	must(inflight_idle(&w->relay.inflight) || !inflight_closed(&w->relay.inflight));
 	must(tx == 'I' || tx == 'T' || tx == 'E');
 }
 
@@ -136,7 +143,7 @@ static void on_busy(void *arg)
 	must(!inflight_idle(&w->relay.inflight));
 }
 
-static const struct relay_server_ops server_ops = {on_end, on_hidden, on_settled};
+static const struct relay_server_ops server_ops = {on_end, on_hidden, on_reported, on_settled};
 static const struct relay_client_ops client_ops = {on_client_end, on_leaving, on_ready, on_busy};
 
 /* ---- ends ---- */
