@@ -1,6 +1,7 @@
 """A pgiam process under test."""
 import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -46,6 +47,21 @@ def ini(databases, options, users=None):
     return "\n".join(lines) + "\n"
 
 
+def _ports():
+    """Ports nobody listens on: a range for each of pytest-xdist's workers, and each port once in a long while, so that two
+    tests do not get the same one. Servers of the stand-in take others."""
+    index = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0) % 8
+    low, size = 20000 + 1500 * index, 1500
+    at = random.randrange(size)
+    while True:
+        at = (at + 1) % size
+        if instance.is_free(low + at):
+            yield low + at
+
+
+PORTS = _ports()
+
+
 def workers(options):
     """PGIAM_TEST_WORKERS, but one for a test with limits too small to be shared: it is about exact numbers."""
     wanted = os.environ.get("PGIAM_TEST_WORKERS")
@@ -59,20 +75,21 @@ class Pgiam:
     def __init__(self, where, databases, env=None, stderr=None, wait=True, **options):
         self.dir = where
         os.makedirs(where, exist_ok=True)
-        self.options = {"listen_addr": "127.0.0.1", "listen_port": instance.free_port(),
-                        "http_listen": "127.0.0.1:%d" % instance.free_port(),
+        self.options = {"listen_addr": "127.0.0.1", "listen_port": next(PORTS),
+                        "http_listen": "127.0.0.1:%d" % next(PORTS),
                         "workers": workers(options), "log_level": "debug"}
         self.options.update(options)
         self.databases, self.env = databases, environment(env or {})
         self.file, self.log_path = os.path.join(where, "pgiam.ini"), os.path.join(where, "log")
         self.write()
         self.stderr = open(self.log_path, "ab")
+        self.readable = stderr is None and "logfile" not in options and options.get("log_level", "info") in ("info", "debug")
         if stderr is not None:  # the file stays empty
             self.stderr.close()
             self.stderr = stderr
         self.process = subprocess.Popen([*WRAPPER, BINARY, "run", self.file], env=self.env, stdin=subprocess.DEVNULL,
                                         stdout=self.stderr, stderr=self.stderr, cwd=where)
-        self.stopped = False
+        self.stopped = self.told = False
         if wait:
             self.wait()
 
@@ -108,8 +125,9 @@ class Pgiam:
         return False
 
     def wait(self):
+        """Until it is up: it listens, and has said so as the last thing it does at its start, where that can be read."""
         deadline = time.monotonic() + START_SEC
-        while not self.listening():
+        while not self.listening() or (self.readable and "pgiam serves" not in self.log()):
             if self.process.poll() is not None:
                 raise RuntimeError("pgiam ended with %d:\n%s" % (self.process.returncode, self.log()))
             if time.monotonic() > deadline:
@@ -132,6 +150,11 @@ class Pgiam:
         wire.eventually(look, seconds)
         return found
 
+    def tell(self, how=signal.SIGTERM):
+        """Sends a signal and does not wait for what comes of it; stop() does."""
+        self.told = True
+        self.process.send_signal(how)
+
     def stop(self, how=signal.SIGTERM, seconds=STOP_SEC):
         """Ends it; fails unless it ends by itself, with exit code 0, and no sanitizer complained."""
         if self.stopped:
@@ -149,7 +172,7 @@ class Pgiam:
         text = self.log()
         found = SANITIZER.search(text)
         assert not found, text[found.start():found.start() + 6000]
-        assert crashed is None, "pgiam ended by itself with %d" % crashed
+        assert crashed is None or self.told, "pgiam ended by itself with %d" % crashed
         assert self.process.returncode == 0, "pgiam's exit code is %d" % self.process.returncode
 
     def descriptors(self):

@@ -260,6 +260,7 @@ def test_51_cancel_storm(fake_factory, pgiam_factory):
     fake = fake_factory(script)
     pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS, default_pool_size=2, cancel_wait_timeout=1,
                           max_client_conn=500)
+    pgiam.sql("select 1")
     before = pgiam.descriptors()
     with pgiam.wire() as w:
         w.login()

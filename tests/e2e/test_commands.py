@@ -9,7 +9,6 @@ import pytest
 
 import proxy
 import wire
-from standin import instance
 
 HOST = "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
 
@@ -97,7 +96,7 @@ def test_missing_file():
 
 def test_run_without_a_file(rds, workdir):
     """`pgiam run --host ...` is all it takes."""
-    port, http = instance.free_port(), instance.free_port()
+    port, http = next(proxy.PORTS), next(proxy.PORTS)
     process = subprocess.Popen(
         [*proxy.WRAPPER, proxy.BINARY, "run", "--host", rds.host, "--hostaddr", "127.0.0.1", "--port", str(rds.port),
          "--tls-ca", rds.ca, "--listen", "127.0.0.1:%d" % port, "--http-listen", "127.0.0.1:%d" % http],

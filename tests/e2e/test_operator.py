@@ -14,7 +14,7 @@ def test_too_few_descriptors_to_start(rds, workdir, limit):
     """Neither a silent end nor a process that can accept nobody."""
     file = workdir + "/pgiam.ini"
     with open(file, "w", encoding="utf-8") as f:
-        f.write(proxy.ini({"app": rds.database()}, {"listen_port": proxy.instance.free_port(), "http_listen": ""}))
+        f.write(proxy.ini({"app": rds.database()}, {"listen_port": next(proxy.PORTS), "http_listen": ""}))
     done = subprocess.run([proxy.BINARY, "run", file], env=proxy.environment(rds.aws()), capture_output=True, text=True,
                           timeout=30, check=False,
                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
@@ -34,8 +34,10 @@ def test_out_of_descriptors_is_logged(pgiam):
 
 def test_no_descriptor_for_a_server(pgiam):
     """The database is not what has to be looked at."""
+    before = pgiam.descriptors()
     with pgiam.wire() as w:
-        resource.prlimit(pgiam.pid, resource.RLIMIT_NOFILE, (pgiam.descriptors(),) * 2)
+        assert wire.eventually(lambda: pgiam.descriptors() == before + 1)
+        resource.prlimit(pgiam.pid, resource.RLIMIT_NOFILE, (before + 1,) * 2)
         w.send(wire.startup())
         fields = wire.error_fields(w.until("E")[-1][1])
         assert "Too many open files" in fields["M"]

@@ -1,4 +1,5 @@
 """Session pooling: connections are used again, nothing of a session remains, nothing is sent twice, limits hold."""
+import contextlib
 import threading
 import time
 
@@ -279,7 +280,8 @@ def test_43_server_that_talks_while_idle_is_not_used(fake_factory, pgiam_factory
         w.ask("select 1")
     assert idle.wait(10)
     time.sleep(0.2)
-    fake.conns[0].one_row("not yours")
+    with contextlib.suppress(wire.Closed):  # it may be closed after the first message
+        fake.conns[0].one_row("not yours")
     time.sleep(0.2)
     with pgiam.wire() as w:
         w.login()
@@ -621,11 +623,11 @@ def test_max_db_connections(rds, pgiam_for):
 
 def test_min_pool_size(rds, pgiam_for):
     pgiam = pgiam_for(rds, min_pool_size=3)
-    pgiam.sql("select 1")
-    assert wire.eventually(lambda: len(rds.backends()) == 3)
-    rds.terminate()
-    with pgiam.connect() as conn:
-        conn.execute("select 1")
+    with pgiam.wire() as w:
+        w.login()
+        assert wire.eventually(lambda: len(rds.backends()) == 3)
+        rds.terminate()
+        w.ask("select 1")
         assert wire.eventually(lambda: len(rds.backends()) >= 3)
 
 

@@ -19,7 +19,7 @@ def test_sigterm_ends_idle_clients(pgiam, rds):
         for x in (w, silent):
             x.login()
         w.ask("select 1")
-        pgiam.process.send_signal(signal.SIGTERM)
+        pgiam.tell()
         for x in (w, silent):
             fields = wire.error_fields(x.until("E")[-1][1])
             assert (fields["S"], fields["C"]) == ("FATAL", "57P01")
@@ -32,7 +32,7 @@ def test_sigterm_lets_a_transaction_finish(pgiam):
     with pgiam.wire() as w:
         w.login()
         w.ask("begin")
-        pgiam.process.send_signal(signal.SIGTERM)
+        pgiam.tell()
         time.sleep(0.5)
         assert w.value("select 7") == "7"
         assert wire.kinds(w.ask("commit")) == "CZ"
@@ -45,7 +45,7 @@ def test_sigterm_lets_a_query_finish(pgiam):
         w.login()
         w.send(wire.query("select pg_sleep(1), 'done'"))
         time.sleep(0.3)
-        pgiam.process.send_signal(signal.SIGTERM)
+        pgiam.tell()
         got = w.until("Z")
         assert wire.rows(got)[0][1] == b"done"
     pgiam.stop()
@@ -68,7 +68,7 @@ def test_shutdown_timeout(rds, pgiam_for):
         w.login()
         w.ask("begin")
         start = time.monotonic()
-        pgiam.process.send_signal(signal.SIGTERM)
+        pgiam.tell()
         assert w.closed()
         pgiam.stop()
         assert time.monotonic() - start < 8
@@ -78,7 +78,7 @@ def test_second_signal_hurries(pgiam):
     with pgiam.wire() as w:
         w.login()
         w.ask("begin")
-        pgiam.process.send_signal(signal.SIGTERM)
+        pgiam.tell()
         time.sleep(0.3)
         pgiam.stop(seconds=10)
         assert w.closed()
@@ -275,12 +275,12 @@ def test_stdin_stdout_stderr_closed(rds, workdir):
     one = proxy.Pgiam.__new__(proxy.Pgiam)
     one.dir, one.databases, one.env = where, {"app": rds.database()}, proxy.environment(rds.aws())
     os.makedirs(where)
-    one.options = {"listen_addr": "127.0.0.1", "listen_port": proxy.instance.free_port(), "http_listen": ""}
+    one.options = {"listen_addr": "127.0.0.1", "listen_port": next(proxy.PORTS), "http_listen": ""}
     one.file, one.log_path = os.path.join(where, "pgiam.ini"), "/dev/null"
     one.write()
     one.process = subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *proxy.WRAPPER, proxy.BINARY, "run", one.file],
                                    env=one.env, cwd=where)
-    one.stopped = True
+    one.stopped, one.readable = True, False
     try:
         one.wait()
         for _ in range(5):

@@ -430,6 +430,7 @@ def test_clients_that_say_nothing(rds, pgiam_for):
 
 
 def test_clients_that_close_at_once(pgiam):
+    pgiam.sql("select 1")
     before = pgiam.descriptors()
     for code in (None, wire.SSL_REQUEST, wire.GSSENC_REQUEST):
         for _ in range(30):

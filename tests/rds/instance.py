@@ -200,15 +200,22 @@ def sweep_pam():
                 os.unlink(path)
 
 
+def is_free(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind((LOCALHOST, port))
+            return True
+        except OSError:
+            return False
+
+
 def free_port():
     """A port nobody listens on, below the range the kernel hands out to clients."""
     while True:
-        port = random.randint(15000, 32000)
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                s.bind((LOCALHOST, port))
-                return port
+        port = random.randint(15000, 19999)
+        if is_free(port):
+            return port
 
 
 def alive(pid):
