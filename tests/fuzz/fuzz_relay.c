@@ -30,7 +30,8 @@ struct world {
 	bool open;       /* relay_close was not called */
 	struct stream *client;
 	struct end c, s;
-	bool pure;       /* everything said is passed on: no query of ours, no change of client yet */
+	/* Everything said is passed on, down and up: no query of ours, no change of client, no goodbye of ours yet. */
+	bool pure_down, pure_up;
 };
 
 static void must(bool ok)
