@@ -78,7 +78,7 @@ static void drop_client(struct world *w)
 	iobuf_put(w->bufs, unsent);
 	stream_close(w->client);
 	w->client = NULL;
-	w->pure = false;
+	w->pure_down = w->pure_up = false;
 }
 
 static void on_end(void *arg, const struct err *e)
@@ -126,7 +126,8 @@ static void on_leaving(void *arg)
 {
 	struct world *w = arg;
 
-	must(w->relay.busy && inflight_closed(&w->relay.inflight));
+	must(w->relay.busy && relay_aligned(&w->relay));
+	w->pure_up = false; /* the server may be told, too */
 }
 
 static void on_ready(void *arg, char tx)
@@ -171,13 +172,13 @@ static void end_close(struct end *e)
 }
 
 /* What is heard here must be what was said there. */
-static void end_read(struct world *w, struct end *e)
+static void end_read(struct end *e, bool pure)
 {
 	unsigned char chunk[8192];
 	ssize_t n;
 
 	while (e->fd >= 0 && !e->deaf && (n = recv(e->fd, chunk, sizeof(chunk), 0)) > 0) {
-		if (!w->pure)
+		if (!pure)
 			continue;
 		must((size_t)n <= e->said.n && memcmp(chunk, e->said.p, (size_t)n) == 0);
 		buf_drop_front(&e->said, (size_t)n);
@@ -188,15 +189,15 @@ static void end_say(struct world *w, struct end *from, struct end *to, const voi
 {
 	ssize_t sent = from->fd >= 0 && n > 0 ? send(from->fd, p, n, MSG_NOSIGNAL) : 0;
 
-	if (sent > 0 && w->pure && to->fd >= 0)
+	if (sent > 0 && (to == &w->c ? w->pure_down : w->pure_up) && to->fd >= 0)
 		must(buf_add(&to->said, p, (size_t)sent) == 0);
 }
 
 static void turn(struct world *w)
 {
 	loop_turn(w->loop, 0);
-	end_read(w, &w->c);
-	end_read(w, &w->s);
+	end_read(&w->c, w->pure_down);
+	end_read(&w->s, w->pure_up);
 	must(iobuf_in_use(w->bufs) <= 2);
 	must(w->relay.inflight.count <= INFLIGHT_MAX_RUNS);
 }
@@ -277,7 +278,7 @@ static void query(struct world *w)
 
 	if (!w->open || w->client || !inflight_idle(&r->inflight) || r->hidden > 0 || r->up.b || !relay_aligned(r))
 		return;
-	w->pure = false;
+	w->pure_down = w->pure_up = false;
 	relay_query(r, "DISCARD ALL");
 }
 
@@ -322,7 +323,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int server_fd = end_new(&w->s);
 
 	w->c.fd = -1;
-	w->pure = w->open = true;
+	w->pure_down = w->pure_up = w->open = true;
 	relay_init(&w->relay, w->bufs, stream_new(w->loop, server_fd, NULL, NULL), &server_ops, w);
 	attach(w);
 	for (unsigned ops = 0; ops < 2000 && r.left > 0; ops++)

@@ -214,8 +214,10 @@ static void the_name_is_set_behind_the_clients_back(void **state)
 	sim_settle(s);
 	assert_string_equal(fakepg_log(fakepg_conn(&s->pg, 0)),
 	                    "Q:SET application_name =  E'x''; DROP TABLE t; --\\\\';Q:SELECT 1;");
-	fakepg_answer(fakepg_conn(&s->pg, 0), "SC");
+	fakepg_answer(fakepg_conn(&s->pg, 0), "NC");
 	sim_expect(c, "");
+	fakepg_answer(fakepg_conn(&s->pg, 0), "S"); /* a reloaded configuration: that is the client's */
+	sim_expect(c, "S");
 	fakepg_answer(fakepg_conn(&s->pg, 0), "ZTDC");
 	sim_expect(c, "TDC");
 	fakepg_answer(fakepg_conn(&s->pg, 0), "Z");
