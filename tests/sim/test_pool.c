@@ -319,6 +319,32 @@ static void idle_clients_go(void **state)
 	sim_free(s);
 }
 
+static void one_server_short_client_idle(struct sim *s)
+{
+	s->target.pool_size = 1;
+	s->opts.client_idle_timeout_us = 30 * SEC;
+}
+
+/* Waiting for a server is not idleness either. */
+static void waiting_clients_stay(void **state)
+{
+	struct sim *s = begin(one_server_short_client_idle);
+	struct sim_client *a = sim_client(s), *b = sim_client(s);
+
+	(void)state;
+	sim_query(a, "HANG");
+	sim_settle(s);
+	sim_pass(s, 10 * SEC);
+	sim_query(b, "SELECT 1");
+	sim_pass(s, 100 * SEC);
+	assert_false(sim_closed(b));
+	fakepg_conn(&s->pg, 0)->hang = false;
+	fakepg_answer(fakepg_conn(&s->pg, 0), "CZ");
+	sim_say(a, "X");
+	sim_expect(b, "CZ");
+	sim_free(s);
+}
+
 static void unused_pools_are_forgotten(void **state)
 {
 	struct sim *s = begin(short_idle);
@@ -490,6 +516,7 @@ int main(void)
 		cmocka_unit_test(a_server_for_every_client),
 		cmocka_unit_test(idle_servers_go),
 		cmocka_unit_test(idle_clients_go),
+		cmocka_unit_test(waiting_clients_stay),
 		cmocka_unit_test(unused_pools_are_forgotten),
 		cmocka_unit_test(idle_servers_speak),
 		cmocka_unit_test(idle_servers_die),
