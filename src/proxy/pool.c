@@ -310,11 +310,24 @@ static void serve_waiters(struct pool *p)
 		serve(w, s);
 }
 
-/* How many more connections should there be? */
-static uint32_t wanted(const struct pool *p)
+/* Servers that will be free in a moment: a login would take longer, and costs the database more. */
+static uint32_t returning(struct pool *p)
 {
-	uint32_t want = p->waiting[POOL_SERVER], min = p->db->target->min_pool_size;
+	uint32_t n = 0;
 
+	list_each (it, tmp, &p->busy) {
+		enum server_state st = container_of(it, struct server, pool_node)->state;
+		n += st == SERVER_ROLLBACK || st == SERVER_RESET;
+	}
+	return n;
+}
+
+/* How many more connections should there be? */
+static uint32_t wanted(struct pool *p)
+{
+	uint32_t want = p->waiting[POOL_SERVER], min = p->db->target->min_pool_size, soon = want > 0 ? returning(p) : 0;
+
+	want = want > soon ? want - soon : 0;
 	if (p->waiting[POOL_WELCOME] > 0 && want == 0)
 		want = 1;
 	if (!p->retired && p->refs > 0 && p->total < min && want < min - p->total)
