@@ -121,7 +121,7 @@ static void silence(void **state)
 	sim_send(c[2], SSL_REQUEST, 8);
 	sim_pass(s, 30 * SEC);
 	/* what trickles in buys no time */
-	sim_send(c[1], STARTUP + 5, 5);
+	sim_send(c[1], &STARTUP[5], 5);
 	c[3] = sim_client(s);
 	sim_pass(s, 29 * SEC);
 	for (int i = 0; i < 3; i++)
