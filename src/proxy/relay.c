@@ -294,10 +294,11 @@ static enum step pump_down(struct relay *r)
 		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection unexpectedly%s%s", *why ? ": " : "", why);
 		return server_end(r, &e);
 	}
-	if (flow_full(d))
-		stream_want_read(r->server, false);
-	if (got == 0)
+	if (got == 0) {
+		if (flow_full(d))
+			stream_want_read(r->server, false);
 		return STEP_ON;
+	}
 	if (parse_down(r) == STEP_GONE)
 		return STEP_GONE;
 	if (d->b && d->b->sent == d->b->filled)

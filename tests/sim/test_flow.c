@@ -141,6 +141,43 @@ static void a_client_that_does_not_read(void **state)
 	sim_free(s);
 }
 
+/* The buffer fills up in the very turn in which the client takes all again, and the server's event comes first: the server
+ * has to be read on. (It was not: bulk stalled once in some hundred dumps.) */
+static void full_and_empty_in_one_turn(void **state)
+{
+	struct sim *s = begin();
+	struct sim_client *c = sim_client(s);
+	static char row[8192];
+	unsigned rows = 0;
+	struct peer *p;
+
+	(void)state;
+	s->pg.mute = true;
+	c->p.deaf = true;
+	sim_query(c, "SELECT 1");
+	sim_settle(s);
+	p = &server(s)->p;
+	for (; sim_stats(s)->iobufs == 0; rows++) { /* until the client's socket is full and our buffer nearly empty */
+		assert_true(rows < 1000);
+		peer_say(p, "D\0\0\40\4", 5);
+		peer_say(p, row, sizeof(row));
+		sim_settle(s);
+	}
+	for (int i = 0; i < 20; i++, rows++) {
+		peer_say(p, "D\0\0\40\4", 5);
+		peer_say(p, row, sizeof(row));
+	}
+	peer_pump(p);
+	c->p.deaf = false;
+	peer_pump(&c->p);
+	loop_turn(s->loop, 0);
+	fakepg_answer(server(s), "CZ");
+	sim_expect(c, "DCZ");
+	assert_int_equal(c->rows, rows);
+	assert_int_equal(sim_stats(s)->iobufs, 0);
+	sim_free(s);
+}
+
 /* The server is gone while its client reads nothing: what it said before is still delivered, and nobody spins. */
 static void the_server_dies_under_pressure(void **state)
 {
@@ -269,6 +306,7 @@ int main(void)
 		cmocka_unit_test(both_ways_at_once),
 		cmocka_unit_test(a_server_that_does_not_read),
 		cmocka_unit_test(a_client_that_does_not_read),
+		cmocka_unit_test(full_and_empty_in_one_turn),
 		cmocka_unit_test(the_server_dies_under_pressure),
 		cmocka_unit_test(the_client_dies_under_pressure),
 		cmocka_unit_test(last_words_before_a_reset),
