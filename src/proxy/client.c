@@ -1,6 +1,6 @@
 /* A client's life. Two owners take turns at its stream: this file while pgiam itself talks to the client, the relay
  * while a server does. */
-#include "proxy/client.h"
+#include "proxy/client_login.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -475,9 +475,9 @@ static void on_ready(void *arg, unsigned what)
 		if ((what & STREAM_WRITABLE) && client_flush(c) < 0)
 			return;
 		if (what & STREAM_READABLE)
-			client_login_ready(c, what);
+			client_startup_ready(c);
 		return;
-	case CLIENT_TLS: client_login_ready(c, what); return;
+	case CLIENT_TLS: client_startup_ready(c); return;
 	case CLIENT_IDLE:
 		if (what & STREAM_WRITABLE) {
 			if (client_flush(c) == 0)

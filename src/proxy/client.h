@@ -1,5 +1,4 @@
-/* One client connection, from accept to close. client.c is the state machine, client_login.c what happens until
- * the client has been welcomed. */
+/* One client connection, from accept to close. client.c is the state machine, client_login.h the way in. */
 #ifndef PGIAM_PROXY_CLIENT_H
 #define PGIAM_PROXY_CLIENT_H
 
@@ -93,14 +92,5 @@ bool client_is_busy(const struct client *c);
 void client_count_bytes(struct client *c);
 
 const struct state_row *client_state_rows(size_t *count);
-
-/* ---- between client.c and client_login.c ---- */
-void client_set_state(struct client *c, enum client_state s);
-void client_login_ready(struct client *c, unsigned what); /* CLIENT_STARTUP, CLIENT_TLS */
-void client_welcome(struct client *c);                     /* the pool knows its server: say so */
-void client_idle(struct client *c);                        /* welcomed */
-
-/* Sends what is in out. 0 all sent, 1 waits, -1 the client is gone. */
-int client_flush(struct client *c);
 
 #endif

@@ -1,0 +1,27 @@
+/* A client's way in, for client*.c only:
+ *   client_startup.c   SSLRequest, GSSENCRequest, TLS, CancelRequest, up to the StartupMessage
+ *   client_admit.c     may it come in, and which pool serves it
+ *   client_welcome.c   AuthenticationOk to ReadyForQuery */
+#ifndef PGIAM_PROXY_CLIENT_LOGIN_H
+#define PGIAM_PROXY_CLIENT_LOGIN_H
+
+#include "proxy/client.h"
+
+/* The stream is ready; CLIENT_STARTUP, CLIENT_TLS. */
+void client_startup_ready(struct client *c);
+
+/* The StartupMessage, the first `packet` bytes of in. */
+void client_admit(struct client *c, const struct startup *s, size_t packet);
+
+/* The pool knows its server: says so to the client. */
+void client_welcome(struct client *c);
+
+/* ---- of client.c, for these ---- */
+
+void client_set_state(struct client *c, enum client_state s);
+void client_idle(struct client *c); /* welcomed */
+
+/* Sends what is in out. 0 all sent, 1 waits, -1 the client is gone. */
+int client_flush(struct client *c);
+
+#endif

@@ -1,0 +1,172 @@
+/* From the first byte to the StartupMessage. Everything here is reachable without any authentication: sizes are small and
+ * fixed, every packet kind is accepted at most once, exactly one StartupMessage is ever read (pitfalls 1-3, 10, 73), and
+ * nothing is buffered when TLS starts. */
+#include "pg/message.h"
+#include "pg/msg.h"
+#include "proxy/client_login.h"
+
+#define READ_CHUNK 4096
+
+static void refuse(struct client *c, enum err_code code, const char *what)
+{
+	struct err e;
+
+	err_set(&e, code, "%s", what);
+	client_fail(c, &e);
+}
+
+/* A second request of a kind is taken for a protocol version, as by PostgreSQL. */
+static void refuse_version(struct client *c, uint32_t version)
+{
+	struct err e;
+
+	startup_err_version(version, &e);
+	client_fail(c, &e);
+}
+
+/* ---- TLS and GSS requests ---- */
+
+/* PostgreSQL checks this for either answer: bytes that came before the answer could have been put there by somebody
+ * on the line. */
+static bool nothing_behind(struct client *c, size_t packet, const char *what)
+{
+	if (c->in.n == packet) {
+		buf_clear(&c->in);
+		return true;
+	}
+	refuse(c, ERR_CLIENT_PROTOCOL, what);
+	return false;
+}
+
+static bool answer(struct client *c, char yes_or_no)
+{
+	buf_add_char(&c->out, yes_or_no);
+	return client_flush(c) >= 0;
+}
+
+static void handshake(struct client *c)
+{
+	struct err e;
+	int rc = stream_tls_step(c->stream, &e);
+
+	if (rc == 0)
+		return;
+	if (rc < 0) {
+		c->env->totals->client_errors[e.code]++;
+		log_info(loop_log(c->env->loop), "client TLS handshake failed", LERR(&e));
+		client_close(c);
+		return;
+	}
+	client_set_state(c, CLIENT_STARTUP);
+	stream_want_read(c->stream, true);
+}
+
+/* True if reading goes on. */
+static bool ssl_request(struct client *c, size_t packet)
+{
+	bool offer = c->env->opts->client_tls && !addr_is_unix(&c->ends->local);
+
+	if (c->ssl_asked || stream_is_tls(c->stream)) {
+		refuse_version(c, STARTUP_CODE_SSL);
+		return false;
+	}
+	c->ssl_asked = true;
+	if (!nothing_behind(c, packet, "received unencrypted data after SSL request"))
+		return false;
+	if (!answer(c, offer ? 'S' : 'N'))
+		return false;
+	if (!offer)
+		return true;
+	client_set_state(c, CLIENT_TLS);
+	stream_tls_server(c->stream, c->env->opts->client_tls);
+	handshake(c);
+	return false;
+}
+
+static bool gss_request(struct client *c, size_t packet)
+{
+	if (c->gss_asked || stream_is_tls(c->stream)) {
+		refuse_version(c, STARTUP_CODE_GSSENC);
+		return false;
+	}
+	c->gss_asked = true;
+	return nothing_behind(c, packet, "received unencrypted data after GSSAPI encryption request") && answer(c, 'N');
+}
+
+/* ---- cancel ---- */
+
+static void cancel_done(void *arg)
+{
+	struct client *c = arg;
+
+	c->cancel = NULL;
+	client_close(c);
+}
+
+static void cancel_request(struct client *c, const struct startup *s)
+{
+	stream_want_read(c->stream, false); /* some clients send more: nobody reads it (pitfall 14) */
+	client_set_state(c, CLIENT_CANCEL);
+	c->cancel = c->env->cancel(c->env->arg, s->cancel_pid, s->cancel_key, cancel_done, c);
+	if (!c->cancel)
+		client_close(c);
+}
+
+/* ---- packets ---- */
+
+/* Handles the packet at the front of in, of `packet` bytes. True if reading goes on. */
+static bool one_packet(struct client *c, size_t packet)
+{
+	struct startup s;
+	struct err e;
+	bool more = false;
+
+	if (startup_parse(slice_of(c->in.p, packet), &s, &e) != 0) {
+		client_fail(c, &e);
+	} else {
+		switch (s.kind) {
+		case STARTUP_SSL: more = ssl_request(c, packet); break;
+		case STARTUP_GSSENC: more = gss_request(c, packet); break;
+		case STARTUP_CANCEL: cancel_request(c, &s); break;
+		case STARTUP_MESSAGE: client_admit(c, &s, packet); break;
+		}
+	}
+	startup_free(&s);
+	return more;
+}
+
+static void read_startup(struct client *c)
+{
+	for (;;) {
+		unsigned char chunk[READ_CHUNK];
+		struct err e;
+		size_t packet;
+		ssize_t n = stream_read(c->stream, chunk, sizeof(chunk));
+
+		if (n == STREAM_AGAIN)
+			return;
+		if (n <= 0) {
+			client_close(c);
+			return;
+		}
+		buf_add(&c->in, chunk, (size_t)n);
+		switch (startup_length(buf_slice(&c->in), &packet)) {
+		case FRAME_PARTIAL: continue;
+		case FRAME_BAD:
+			startup_err_length(&e);
+			client_fail(c, &e);
+			return;
+		case FRAME_OK: break;
+		}
+		if (c->in.n >= packet && !one_packet(c, packet))
+			return;
+	}
+}
+
+void client_startup_ready(struct client *c)
+{
+	if (c->state == CLIENT_TLS)
+		handshake(c);
+	else
+		read_startup(c);
+}

@@ -1,0 +1,35 @@
+/* What a client is told once it is in: what PostgreSQL itself would send (PostgreSQL: Protocol, Message Flow, Start-up). */
+#include "pg/message.h"
+#include "proxy/client_login.h"
+
+void client_welcome(struct client *c)
+{
+	const struct params *w = &c->pool->welcome;
+	struct err e;
+
+	c->told_version = c->pool->welcome_version;
+	c->key = keyring_add(c->env->keys, c);
+	message_auth_ok(&c->out);
+	for (size_t i = 0; i < w->n; i++) {
+		bool is_app = c->app_name[0] && strcmp(w->v[i].name, "application_name") == 0;
+		message_parameter_status(&c->out, w->v[i].name, is_app ? c->app_name : w->v[i].value);
+	}
+	message_backend_key(&c->out, c->key.pid,
+	                    slice_of((unsigned char[4]){(unsigned char)(c->key.secret >> 24),
+	                                                (unsigned char)(c->key.secret >> 16),
+	                                                (unsigned char)(c->key.secret >> 8),
+	                                                (unsigned char)c->key.secret},
+	                             4));
+	message_ready(&c->out, 'I');
+	if (c->out.full) {
+		buf_clear(&c->out);
+		err_set(&e, ERR_LIMIT, "the server reports more parameters than fit into a welcome");
+		client_fail(c, &e);
+		return;
+	}
+	c->pool->db->stats.client_logins++;
+	if (c->env->opts->log_connections)
+		log_info(loop_log(c->env->loop), "client connected", LS("database", c->database), LS("user", c->user),
+		         LS("tls", stream_tls_version(c->stream)));
+	client_idle(c);
+}
