@@ -9,6 +9,7 @@
 #include "base/rd.h"
 #include "pg/saslprep.h"
 #include "pg/scram.h"
+#include "pg/scram_secret.h"
 #include "pg/utf8.h"
 
 #define NONCE_TEXT_MAX (SCRAM_NONCE_BYTES / 3 * 4)
@@ -120,23 +121,6 @@ static bool nonce_is_good(const struct scram_client *c, struct slice nonce)
 	return true;
 }
 
-/* posit-number: 0 if it is none or beyond UINT32_MAX. */
-static uint32_t parse_iterations(struct slice s)
-{
-	uint64_t v = 0;
-
-	if (s.p[0] == '0')
-		return 0;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return 0;
-		v = v * 10 + (uint64_t)(s.p[i] - '0');
-		if (v > UINT32_MAX)
-			return 0;
-	}
-	return (uint32_t)v;
-}
-
 int scram_client_server_first(struct scram_client *c, struct slice msg, struct err *e)
 {
 	struct slice salt, iterations;
@@ -159,7 +143,7 @@ int scram_client_server_first(struct scram_client *c, struct slice msg, struct e
 	iterations = take_attribute(&r, 'i');
 	if (!rd_end(&r))
 		return malformed(e, "no iteration count at its end");
-	c->iterations = parse_iterations(iterations);
+	c->iterations = scram_iterations(iterations);
 	if (c->iterations == 0)
 		return malformed(e, "invalid iteration count");
 	if (c->iterations > SCRAM_MAX_ITERATIONS)
