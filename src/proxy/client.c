@@ -91,8 +91,6 @@ static void let_go(struct client *c, bool *clean)
 		cancel_detach(c->cancel);
 		c->cancel = NULL;
 	}
-	iobuf_put(c->env->bufs, c->first);
-	c->first = NULL;
 	keyring_del(c->env->keys, &c->key);
 	if (c->pool) {
 		pool_unref(c->pool);
@@ -279,6 +277,17 @@ static void tell_changes(struct client *c)
 	buf_free(&b);
 }
 
+/* What it said while it waited, in a transfer buffer: whoever only waits holds none. */
+static struct iobuf *first_bytes(struct client *c)
+{
+	struct iobuf *b = iobuf_get(c->env->bufs);
+
+	memcpy(b->data, c->in.p, c->in.n);
+	b->filled = c->in.n;
+	buf_free(&c->in);
+	return b;
+}
+
 static void on_served(void *arg, struct server *s)
 {
 	struct client *c = arg;
@@ -291,9 +300,8 @@ static void on_served(void *arg, struct server *s)
 	c->server = s;
 	c->seen_up = s->relay.up.bytes = 0;
 	c->seen_down = s->relay.down.bytes = 0;
-	c->pool->db->stats.bytes_received += c->first->filled;
-	server_link(s, c->stream, c->first, c->app_name, &link_ops, c);
-	c->first = NULL;
+	c->pool->db->stats.bytes_received += c->in.n;
+	server_link(s, c->stream, first_bytes(c), c->app_name, &link_ops, c);
 	tell_changes(c);
 	relay_start(&s->relay);
 }
@@ -306,7 +314,7 @@ static void on_refused(void *arg, const struct err *e)
 /* The first bytes of a session are here: they need a server, unless they say goodbye. */
 static void ask_for_server(struct client *c)
 {
-	if (c->first->filled >= FRAME_HEAD_BYTES && c->first->data[0] == 'X') {
+	if (c->in.n >= FRAME_HEAD_BYTES && c->in.p[0] == 'X') {
 		client_close(c);
 		return;
 	}
@@ -315,22 +323,24 @@ static void ask_for_server(struct client *c)
 	pool_wait(c->pool, &c->waiter, POOL_SERVER);
 }
 
+/* Reads at most max <= FIRST_READ_MAX bytes more; see stream_read for what it returns. */
+static ssize_t read_in(struct client *c, size_t max)
+{
+	unsigned char chunk[FIRST_READ_MAX];
+	ssize_t n = stream_read(c->stream, chunk, max);
+
+	if (n > 0)
+		buf_add(&c->in, chunk, (size_t)n);
+	return n;
+}
+
 /* Reads on while it waits, so that one that goes away is noticed: it must not be given a server for nothing. Whoever has
  * only closed its side may want its answer: it keeps its place for a while. */
 static void read_waiting(struct client *c)
 {
-	unsigned char chunk[FIRST_READ_MAX];
-	size_t have = c->first ? c->first->filled : c->in.n, room = have < FIRST_READ_MAX ? FIRST_READ_MAX - have : 0;
-	ssize_t n = room > 0 ? stream_read(c->stream, chunk, room) : STREAM_AGAIN;
+	size_t have = c->in.n, room = have < FIRST_READ_MAX ? FIRST_READ_MAX - have : 0;
+	ssize_t n = room > 0 ? read_in(c, room) : STREAM_AGAIN;
 
-	if (n > 0) {
-		if (c->first) {
-			memcpy(c->first->data + have, chunk, (size_t)n);
-			c->first->filled += (size_t)n;
-		} else {
-			buf_add(&c->in, chunk, (size_t)n);
-		}
-	}
 	if (n > 0 || (n == STREAM_AGAIN && room > 0))
 		return;
 	stream_want_read(c->stream, false);
@@ -346,18 +356,11 @@ static void read_waiting(struct client *c)
 
 static void read_first(struct client *c)
 {
-	ssize_t n;
+	ssize_t n = read_in(c, FIRST_READ_MAX);
 
-	c->first = iobuf_get(c->env->bufs);
-	n = stream_read(c->stream, c->first->data, FIRST_READ_MAX);
-	if (n > 0) {
-		c->first->filled = (size_t)n;
+	if (n > 0)
 		ask_for_server(c);
-		return;
-	}
-	iobuf_put(c->env->bufs, c->first);
-	c->first = NULL;
-	if (n != STREAM_AGAIN)
+	else if (n != STREAM_AGAIN)
 		client_close(c);
 }
 
@@ -365,15 +368,11 @@ static void read_first(struct client *c)
 static void begin_session(struct client *c)
 {
 	if (c->in.n > 0) {
-		/* It did not wait for the welcome before it went on. */
-		c->first = iobuf_get(c->env->bufs);
-		memcpy(c->first->data, c->in.p, c->in.n);
-		c->first->filled = c->in.n;
+		ask_for_server(c); /* it did not wait for the welcome before it went on */
+		return;
 	}
-	buf_free(&c->in);
-	if (c->first) {
-		ask_for_server(c);
-	} else if (c->env->stopping) {
+	buf_free(&c->in); /* an idle client holds none */
+	if (c->env->stopping) {
 		client_stop(c);
 	} else {
 		idle_clock(c, true);

@@ -52,10 +52,9 @@ struct client {
 	enum client_state state;
 	struct timer timer;        /* login, idle and closing deadlines */
 	struct client_ends *ends;  /* owned; NULL once it has been let in */
-	struct buf in;             /* startup packets, and what came behind them */
+	struct buf in;             /* startup packets; then what it said until it has a server */
 	struct buf out;            /* what pgiam itself says */
 	struct iobuf *unsent;      /* what the server said and was not sent yet; goes before out */
-	struct iobuf *first;       /* the first bytes of a session, on their way to a server */
 	bool ssl_asked, gss_asked; /* each once (pitfall 3) */
 	bool trusted;              /* may see the server's own texts (design.md rule 6) */
 	bool counted;              /* in env->welcomed */
