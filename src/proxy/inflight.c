@@ -109,7 +109,8 @@ static bool client_in_copy(struct inflight *f, uint8_t type)
 	case 'H':
 		return true;
 	case 'S':
-		f->swallowed = true;
+		if (f->unsure < UINT32_MAX)
+			f->unsure++;
 		return true;
 	case 'c':
 	case 'f':
@@ -117,18 +118,36 @@ static bool client_in_copy(struct inflight *f, uint8_t type)
 		return true;
 	default:
 		/* Fails it and is eaten by that. What comes behind is read normally again. */
-		f->swallowed = true;
+		f->eaten = true;
 		f->copy_in = false;
 		return true;
 	}
 }
 
+/* Is it one that is answered, if it is read outside a COPY and not skipped? */
+static bool counts(uint8_t type)
+{
+	return type == 'Q' || type == 'F' || type == 'S' || msg_from_client(type)->extended;
+}
+
+static void lose(struct inflight *f)
+{
+	f->open |= f->skip_to_sync || f->count > 0;
+	f->skip_to_sync = f->copy_in = f->eaten = false;
+	f->doubt = INFLIGHT_LOST;
+	f->head = f->count = f->ready_owed = f->unsure = 0;
+}
+
 bool inflight_client(struct inflight *f, uint8_t type)
 {
-	if (f->lost)
-		return true;
 	if (f->copy_in)
 		return client_in_copy(f, type);
+	if (f->skip_to_sync && f->doubt != INFLIGHT_CERTAIN && type != 'S' && counts(type))
+		lose(f); /* skipped, or behind a Sync that ended the skipping */
+	if (f->doubt == INFLIGHT_LOST) {
+		f->open |= counts(type);
+		return true;
+	}
 	if (f->skip_to_sync && type != 'S')
 		return true;
 	switch (type) {
@@ -168,13 +187,36 @@ static void skip(struct inflight *f)
 	f->skip_to_sync = f->count == 0;
 }
 
+/* An extended batch failed, and a Sync in it may have been ignored: is there something between that Sync and the next
+ * one, which is then skipped or not? */
+static bool skips_unsurely(const struct inflight *f)
+{
+	for (uint32_t i = 0; i < f->count; i++) {
+		const struct inflight_run *r = run_at(f, i);
+		if (r->kind == INFLIGHT_SYNC)
+			return false;
+		if (r->kind == INFLIGHT_QUERY || (r->kind == INFLIGHT_EXTENDED && (i > 0 || r->count > 1)))
+			return true;
+	}
+	return false;
+}
+
 static bool server_error(struct inflight *f)
 {
-	f->lost = f->swallowed;
-	f->copy_in = false;
+	bool lost = f->eaten;
+
+	f->copy_in = f->eaten = false;
 	drop_copy_ends(f);
+	if (f->unsure > 0 && head_is(f, INFLIGHT_QUERY)) {
+		f->doubt = INFLIGHT_COPY;
+	} else if (f->unsure > 0) {
+		lost |= skips_unsurely(f);
+		f->doubt = INFLIGHT_SYNCS;
+	}
 	if (head_is(f, INFLIGHT_EXTENDED))
 		skip(f);
+	if (lost)
+		lose(f);
 	return true; /* also legal with nothing in flight: FATAL at any time */
 }
 
@@ -202,7 +244,8 @@ static bool server_copy_in(struct inflight *f)
 				f->ready_owed--;
 			/* by its CopyDone, or by a message that fails it and is eaten */
 			ended = run.kind != INFLIGHT_SYNC;
-			f->swallowed |= run.kind != INFLIGHT_COPY_END;
+			f->unsure += run.kind == INFLIGHT_SYNC;
+			f->eaten |= run.kind == INFLIGHT_QUERY || run.kind == INFLIGHT_EXTENDED;
 		}
 		if (run.count > 0) {
 			push(&kept, run.kind);
@@ -210,7 +253,8 @@ static bool server_copy_in(struct inflight *f)
 		}
 	}
 	kept.ready_owed = f->ready_owed;
-	kept.swallowed = f->swallowed;
+	kept.unsure = f->unsure;
+	kept.eaten = f->eaten;
 	kept.copy_in = !ended;
 	kept.open = ends_open(&kept);
 	inflight_free(f);
@@ -224,8 +268,11 @@ static bool server_copy_in(struct inflight *f)
 static bool server_completes(struct inflight *f, uint8_t type)
 {
 	drop_copy_ends(f);
-	if (type == 'C')
-		f->swallowed = false; /* the COPY, if it was one, has read all there was up to its end */
+	if (type == 'C') {
+		/* the COPY, if it was one, has read all there was up to its end */
+		f->eaten = false;
+		f->unsure = 0;
+	}
 	if (head_is(f, INFLIGHT_EXTENDED)) {
 		pop_one(f);
 		return true;
@@ -234,10 +281,8 @@ static bool server_completes(struct inflight *f, uint8_t type)
 	return head_is(f, INFLIGHT_QUERY) && (type == 'T' || type == 'I' || type == 'C');
 }
 
-bool inflight_server(struct inflight *f, uint8_t type)
+static bool server_known(struct inflight *f, uint8_t type)
 {
-	if (f->lost)
-		return true;
 	switch (type) {
 	case 'Z':
 		drop_copy_ends(f);
@@ -257,6 +302,48 @@ bool inflight_server(struct inflight *f, uint8_t type)
 	case 't':
 		drop_copy_ends(f);
 		return head_is(f, INFLIGHT_EXTENDED);
+	case 'V': return head_is(f, INFLIGHT_QUERY);
 	default: return !msg_from_server(type)->completes || server_completes(f, type);
 	}
+}
+
+static void certain(struct inflight *f)
+{
+	f->doubt = INFLIGHT_CERTAIN;
+	f->unsure = 0;
+}
+
+/* What is owed for certain is taken to come first: for a Sync that makes no difference, and a query's ReadyForQuery never
+ * is the first of its answer. */
+static bool server_unsure(struct inflight *f, uint8_t type)
+{
+	drop_copy_ends(f);
+	if (type == 'Z' && !head_is(f, INFLIGHT_SYNC)) {
+		/* one of them was read when the COPY was over: it has ended the skipping, too */
+		if (f->skip_to_sync)
+			f->skip_to_sync = f->open = false;
+		if (--f->unsure == 0)
+			certain(f);
+		return true;
+	}
+	if (type != 'Z' && (head_is(f, INFLIGHT_QUERY) || head_is(f, INFLIGHT_EXTENDED)))
+		certain(f);
+	return server_known(f, type);
+}
+
+bool inflight_server(struct inflight *f, uint8_t type)
+{
+	switch ((enum inflight_doubt)f->doubt) {
+	case INFLIGHT_CERTAIN: break;
+	case INFLIGHT_COPY:
+		if (type != 'Z')
+			return type == 'E';
+		f->doubt = INFLIGHT_SYNCS;
+		break;
+	case INFLIGHT_SYNCS: return server_unsure(f, type);
+	case INFLIGHT_LOST:
+		f->open &= type != 'Z';
+		return true;
+	}
+	return server_known(f, type);
 }

@@ -10,8 +10,12 @@
  *  - COPY messages outside a COPY are ignored (the client had not seen the error yet).
  *  - A batch of the extended protocol, and the transaction it began, is open until a Sync or a Query, also when all of
  *    it has been answered.
- * One thing cannot be known: a COPY that fails may or may not have read, and so ignored, Syncs that were sent
- * meanwhile. Then the queue is lost: it takes whatever comes and is never idle nor closed again. */
+ * One thing cannot be known at once: a COPY that fails may or may not have read, and so ignored, Syncs that were sent
+ * meanwhile, and each of them may still be answered by one ReadyForQuery. Those come before anything else that is
+ * owed, and nobody can tell one ReadyForQuery from another. So the next answer of another kind settles it: the
+ * ones that did not come before it never will. Until then the queue is in doubt: never idle nor closed, so that the
+ * server serves nobody else, but quiet, so that its client is idle. If what was sent meanwhile was more than Syncs,
+ * the queue is lost: it takes whatever comes, and is quiet from a ReadyForQuery to the next message. */
 #ifndef PGIAM_PROXY_INFLIGHT_H
 #define PGIAM_PROXY_INFLIGHT_H
 
@@ -30,6 +34,13 @@ struct inflight_run {
 	uint32_t count;
 };
 
+enum inflight_doubt {
+	INFLIGHT_CERTAIN,
+	INFLIGHT_COPY,  /* a COPY of a simple query failed: its own ReadyForQuery comes, then perhaps `unsure` others */
+	INFLIGHT_SYNCS, /* up to `unsure` more ReadyForQuery may come than are counted */
+	INFLIGHT_LOST,  /* nothing is known but what is said now; `open`: something was asked since the last ReadyForQuery */
+};
+
 #define INFLIGHT_INLINE   4
 #define INFLIGHT_MAX_RUNS 16384
 
@@ -40,24 +51,31 @@ struct inflight {
 	uint32_t ready_owed;  /* ReadyForQuery messages to come, as far as is known */
 	bool skip_to_sync;    /* the server skips: nothing the client sends counts until a Sync */
 	bool copy_in;         /* the server reads COPY data */
-	bool swallowed;       /* the present COPY ignores or eats messages that count if it fails before it reads them */
+	bool eaten;           /* a message that counts came upon the present COPY: fails it, unless that failed before */
 	bool open;            /* the client's last batch has no end yet */
-	bool lost;            /* what is owed cannot be known */
+	uint8_t doubt;        /* enum inflight_doubt */
+	uint32_t unsure;      /* Syncs that the present COPY ignores, or the one that failed may have ignored */
 };
 
 void inflight_init(struct inflight *f);
 void inflight_free(struct inflight *f);
 
-/* Nothing is owed, no batch is open. */
-static inline bool inflight_idle(const struct inflight *f)
-{
-	return f->count == 0 && !f->skip_to_sync && !f->copy_in && !f->open && !f->lost;
-}
-
 /* Everything owed will come without the client sending more: the last message ends its batch. */
 static inline bool inflight_closed(const struct inflight *f)
 {
-	return !f->skip_to_sync && !f->copy_in && !f->open && !f->lost;
+	return !f->skip_to_sync && !f->copy_in && !f->open && f->doubt == INFLIGHT_CERTAIN;
+}
+
+/* Nothing is owed, no batch is open: for certain. */
+static inline bool inflight_idle(const struct inflight *f)
+{
+	return f->count == 0 && inflight_closed(f);
+}
+
+/* The same as far as the client can tell, who waits for nothing: idle but for a doubt. */
+static inline bool inflight_quiet(const struct inflight *f)
+{
+	return f->count == 0 && !f->skip_to_sync && !f->copy_in && !f->open;
 }
 
 /* The client sent this message (type byte). False if too much is in flight: hold the message back and try

@@ -256,7 +256,7 @@ static enum step report(struct relay *r)
 		return STEP_ON;
 	if (r->client && r->leaving && !inflight_closed(&r->inflight))
 		return say_goodbye(r);
-	if (!inflight_idle(&r->inflight) && (r->client || inflight_closed(&r->inflight)))
+	if (r->client ? !inflight_quiet(&r->inflight) : !inflight_idle(&r->inflight) && inflight_closed(&r->inflight))
 		return STEP_ON;
 	if (!r->client) {
 		if (r->up.b)
@@ -351,7 +351,7 @@ static enum said parse_up(struct relay *r)
 			return SAID_TERMINATE;
 		if (!inflight_client(&r->inflight, f.type))
 			return SAID_PART; /* too much in flight: goes on when the server has answered */
-		if (!r->busy && !inflight_idle(&r->inflight)) {
+		if (!r->busy && !inflight_quiet(&r->inflight)) {
 			r->busy = true;
 			r->client_ops->busy(r->client_arg);
 		}

@@ -327,6 +327,47 @@ static void one_server_short_client_idle(struct sim *s)
 	s->opts.client_idle_timeout_us = 30 * SEC;
 }
 
+/* A COPY that failed while a Sync was under way to it, which nobody knows whether it was read: see proxy/inflight.h. */
+static struct sim_client *failed_copy(struct sim *s)
+{
+	struct sim_client *c = sim_client(s);
+
+	s->pg.mute = true;
+	sim_say(c, "PBES");
+	sim_settle(s);
+	fakepg_answer(fakepg_conn(&s->pg, 0), "12G");
+	sim_expect(c, "12G");
+	sim_say(c, "d");
+	sim_settle(s);
+	fakepg_answer(fakepg_conn(&s->pg, 0), "E");
+	sim_expect(c, "E");
+	sim_say(c, "cS");
+	sim_settle(s);
+	fakepg_answer(fakepg_conn(&s->pg, 0), "Z");
+	sim_expect(c, "Z");
+	s->pg.mute = false;
+	return c;
+}
+
+static void a_failed_copy_is_no_work(void **state)
+{
+	struct sim *s = begin(one_server_short_client_idle);
+	struct sim_client *c = failed_copy(s);
+
+	(void)state;
+	sim_pass(s, 32 * SEC);
+	sim_expect_fatal(c, "57P05", "idle-session timeout");
+	/* what that server may still say is nobody's: it is used no more, unless an answer has shown that all is said */
+	assert_int_equal(fakepg_open(&s->pg), 0);
+	c = failed_copy(s);
+	sim_works(c);
+	leave(c);
+	sim_assert_servers(s, 1, 0);
+	sim_works(sim_client(s));
+	assert_int_equal(s->pg.n, 2);
+	sim_free(s);
+}
+
 /* Waiting for a server is not idleness either. */
 static void waiting_clients_stay(void **state)
 {
@@ -518,6 +559,7 @@ int main(void)
 		cmocka_unit_test(a_server_for_every_client),
 		cmocka_unit_test(idle_servers_go),
 		cmocka_unit_test(idle_clients_go),
+		cmocka_unit_test(a_failed_copy_is_no_work),
 		cmocka_unit_test(waiting_clients_stay),
 		cmocka_unit_test(unused_pools_are_forgotten),
 		cmocka_unit_test(idle_servers_speak),

@@ -53,6 +53,24 @@ static void nothing_going_on(void **state)
 	sim_free(s);
 }
 
+/* A COPY failed, and perhaps one more ReadyForQuery is to come, which asks nobody to wait for it. */
+static void after_a_failed_copy(void **state)
+{
+	struct sim *s = begin(NULL);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	s->pg.mute = true;
+	sim_say(c, "QS");
+	sim_settle(s);
+	fakepg_answer(fakepg_conn(&s->pg, 0), "GEZ");
+	sim_expect(c, "GEZ");
+	stop(s);
+	expect_told(c);
+	expect_stopped(s);
+	sim_free(s);
+}
+
 static void clients_without_a_query(void **state)
 {
 	struct sim *s = begin(NULL);
@@ -389,6 +407,7 @@ static void in_a_tls_handshake(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(after_a_failed_copy),
 		cmocka_unit_test(nothing_going_on),
 		cmocka_unit_test(clients_without_a_query),
 		cmocka_unit_test(in_a_query),
