@@ -231,7 +231,7 @@ enum { CLIENT_TLS_DISABLE, CLIENT_TLS_ALLOW, CLIENT_TLS_PREFER, CLIENT_TLS_REQUI
 
 static void build_client_tls(struct conf_builder *b)
 {
-	struct tls_server_opts o = {.cert_file = conf_build_text(b, NULL, OPT_CLIENT_TLS_CERT_FILE),
+	struct tls_opts o = {.cert_file = conf_build_text(b, NULL, OPT_CLIENT_TLS_CERT_FILE),
 				    .key_file = conf_build_text(b, NULL, OPT_CLIENT_TLS_KEY_FILE),
 				    .host_name = "localhost"};
 	struct proxy_opts *opts = &b->c->priv->opts;

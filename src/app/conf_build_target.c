@@ -230,7 +230,7 @@ static void build_auth(struct targets *ts)
 
 static struct tls_ctx *shared_tls(struct targets *ts, const char *ca_file, bool verify, struct err *e)
 {
-	const struct tls_client_opts o = {.ca_file = ca_file, .verify = verify};
+	const struct tls_opts o = {.ca_file = ca_file, .verify = verify ? TLS_VERIFY_FULL : TLS_VERIFY_NONE};
 	struct tls_ctx *ctx;
 
 	for (size_t i = 0; i < ts->tls_count; i++) {

@@ -67,8 +67,13 @@ bool stream_is_tls(const struct stream *s);
 /* "TLSv1.3"; NULL if plain. */
 const char *stream_tls_version(const struct stream *s);
 
-/* Was the peer's chain and name verified in this handshake? */
+/* Was the server's chain and name verified in this handshake (TLS_VERIFY_FULL)? Never for a client. */
 bool stream_is_verified(const struct stream *s);
+
+/* The common name in the certificate the peer showed, in UTF-8, NUL-terminated; its chain was verified in this very
+ * handshake (there is no resumption). False, and out empty: it showed none, nobody verified it, or its subject has no
+ * CN, more than one, an empty one, one of n bytes or more or with a NUL in it (CVE-2009-4034). n > 0. */
+bool stream_tls_peer_cn(const struct stream *s, char *out, size_t n);
 
 /* ---- TLS handshake ----
  * The stream must be plain, with no bytes read beyond the answer to SSLRequest. Then call stream_tls_step from

@@ -252,12 +252,10 @@ int stream_tls_step(struct stream *s, struct err *e)
 		stream_want_write(s, kind == SSL_ERROR_WANT_WRITE);
 		return 0;
 	}
-	if (s->hs->name && s->ctx->verify &&
-	    (SSL_get_verify_result(s->ssl) != X509_V_OK || !SSL_get0_peer_certificate(s->ssl))) {
-		/* Cannot happen with SSL_VERIFY_PEER; what would follow from it is too bad to rely on that.
-		 */
-		err_set(&s->hs->err, ERR_TLS_VERIFY,
-			"the server showed no certificate that could be verified");
+	if (!tls_peer_is_good(s->ctx, s->ssl)) {
+		/* Cannot happen with SSL_VERIFY_PEER; what would follow from it is too bad to rely on that. */
+		err_set(&s->hs->err, ERR_TLS_VERIFY, "the %s showed no certificate that could be verified",
+			s->hs->name ? "server" : "client");
 		return stream_tls_failed(s, e);
 	}
 	stream_want_read(s, false);
@@ -277,8 +275,41 @@ const char *stream_tls_version(const struct stream *s)
 
 bool stream_is_verified(const struct stream *s)
 {
-	return stream_is_tls(s) && !SSL_is_server(s->ssl) && s->ctx->verify &&
-	       SSL_get0_peer_certificate(s->ssl) && SSL_get_verify_result(s->ssl) == X509_V_OK;
+	return stream_is_tls(s) && !SSL_is_server(s->ssl) && tls_ctx_verifies(s->ctx) && tls_peer_is_good(s->ctx, s->ssl);
+}
+
+/* The only value of its kind in the name, as UTF-8; owned, NULL if there is none, or more than one. */
+static unsigned char *only_cn(const X509_NAME *name, int *n)
+{
+	int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+	unsigned char *text = NULL;
+
+	if (at < 0 || X509_NAME_get_index_by_NID(name, NID_commonName, at) >= 0)
+		return NULL;
+	*n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+	return *n < 0 ? NULL : text;
+}
+
+bool stream_tls_peer_cn(const struct stream *s, char *out, size_t n)
+{
+	unsigned char *cn;
+	X509 *cert;
+	int len = 0;
+	bool ok;
+
+	out[0] = '\0';
+	if (!stream_is_tls(s) || s->ctx->opts.verify == TLS_VERIFY_NONE || !tls_peer_is_good(s->ctx, s->ssl))
+		return false;
+	cert = SSL_get0_peer_certificate(s->ssl);
+	cn = cert ? only_cn(X509_get_subject_name(cert), &len) : NULL;
+	ok = cn && len > 0 && (size_t)len < n && !memchr(cn, '\0', (size_t)len);
+	if (ok) {
+		memcpy(out, cn, (size_t)len);
+		out[len] = '\0';
+	}
+	OPENSSL_free(cn);
+	ERR_clear_error();
+	return ok;
 }
 
 size_t stream_tls_server_end_point(struct stream *s, unsigned char out[64])

@@ -3,7 +3,6 @@
 #include "config.h"
 #include "io/tls_private.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +80,25 @@ bool tls_ctx_is_stale(const struct tls_ctx *c)
 
 /* ---- life ---- */
 
+/* Every string of the options. */
+#define TLS_OPTS_STRINGS(X) \
+	X(ca_file) X(cert_file) X(key_file) X(ciphers) X(ciphers13) X(groups) X(alpn) X(host_name)
+
+static void tls_opts_copy(struct tls_opts *to, const struct tls_opts *from)
+{
+	*to = *from;
+#define X(name) to->name = mem_strdup(from->name);
+	TLS_OPTS_STRINGS(X)
+#undef X
+}
+
+static void tls_opts_release(struct tls_opts *o)
+{
+#define X(name) free((void *)(uintptr_t)o->name); /* made by tls_opts_copy, const for its readers */
+	TLS_OPTS_STRINGS(X)
+#undef X
+}
+
 static void tls_ctx_release(struct tls_ctx *c)
 {
 	SSL_CTX_free(c->ssl_ctx);
@@ -88,8 +106,7 @@ static void tls_ctx_release(struct tls_ctx *c)
 	for (size_t i = 0; i < c->file_count; i++)
 		free(c->file[i].path);
 	free(c->ca_text);
-	free(c->ca_file);
-	free(c->alpn);
+	tls_opts_release(&c->opts);
 	free(c);
 }
 
@@ -105,21 +122,25 @@ void tls_ctx_unref(struct tls_ctx *c)
 		tls_ctx_release(c);
 }
 
-static struct tls_ctx *tls_ctx_new(const SSL_METHOD *method, struct err *e)
+static struct tls_ctx *tls_ctx_new(const struct tls_opts *o, bool server, struct err *e)
 {
 	struct tls_ctx *c = mem_zalloc(sizeof *c);
 
 	atomic_init(&c->refs, 1);
+	c->server = server;
+	tls_opts_copy(&c->opts, o);
 	ERR_clear_error();
-	c->ssl_ctx = SSL_CTX_new(method);
+	c->ssl_ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 	c->bio = sock_bio_method_new();
-	if (!c->ssl_ctx || !c->bio || !SSL_CTX_set_min_proto_version(c->ssl_ctx, TLS1_2_VERSION)) {
+	if (!c->ssl_ctx || !c->bio) {
 		err_set(e, ERR_TLS, "TLS cannot be set up: OpenSSL failed");
 		tls_ctx_release(c);
 		return NULL;
 	}
 	SSL_CTX_set_app_data(c->ssl_ctx, c);
-	/* PostgreSQL's protocol tells its own end, so that a missing close_notify hides nothing. */
+	/* PostgreSQL's protocol tells its own end, so that a missing close_notify hides nothing. No tickets and no cache:
+	 * a resumed session would bring along an identity that was verified under another configuration, or for another
+	 * name. */
 	SSL_CTX_set_options(c->ssl_ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
 						SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_TICKET);
 	SSL_CTX_set_mode(c->ssl_ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -137,7 +158,12 @@ const char *tls_ctx_ca_text(const struct tls_ctx *c)
 
 bool tls_ctx_verifies(const struct tls_ctx *c)
 {
-	return c->verify;
+	return c->opts.verify == TLS_VERIFY_FULL;
+}
+
+int64_t tls_ctx_expires_sec(const struct tls_ctx *c)
+{
+	return c->expires_sec;
 }
 
 /* ---- client side ---- */
@@ -157,30 +183,17 @@ static int tls_set_alpn(struct tls_ctx *c, const char *alpn, struct err *e)
 	return 0;
 }
 
-struct tls_ctx *tls_client_ctx_new(const struct tls_client_opts *o, struct err *e)
+static int tls_client_set_up(struct tls_ctx *c, struct err *e)
 {
-	struct tls_ctx *c = tls_ctx_new(TLS_client_method(), e);
+	const struct tls_opts *o = &c->opts;
+	bool verify = o->verify != TLS_VERIFY_NONE;
 
-	if (!c)
-		return NULL;
-	c->verify = o->verify;
-	c->ca_file = mem_strdup(o->ca_file);
-	c->alpn = mem_strdup(o->alpn);
-	if (o->verify)
+	if (verify)
 		SSL_CTX_set_verify(c->ssl_ctx, SSL_VERIFY_PEER, tls_verify_callback);
-	if ((o->verify && tls_ca_load(c, o->ca_file, e) < 0) ||
-	    (o->alpn && tls_set_alpn(c, o->alpn, e) < 0)) {
-		tls_ctx_release(c);
-		return NULL;
-	}
-	return c;
-}
-
-struct tls_ctx *tls_client_ctx_reload(const struct tls_ctx *old, struct err *e)
-{
-	struct tls_client_opts o = {.ca_file = old->ca_file, .verify = old->verify, .alpn = old->alpn};
-
-	return tls_client_ctx_new(&o, e);
+	if (tls_terms_set(c, e) < 0 || (verify && tls_ca_load(c, o->ca_file, e) < 0) ||
+	    (o->cert_file && tls_identity_load(c, e) < 0))
+		return -1;
+	return o->alpn ? tls_set_alpn(c, o->alpn, e) : 0;
 }
 
 /* ---- server side ---- */
@@ -200,62 +213,72 @@ static int tls_choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *o
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/* Without it OpenSSL would ask on the terminal. */
-static int tls_no_passphrase(char *buf, int size, int writing, void *arg)
+static int tls_ask_certificates(struct tls_ctx *c, struct err *e)
 {
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
+	int mode = SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE;
+	STACK_OF(X509_NAME) * names;
 
-static int tls_use_files(struct tls_ctx *c, const struct tls_server_opts *o, struct err *e)
-{
-	char text[160];
-
-	SSL_CTX_set_default_passwd_cb(c->ssl_ctx, tls_no_passphrase);
-	if (!tls_ctx_watch(c, o->cert_file))
-		return err_set(e, ERR_CONFIG, "cannot read the certificate file %s: %s", o->cert_file,
-			       strerror_r(errno, text, sizeof text));
-	if (SSL_CTX_use_certificate_chain_file(c->ssl_ctx, o->cert_file) != 1)
-		return err_set(e, ERR_CONFIG, "cannot use the certificate file %s: %s", o->cert_file,
-			       tls_error_text(text, sizeof text));
-	if (!tls_ctx_watch(c, o->key_file))
-		return err_set(e, ERR_CONFIG, "cannot read the key file %s: %s", o->key_file,
-			       strerror_r(errno, text, sizeof text));
-	if (SSL_CTX_use_PrivateKey_file(c->ssl_ctx, o->key_file, SSL_FILETYPE_PEM) != 1) {
-		err_set(e, ERR_CONFIG, "cannot use the key file %s: %s", o->key_file,
-			tls_error_text(text, sizeof text));
-		err_hint(e,
-			 "It must be a PEM key without a passphrase that belongs to the certificate in %s.",
-			 o->cert_file);
+	if (!c->opts.ca_file)
+		return err_set(e, ERR_CONFIG, "clients' certificates cannot be verified without a CA file");
+	if (tls_ca_load(c, c->opts.ca_file, e) < 0)
 		return -1;
-	}
+	/* Tells clients with several certificates which one to show. */
+	names = SSL_load_client_CA_file(c->opts.ca_file);
+	if (names)
+		SSL_CTX_set_client_CA_list(c->ssl_ctx, names);
+	ERR_clear_error();
+	if (c->opts.verify == TLS_VERIFY_CHAIN)
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	SSL_CTX_set_verify(c->ssl_ctx, mode, tls_verify_callback);
 	return 0;
 }
 
-struct tls_ctx *tls_server_ctx_new(const struct tls_server_opts *o, struct err *e)
+static int tls_server_set_up(struct tls_ctx *c, struct err *e)
+{
+	const struct tls_opts *o = &c->opts;
+
+	SSL_CTX_set_options(c->ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_num_tickets(c->ssl_ctx, 0);
+	SSL_CTX_set_alpn_select_cb(c->ssl_ctx, tls_choose_alpn, NULL);
+	if (tls_terms_set(c, e) < 0 || (o->verify != TLS_VERIFY_NONE && tls_ask_certificates(c, e) < 0))
+		return -1;
+	if (o->cert_file)
+		return tls_identity_load(c, e);
+	if (tls_selfsigned_use(c->ssl_ctx, o->host_name ? o->host_name : "localhost", e) < 0)
+		return -1;
+	tls_identity_note_expiry(c);
+	return 0;
+}
+
+/* ---- making one ---- */
+
+static struct tls_ctx *tls_ctx_make(const struct tls_opts *o, bool server, struct err *e)
 {
 	struct tls_ctx *c;
-	int r;
 
 	if (!o->cert_file != !o->key_file) {
 		err_set(e, ERR_CONFIG, "a certificate and its key must be given together");
 		return NULL;
 	}
-	c = tls_ctx_new(TLS_server_method(), e);
-	if (!c)
-		return NULL;
-	SSL_CTX_set_options(c->ssl_ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-	SSL_CTX_set_num_tickets(c->ssl_ctx, 0);
-	SSL_CTX_set_alpn_select_cb(c->ssl_ctx, tls_choose_alpn, NULL);
-	if (o->cert_file)
-		r = tls_use_files(c, o, e);
-	else
-		r = tls_selfsigned_use(c->ssl_ctx, o->host_name ? o->host_name : "localhost", e);
-	if (r == 0)
-		return c;
-	tls_ctx_release(c);
-	return NULL;
+	c = tls_ctx_new(o, server, e);
+	if (c && (server ? tls_server_set_up(c, e) : tls_client_set_up(c, e)) < 0) {
+		tls_ctx_release(c);
+		c = NULL;
+	}
+	return c;
+}
+
+struct tls_ctx *tls_client_ctx_new(const struct tls_opts *o, struct err *e)
+{
+	return tls_ctx_make(o, false, e);
+}
+
+struct tls_ctx *tls_server_ctx_new(const struct tls_opts *o, struct err *e)
+{
+	return tls_ctx_make(o, true, e);
+}
+
+struct tls_ctx *tls_ctx_reload(const struct tls_ctx *old, struct err *e)
+{
+	return tls_ctx_make(&old->opts, old->server, e);
 }

@@ -48,7 +48,7 @@ static int tls_ca_add_file(X509_STORE *store, const char *path, struct err *e)
 		return err_set(e, ERR_CONFIG, "cannot read the CA file %s: %s", path,
 			       strerror_r(errno, text, sizeof text));
 	ERR_clear_error();
-	while (n < TLS_CA_MAX_CERTS && (x = PEM_read_X509_AUX(f, NULL, NULL, NULL))) {
+	while (n < TLS_CA_MAX_CERTS && (x = PEM_read_X509_AUX(f, NULL, tls_no_passphrase, NULL))) {
 		int ok = X509_STORE_add_cert(store, x);
 
 		X509_free(x);

@@ -18,15 +18,16 @@ struct tls_file {
 	struct timespec mtime;
 };
 
-#define TLS_FILES_MAX 12
+#define TLS_FILES_MAX 16
 
 struct tls_ctx {
 	atomic_uint refs;
 	SSL_CTX *ssl_ctx;
 	BIO_METHOD *bio; /* io/sock.h's */
-	bool verify;
+	bool server;
+	struct tls_opts opts; /* as given; owns its strings */
 	char *ca_text;
-	char *ca_file, *alpn; /* as tls_client_opts gave them */
+	int64_t expires_sec;
 	struct tls_file file[TLS_FILES_MAX];
 	size_t file_count;
 };
@@ -39,6 +40,19 @@ int tls_ca_load(struct tls_ctx *c, const char *ca_file, struct err *e);
 
 /* A key and a self-signed certificate for localhost, made in memory. */
 int tls_selfsigned_use(SSL_CTX *ctx, const char *host_name, struct err *e);
+
+/* A pem_password_cb that gives none: OpenSSL's own would ask on the terminal. asked: a bool to set, or NULL. */
+int tls_no_passphrase(char *buf, int size, int writing, void *asked);
+
+/* The certificate we show and its key, where the options name them; notes when it expires. */
+int tls_identity_load(struct tls_ctx *c, struct err *e);
+void tls_identity_note_expiry(struct tls_ctx *c);
+
+/* Versions, ciphers and key exchange, as the options say. */
+int tls_terms_set(struct tls_ctx *c, struct err *e);
+
+/* Is the other side's certificate what c asks for? After the handshake. */
+bool tls_peer_is_good(const struct tls_ctx *c, const SSL *ssl);
 
 /* SNI, and the name the certificate must bear where c verifies. e: ERR_TLS_VERIFY if no such name can be
  * verified. */

@@ -29,14 +29,15 @@ int tls_verify_prepare(const struct tls_ctx *c, SSL *ssl, const char *name, stru
 	char host[TLS_NAME_MAX + 1];
 	size_t n = name ? strlen(name) : 0;
 	struct addr a;
+	bool full = c->opts.verify == TLS_VERIFY_FULL;
 
 	/* An empty name would mean "any" to OpenSSL. */
 	if (n == 0)
-		return c->verify ? err_set(e, ERR_TLS_VERIFY,
+		return full ? err_set(e, ERR_TLS_VERIFY,
 					   "there is no host name to verify the certificate by")
 				 : 0;
 	if (addr_parse(&a, name, 0) == 0) {
-		if (c->verify && !tls_set_ip(SSL_get0_param(ssl), &a))
+		if (full && !tls_set_ip(SSL_get0_param(ssl), &a))
 			return err_set(e, ERR_TLS_VERIFY, "the address %s cannot be verified", name);
 		return 0;
 	}
@@ -47,7 +48,7 @@ int tls_verify_prepare(const struct tls_ctx *c, SSL *ssl, const char *name, stru
 	memcpy(host, name, n);
 	host[n] = '\0';
 	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	if ((c->verify && !SSL_set1_host(ssl, host)) || !SSL_set_tlsext_host_name(ssl, host))
+	if ((full && !SSL_set1_host(ssl, host)) || !SSL_set_tlsext_host_name(ssl, host))
 		return err_set(e, ERR_TLS_VERIFY, "the host name cannot be verified");
 	return 0;
 }
@@ -142,6 +143,41 @@ static const char *tls_hint(int error)
 	}
 }
 
+/* Of the certificate the trouble is with. */
+static void tls_show_cert(struct buf *b, const X509 *cert)
+{
+	buf_add_str(b, "subject \"");
+	tls_show_name(b, X509_get_subject_name(cert));
+	buf_add_str(b, "\", issuer \"");
+	tls_show_name(b, X509_get_issuer_name(cert));
+	buf_add_str(b, "\", valid ");
+	tls_show_time(b, X509_get0_notBefore(cert));
+	buf_add_str(b, " to ");
+	tls_show_time(b, X509_get0_notAfter(cert));
+	buf_add_str(b, "; ");
+}
+
+/* For the log only: the client itself is sent an alert. */
+static void tls_explain_client(struct err *e, X509_STORE_CTX *sc)
+{
+	const X509 *cert = X509_STORE_CTX_get_current_cert(sc);
+	const struct tls_ctx *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(
+		X509_STORE_CTX_get_ex_data(sc, SSL_get_ex_data_X509_STORE_CTX_idx())));
+	struct buf b;
+
+	buf_init(&b, 4096);
+	err_set(e, ERR_TLS_VERIFY, "the client's certificate cannot be verified: %s",
+		X509_verify_cert_error_string(X509_STORE_CTX_get_error(sc)));
+	if (cert) {
+		buf_add_str(&b, X509_STORE_CTX_get_error_depth(sc) == 0 ? "Client certificate: " : "CA certificate: ");
+		tls_show_cert(&b, cert);
+	}
+	buf_printf(&b, "trusted: %s.", tls_ctx_ca_text(c));
+	err_detail(e, "%s", buf_cstr(&b));
+	err_hint(e, "It must be issued, directly or not, by a CA in client_tls_ca_file.");
+	buf_free(&b);
+}
+
 static void tls_explain(struct err *e, SSL *ssl, X509_STORE_CTX *sc)
 {
 	const X509 *cert = X509_STORE_CTX_get_current_cert(sc);
@@ -158,15 +194,8 @@ static void tls_explain(struct err *e, SSL *ssl, X509_STORE_CTX *sc)
 	err_set(e, ERR_TLS_VERIFY, "the certificate of %s cannot be verified: %s", name,
 		X509_verify_cert_error_string(error));
 	if (cert) {
-		buf_printf(&b, "%s: subject \"", depth == 0 ? "Server certificate" : "CA certificate");
-		tls_show_name(&b, X509_get_subject_name(cert));
-		buf_add_str(&b, "\", issuer \"");
-		tls_show_name(&b, X509_get_issuer_name(cert));
-		buf_add_str(&b, "\", valid ");
-		tls_show_time(&b, X509_get0_notBefore(cert));
-		buf_add_str(&b, " to ");
-		tls_show_time(&b, X509_get0_notAfter(cert));
-		buf_add_str(&b, "; ");
+		buf_add_str(&b, depth == 0 ? "Server certificate: " : "CA certificate: ");
+		tls_show_cert(&b, cert);
 	}
 	buf_printf(&b, "wanted \"%s\"; trusted: %s", name, tls_ctx_ca_text(c));
 	if (leaf) {
@@ -186,7 +215,24 @@ int tls_verify_callback(int ok, X509_STORE_CTX *sc)
 	SSL *ssl = X509_STORE_CTX_get_ex_data(sc, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct err *e = ssl ? SSL_get_app_data(ssl) : NULL;
 
-	if (!ok && e && e->code == ERR_NONE)
+	if (ok || !e || e->code != ERR_NONE)
+		return ok;
+	if (SSL_is_server(ssl))
+		tls_explain_client(e, sc);
+	else
 		tls_explain(e, ssl, sc);
 	return ok;
+}
+
+bool tls_peer_is_good(const struct tls_ctx *c, const SSL *ssl)
+{
+	bool shown = SSL_get0_peer_certificate(ssl) != NULL;
+
+	switch (c->opts.verify) {
+	case TLS_VERIFY_NONE: return true;
+	case TLS_VERIFY_SHOWN: return !shown || SSL_get_verify_result(ssl) == X509_V_OK;
+	case TLS_VERIFY_CHAIN:
+	case TLS_VERIFY_FULL: break;
+	}
+	return shown && SSL_get_verify_result(ssl) == X509_V_OK;
 }

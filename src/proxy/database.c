@@ -135,7 +135,7 @@ struct tls_ctx *database_tls(struct database *d)
 	d->tls_checked_us = now;
 	if (!tls_ctx_is_stale(d->tls))
 		return d->tls;
-	fresh = tls_client_ctx_reload(d->tls, &e);
+	fresh = tls_ctx_reload(d->tls, &e);
 	if (fresh) {
 		log_info(loop_log(d->loop), "certificates read again", LS("database", d->target->name),
 		         LS("tls_ca", tls_ctx_ca_text(fresh)));

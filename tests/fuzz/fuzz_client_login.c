@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		s = sim_new();
 		s->patience = 2;
 		s->steps = 5;
-		tls = tls_server_ctx_new(&(struct tls_server_opts){.host_name = "localhost"}, &e);
+		tls = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
 		if (!tls)
 			abort();
 	}

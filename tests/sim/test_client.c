@@ -237,7 +237,7 @@ static int tls_setup(void **state)
 	struct tls_world *w = mem_zalloc(sizeof(*w));
 	struct err e;
 
-	w->ctx = tls_server_ctx_new(&(struct tls_server_opts){.host_name = "localhost"}, &e);
+	w->ctx = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
 	w->client = SSL_CTX_new(TLS_client_method());
 	assert_true(w->ctx && w->client);
 	*state = w;

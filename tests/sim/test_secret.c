@@ -27,7 +27,7 @@ static int setup(void **state)
 
 	kit_tls_init(&f->good, "db.test", "DNS:db.test");
 	kit_tls_init(&f->other, "db.test", "DNS:db.test");
-	f->unverified = tls_client_ctx_new(&(struct tls_client_opts){.ca_file = f->good.ca_file, .verify = false}, &e);
+	f->unverified = tls_client_ctx_new(&(struct tls_opts){.ca_file = f->good.ca_file, .verify = TLS_VERIFY_NONE}, &e);
 	assert_non_null(f->unverified);
 	f->server = server_ctx(&f->good.server);
 	f->impostor = server_ctx(&f->other.server);

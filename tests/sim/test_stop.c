@@ -387,7 +387,7 @@ static void in_a_tls_handshake(void **state)
 	struct sim *s = sim_new();
 	struct sim_client *c;
 	struct err e;
-	struct tls_ctx *ctx = tls_server_ctx_new(&(struct tls_server_opts){.host_name = "localhost"}, &e);
+	struct tls_ctx *ctx = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
 
 	(void)state;
 	s->opts.client_tls = ctx;

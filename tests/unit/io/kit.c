@@ -190,9 +190,9 @@ void kit_tls_init(struct kit_tls *t, const char *cn, const char *san)
 	t->cert_file = kit_write_cert(t->dir, "server.pem", &t->server);
 	t->key_file = kit_write_key(t->dir, "server.key", &t->server, NULL);
 	t->server_ctx = tls_server_ctx_new(
-		&(struct tls_server_opts){.cert_file = t->cert_file, .key_file = t->key_file}, &e);
+		&(struct tls_opts){.cert_file = t->cert_file, .key_file = t->key_file}, &e);
 	t->client_ctx = tls_client_ctx_new(
-		&(struct tls_client_opts){.ca_file = t->ca_file, .verify = true, .alpn = "postgresql"}, &e);
+		&(struct tls_opts){.ca_file = t->ca_file, .verify = TLS_VERIFY_FULL, .alpn = "postgresql"}, &e);
 	assert_non_null(t->server_ctx);
 	assert_non_null(t->client_ctx);
 }

@@ -12,9 +12,9 @@ static int meet(const struct kit_cert *server, const char *ca_file, const char *
 	char *dir = kit_dir_new();
 	char *cert = kit_write_cert(dir, "c.pem", server), *key = kit_write_key(dir, "k.pem", server, NULL);
 	struct tls_ctx *sc =
-		tls_server_ctx_new(&(struct tls_server_opts){.cert_file = cert, .key_file = key}, e);
+		tls_server_ctx_new(&(struct tls_opts){.cert_file = cert, .key_file = key}, e);
 	struct tls_ctx *cc =
-		tls_client_ctx_new(&(struct tls_client_opts){.ca_file = ca_file, .verify = true}, e);
+		tls_client_ctx_new(&(struct tls_opts){.ca_file = ca_file, .verify = TLS_VERIFY_FULL}, e);
 	struct side s, c;
 	bool verified;
 	int fd[2], done;
@@ -228,8 +228,8 @@ static void self_signed_serves(void **state)
 {
 	struct loop *l = kit_loop();
 	struct err e;
-	struct tls_ctx *sc = tls_server_ctx_new(&(struct tls_server_opts){.host_name = "localhost"}, &e);
-	struct tls_ctx *cc = tls_client_ctx_new(&(struct tls_client_opts){.verify = false}, &e);
+	struct tls_ctx *sc = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
+	struct tls_ctx *cc = tls_client_ctx_new(&(struct tls_opts){.verify = TLS_VERIFY_NONE}, &e);
 	struct side s, c;
 	int fd[2];
 
@@ -263,7 +263,7 @@ static void no_client(const char *ca_file, const char *part)
 {
 	struct err e;
 
-	assert_null(tls_client_ctx_new(&(struct tls_client_opts){.ca_file = ca_file, .verify = true}, &e));
+	assert_null(tls_client_ctx_new(&(struct tls_opts){.ca_file = ca_file, .verify = TLS_VERIFY_FULL}, &e));
 	assert_int_equal(e.code, ERR_CONFIG);
 	has(e.msg, ca_file);
 	has(e.msg, part);
@@ -301,7 +301,7 @@ static void bad_ca_files(void **state)
 	memcpy(all + n, "text\n", 5);
 	memcpy(all + n + 5, all, n);
 	good = kit_write(f->dir, "twice.pem", all, 2 * n + 5);
-	tls_ctx_unref(tls_client_ctx_new(&(struct tls_client_opts){.ca_file = good, .verify = true}, NULL));
+	tls_ctx_unref(tls_client_ctx_new(&(struct tls_opts){.ca_file = good, .verify = TLS_VERIFY_FULL}, NULL));
 	free(good);
 }
 
@@ -310,7 +310,7 @@ static void changed_files_are_noticed(void **state)
 	struct fixture *f = *state;
 	struct err e;
 	char *path = kit_write_cert(f->dir, "watched.pem", &f->ca);
-	struct tls_ctx *c = tls_client_ctx_new(&(struct tls_client_opts){.ca_file = path, .verify = true},
+	struct tls_ctx *c = tls_client_ctx_new(&(struct tls_opts){.ca_file = path, .verify = TLS_VERIFY_FULL},
 					       &e),
 		       *d;
 
@@ -326,12 +326,12 @@ static void changed_files_are_noticed(void **state)
 		free(from);
 	}
 	assert_true(tls_ctx_is_stale(c));
-	d = tls_client_ctx_reload(c, &e);
+	d = tls_ctx_reload(c, &e);
 	assert_non_null(d);
 	assert_false(tls_ctx_is_stale(d));
 	unlink(path);
 	assert_true(tls_ctx_is_stale(d));
-	assert_null(tls_client_ctx_reload(d, &e));
+	assert_null(tls_ctx_reload(d, &e));
 	tls_ctx_unref(c);
 	tls_ctx_unref(d);
 	free(path);
@@ -340,7 +340,7 @@ static void changed_files_are_noticed(void **state)
 static void default_roots(void **state)
 {
 	struct err e;
-	struct tls_ctx *c = tls_client_ctx_new(&(struct tls_client_opts){.verify = true}, &e);
+	struct tls_ctx *c = tls_client_ctx_new(&(struct tls_opts){.verify = TLS_VERIFY_FULL}, &e);
 
 	(void)state;
 	assert_non_null(c);
@@ -354,7 +354,7 @@ static void no_server(const char *cert, const char *key, const char *part)
 {
 	struct err e;
 
-	assert_null(tls_server_ctx_new(&(struct tls_server_opts){.cert_file = cert, .key_file = key}, &e));
+	assert_null(tls_server_ctx_new(&(struct tls_opts){.cert_file = cert, .key_file = key}, &e));
 	assert_int_equal(e.code, ERR_CONFIG);
 	has(e.msg, part);
 }
@@ -376,8 +376,8 @@ static void bad_server_files(void **state)
 	no_server(cert, "/nonexistent/k.pem", "/nonexistent/k.pem");
 	no_server(key, key, "cannot use the certificate file");
 	no_server(cert, other, "cannot use the key file");
-	no_server(cert, locked, "cannot use the key file"); /* and asks nobody for the passphrase */
-	t = tls_server_ctx_new(&(struct tls_server_opts){.cert_file = cert, .key_file = key}, &e);
+	no_server(cert, locked, "it is encrypted"); /* and asks nobody for the passphrase */
+	t = tls_server_ctx_new(&(struct tls_opts){.cert_file = cert, .key_file = key}, &e);
 	assert_non_null(t);
 	assert_false(tls_ctx_is_stale(t));
 	unlink(key);
