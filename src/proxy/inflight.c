@@ -302,7 +302,9 @@ static bool server_known(struct inflight *f, uint8_t type)
 	case 't':
 		drop_copy_ends(f);
 		return head_is(f, INFLIGHT_EXTENDED);
-	case 'V': return head_is(f, INFLIGHT_QUERY);
+	case 'V':
+		drop_copy_ends(f);
+		return head_is(f, INFLIGHT_QUERY);
 	default: return !msg_from_server(type)->completes || server_completes(f, type);
 	}
 }
