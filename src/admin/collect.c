@@ -51,7 +51,8 @@ static void health_free(struct collect_health *h)
 	}
 }
 
-void collect_health_add(struct collect_health **list, const char *database, const struct err *why)
+void collect_health_add(struct collect_health **list, const char *database, bool needs_aws,
+			const struct health *known)
 {
 	struct collect_health *h;
 
@@ -60,12 +61,9 @@ void collect_health_add(struct collect_health **list, const char *database, cons
 	if (h == NULL) {
 		h = *list = mem_zalloc(sizeof *h);
 		h->database = mem_strdup(database);
-		h->ok = true;
+		h->needs_aws = needs_aws;
 	}
-	if (why && h->ok) {
-		h->ok = false;
-		h->why = *why;
-	}
+	health_merge(&h->known, known);
 }
 
 static void answer_clear(struct collect_answer *a)
@@ -105,6 +103,8 @@ static void op_finish(void *arg)
 		.health = op->sum.health,
 	};
 
+	for (struct collect_health *h = op->sum.health; h; h = h->next)
+		h->why = health_why(&h->known, loop_now_us(op->collector->loop));
 	/* Off the list first: the callback may start the next one, or free much. */
 	timer_clear(&op->deadline);
 	defer_clear(&op->all_in);
@@ -129,7 +129,7 @@ static void letter_home(struct mail *m, void *receiver)
 		if (l->answer.stats)
 			stats_snapshot_merge(op->sum.stats, l->answer.stats);
 		for (const struct collect_health *h = l->answer.health; h; h = h->next)
-			collect_health_add(&op->sum.health, h->database, h->ok ? NULL : &h->why);
+			collect_health_add(&op->sum.health, h->database, h->needs_aws, &h->known);
 		if (op->missing == 0)
 			defer_set(&op->all_in);
 		break;

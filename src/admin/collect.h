@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "io/mailbox.h"
+#include "proxy/health.h"
 #include "proxy/stats.h"
 
 /* What is asked; 0 is a ping. */
@@ -15,8 +16,9 @@ enum { COLLECT_STATS = 1, COLLECT_HEALTH = 2 };
 struct collect_health {
 	struct collect_health *next;
 	char *database;
-	bool ok;
-	struct err why; /* unless ok */
+	bool needs_aws;        /* its logins need AWS credentials */
+	struct health known;   /* by all workers that answered */
+	const struct err *why; /* NULL: well, as far as known. Only in a result; borrowed from `known` */
 };
 
 struct collect_answer {
@@ -24,9 +26,9 @@ struct collect_answer {
 	struct collect_health *health; /* of COLLECT_HEALTH; a list */
 };
 
-/* Adds a row to the list of health (copies). A database that is there already gets worse, never better. why:
- * NULL if all is well. */
-void collect_health_add(struct collect_health **list, const char *database, const struct err *why);
+/* Adds a row to the list of health (copies), or what it knows to the row that is there. */
+void collect_health_add(struct collect_health **list, const char *database, bool needs_aws,
+			const struct health *known);
 
 /* On the worker's thread, with its mailbox's receiver: fills what is wanted; what it fills in is freed by
  * others. */
@@ -37,7 +39,7 @@ struct collect_result {
 	const bool *answered;                /* by worker */
 	unsigned missing;                    /* how many did not */
 	const struct stats_snapshot *stats;  /* of COLLECT_STATS: added up; never NULL then */
-	const struct collect_health *health; /* of COLLECT_HEALTH: the worst of all workers */
+	const struct collect_health *health; /* of COLLECT_HEALTH: judged over all workers */
 };
 
 /* Everything is borrowed during the call. */

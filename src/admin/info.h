@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/err.h"
 
 struct admin_info {
 	const char *version;
@@ -17,6 +18,7 @@ struct admin_info {
 		bool valid;
 		int64_t expires_wall_us; /* 0: they do not expire, or there are none */
 		uint64_t refreshes, refresh_failures;
+		struct err why; /* if they are needed and not valid: why not */
 	} credentials;
 
 	uint64_t max_client_conn; /* all workers together */

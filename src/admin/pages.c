@@ -74,24 +74,7 @@ static uint64_t logins_ok(const struct stats_snapshot *s)
 	return n;
 }
 
-static int write_startup(struct visit *v, const struct collect_result *r, struct buf *out)
-{
-	struct admin_info info = {0};
-	struct json j;
-
-	v->pages->deps.info(v->pages->deps.info_arg, false, &info);
-	if (!info.credentials_needed || info.credentials.valid || logins_ok(r->stats) > 0)
-		v->pages->started = true;
-	json_init(&j, out);
-	json_open(&j, '{');
-	json_key(&j, "status");
-	json_str(&j, v->pages->started ? "started" : "starting");
-	json_key(&j, "reason");
-	json_str(&j, v->pages->started ? NULL : "no AWS credentials yet");
-	json_end(&j);
-	return v->pages->started ? 200 : 503;
-}
-
+/* Members of an object. */
 static void write_why(struct json *j, const struct err *why, bool local)
 {
 	json_key(j, "cause");
@@ -108,7 +91,71 @@ static void write_why(struct json *j, const struct err *why, bool local)
 	json_str(j, err_hint_text(why)[0] ? err_hint_text(why) : NULL);
 }
 
-static unsigned write_databases(struct json *j, struct visit *v, const struct collect_health *list)
+static bool lacks_credentials(const struct admin_info *info)
+{
+	return info->credentials_needed && !info->credentials.valid;
+}
+
+static int write_startup(struct visit *v, const struct collect_result *r, struct buf *out)
+{
+	struct admin_info info = {0};
+	struct json j;
+
+	v->pages->deps.info(v->pages->deps.info_arg, false, &info);
+	if (!lacks_credentials(&info) || logins_ok(r->stats) > 0)
+		v->pages->started = true;
+	json_init(&j, out);
+	json_open(&j, '{');
+	json_key(&j, "status");
+	json_str(&j, v->pages->started ? "started" : "starting");
+	json_key(&j, "reason");
+	json_str(&j, v->pages->started ? NULL : "no AWS credentials yet");
+	if (!v->pages->started)
+		write_why(&j, &info.credentials.why, http_server_is_local(v->rq));
+	json_end(&j);
+	return v->pages->started ? 200 : 503;
+}
+
+/* Said once for all databases that need them. */
+static void write_credentials(struct json *j, const struct admin_info *info, bool local)
+{
+	if (!info->credentials_needed)
+		return;
+	json_key(j, "credentials");
+	json_open(j, '{');
+	json_key(j, "ok");
+	json_bool(j, info->credentials.valid);
+	if (!info->credentials.valid)
+		write_why(j, &info->credentials.why, local);
+	json_close(j, '}');
+}
+
+/* What is known of the credentials now wins over a login that failed for lack of them. True if it is well. */
+static bool write_database(struct json *j, const struct collect_health *h, const struct admin_info *info,
+			   bool local)
+{
+	bool lacking = h->needs_aws && lacks_credentials(info);
+	bool stale = h->needs_aws && h->why && h->why->code == ERR_CREDENTIALS;
+	bool ok = !lacking && (stale || h->why == NULL);
+
+	json_open(j, '{');
+	json_key(j, "database");
+	json_str(j, h->database);
+	json_key(j, "ok");
+	json_bool(j, ok);
+	if (lacking) {
+		json_key(j, "cause");
+		json_str(j, err_info(ERR_CREDENTIALS)->label);
+	} else if (!ok) {
+		write_why(j, h->why, local);
+	}
+	json_close(j, '}');
+	return ok;
+}
+
+/* True if all that were asked for are well. */
+static bool write_databases(struct json *j, struct visit *v, const struct collect_health *list,
+			    const struct admin_info *info)
 {
 	bool local = http_server_is_local(v->rq);
 	unsigned broken = 0, shown = 0;
@@ -117,22 +164,17 @@ static unsigned write_databases(struct json *j, struct visit *v, const struct co
 	buf_init(&only, 256);
 	bool one = http_server_query(v->rq, "database", &only);
 
+	json_key(j, "databases");
+	json_open(j, '[');
 	for (const struct collect_health *h = list; h; h = h->next) {
 		if (one && strcmp(buf_cstr(&only), h->database) != 0)
 			continue;
-		broken += !h->ok;
+		broken += !write_database(j, h, info, local);
 		shown++;
-		json_open(j, '{');
-		json_key(j, "database");
-		json_str(j, h->database);
-		json_key(j, "ok");
-		json_bool(j, h->ok);
-		if (!h->ok)
-			write_why(j, &h->why, local);
-		json_close(j, '}');
 	}
+	json_close(j, ']');
 	buf_free(&only);
-	return one && shown == 0 ? 1 : broken; /* nobody knows such a database */
+	return broken == 0 && (shown > 0 || !one); /* one that nobody knows is not well */
 }
 
 static int write_readiness(struct visit *v, const struct collect_result *r, struct buf *out)
@@ -147,14 +189,11 @@ static int write_readiness(struct visit *v, const struct collect_result *r, stru
 	json_bool(&j, info.draining);
 	json_key(&j, "workers_unresponsive");
 	json_uint(&j, r->missing);
-	json_key(&j, "databases");
-	json_open(&j, '[');
-	unsigned broken = write_databases(&j, v, r->health);
-	json_close(&j, ']');
-	bool ready = broken == 0 && r->missing == 0 && !info.draining;
+	write_credentials(&j, &info, http_server_is_local(v->rq));
+	bool ready = write_databases(&j, v, r->health, &info) && r->missing == 0 && !info.draining;
 
 	json_key(&j, "status");
-	json_str(&j, ready ? "ready" : "not ready");
+	json_str(&j, ready ? "ready" : info.draining ? "draining" : "not ready");
 	json_end(&j);
 	return ready ? 200 : 503;
 }

@@ -1,15 +1,17 @@
 /* The pages of http_listen.
  *
  *   /metrics    Prometheus
- *   /liveness   200 while every worker answers within 2 s. AWS and databases are not looked at: restarting
- * pgiam would not mend them. /startup    200 once pgiam listens and can log in as far as it knows: there are
- * valid credentials, or one login has succeeded, or no database needs IAM. Stays 200 from then on. /readiness
- * 200 while pgiam takes clients and no database is known to refuse; 503 says which does and why.
- *               ?database=NAME looks at that one alone. A database that is down makes every pod unready at
- * once: use it only where that is wanted. /           an index
+ *   /liveness   200 while every worker answers within 2 s. AWS and databases are not looked at: restarting pgiam would
+ *               not mend them.
+ *   /startup    200 once pgiam listens and can log in as far as it knows: there are valid credentials, or one login has
+ *               succeeded, or no database needs IAM. Stays 200 from then on. Before: why there are no credentials.
+ *   /readiness  200 while pgiam takes clients, has the credentials its databases need, and no database counts as not
+ *               served (proxy/health.h, over all workers); 503 says what is wrong and why.
+ *               ?database=NAME looks at that one alone. A database that is down makes every pod unready at once: use it
+ *               only where that is wanted.
+ *   /           an index
  *
- * All but /metrics and / answer in JSON. Full messages go to clients on this machine only, others see the
- * cause. */
+ * All but /metrics and / answer in JSON. Full messages go to clients on this machine only, others see the cause. */
 #ifndef PGIAM_ADMIN_PAGES_H
 #define PGIAM_ADMIN_PAGES_H
 

@@ -205,9 +205,9 @@ void worker_stop(struct worker *w, uint64_t grace_us)
 
 /* ---- what the control thread asks ---- */
 
-static void add_health(void *arg, const char *database, const struct err *e)
+static void add_health(void *arg, const struct target *t, const struct health *known)
 {
-	collect_health_add(arg, database, e);
+	collect_health_add(arg, t->name, t->auth == TARGET_AUTH_IAM, known);
 }
 
 void worker_fill(void *worker, unsigned want, struct collect_answer *out)

@@ -53,7 +53,7 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 
 void aws_collect(const struct aws *a, struct aws_stats *out)
 {
-	struct cache_stats s;
+	struct cache_stats s = {0};
 
 	cache_collect(a->cache, &s);
 	out->provider = s.creds ? s.creds->provider : NULL;
@@ -61,4 +61,5 @@ void aws_collect(const struct aws *a, struct aws_stats *out)
 	out->refreshes = s.refreshes;
 	out->refresh_failures = s.refresh_failures;
 	out->valid = s.valid;
+	out->why = s.why;
 }

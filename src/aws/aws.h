@@ -37,6 +37,7 @@ struct aws_stats {
 	int64_t expires_wall_us; /* of the credentials; 0: they do not expire, or there are none */
 	uint64_t refreshes, refresh_failures;
 	bool valid;
+	struct err why; /* unless valid: why not. Names keys in part, files and addresses, no secret */
 };
 void aws_collect(const struct aws *a, struct aws_stats *out);
 

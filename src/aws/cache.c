@@ -78,6 +78,17 @@ static void set_expired(const struct credentials *creds, int64_t now_us, struct 
 			 creds->provider);
 }
 
+/* Why there are no usable ones. */
+static void why_not(const struct cache *c, struct err *e)
+{
+	if (c->failures > 0)
+		*e = c->last_err;
+	else if (c->creds)
+		set_expired(c->creds, wall_us(c), e);
+	else
+		err_set(e, ERR_CREDENTIALS, "no AWS credentials yet: the first search for them has not ended");
+}
+
 static void answer(void *arg)
 {
 	struct cache_op *op = arg;
@@ -91,10 +102,7 @@ static void answer(void *arg)
 		op->cb(op->arg, creds, NULL);
 		credentials_unref(creds);
 	} else {
-		if (c->failures > 0 || !c->creds)
-			e = c->last_err;
-		else
-			set_expired(c->creds, wall_us(c), &e);
+		why_not(c, &e);
 		op->cb(op->arg, NULL, &e);
 	}
 	free(op);
@@ -265,4 +273,6 @@ void cache_collect(const struct cache *c, struct cache_stats *out)
 	out->refreshes = c->refreshes;
 	out->refresh_failures = c->refresh_failures;
 	out->valid = usable(c);
+	if (!out->valid)
+		why_not(c, &out->why);
 }

@@ -38,6 +38,7 @@ struct cache_stats {
 	const struct credentials *creds; /* borrowed until the loop's next turn, or NULL: never any yet */
 	uint64_t refreshes, refresh_failures; /* fetches that ended either way */
 	bool valid;                           /* creds are there and have not expired */
+	struct err why;                       /* unless valid: why not */
 };
 void cache_collect(const struct cache *c, struct cache_stats *out);
 

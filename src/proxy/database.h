@@ -5,6 +5,7 @@
 
 #include "io/loop.h"
 #include "proxy/governor.h"
+#include "proxy/health.h"
 #include "proxy/login.h"
 #include "proxy/stats.h"
 #include "proxy/target.h"
@@ -22,6 +23,7 @@ struct database {
 	uint32_t connections;  /* servers of all pools, logging in included */
 	struct list idle;      /* idle servers of all pools, least recently used first (server.db_node) */
 	void (*evict)(struct list *node); /* closes the server at this node of `idle` */
+	struct health health; /* without `serving`, which is counted when somebody asks */
 	struct stats stats;
 };
 

@@ -14,8 +14,6 @@
  * nothing, and whoever waits wants it the moment it is back. */
 #define BACKOFF_MAX_US   (15 * CLOCK_US_PER_SEC)
 #define BACKOFF_AWAY_US  (2 * CLOCK_US_PER_SEC)
-/* Longer than a backoff and a login together: while clients ask, an outage is never forgotten. */
-#define HEALTH_MEMORY_US (60 * CLOCK_US_PER_SEC)
 
 static void pump(void *arg);
 
@@ -213,7 +211,7 @@ static void note_failure(struct pool *p, const struct err *e)
 	uint64_t now = loop_now_us(pool_loop(p));
 
 	p->last_error = *e;
-	p->failed_at_us = now;
+	health_failed(&p->db->health, now, e, p->welcome_known);
 	if (now >= p->retry_at_us) { /* else it began together with one that has failed: one failure, not two */
 		p->failures++;
 		p->retry_at_us = now + backoff_us(p);
@@ -229,6 +227,7 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 	p->logins--;
 	database_login_done(p->db, e, p->welcome_known);
 	if (!e) {
+		health_good(&p->db->health, loop_now_us(pool_loop(p)));
 		p->failures = 0;
 		p->retry_at_us = 0;
 		p->suspect = false;
@@ -437,15 +436,6 @@ void pool_retire(struct pool *p)
 		server_retire(container_of(n, struct server, pool_node));
 	list_each (it, tmp, &p->busy)
 		server_retire(container_of(it, struct server, pool_node));
-}
-
-enum pool_health pool_health(const struct pool *p)
-{
-	if (p->failures == 0)
-		return p->welcome_known ? POOL_HEALTH_GOOD : POOL_HEALTH_UNKNOWN;
-	if (loop_now_us(pool_loop(p)) - p->failed_at_us > HEALTH_MEMORY_US)
-		return POOL_HEALTH_UNKNOWN;
-	return p->welcome_known ? POOL_HEALTH_LOST : POOL_HEALTH_REFUSED;
 }
 
 void pool_evict(struct list *db_node)

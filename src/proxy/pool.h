@@ -44,7 +44,6 @@ struct pool {
 	bool retried;            /* the last refusal was not believed yet */
 	struct err last_error;
 	uint64_t retry_at_us;    /* no login before; 0: at any time */
-	uint64_t failed_at_us;   /* the last of failures */
 	struct params welcome;   /* the server's ParameterStatus values */
 	bool welcome_known;
 	bool suspect;            /* its last server was lost: the values stand for nobody until a login succeeds */
@@ -81,16 +80,6 @@ void pool_waiter_init(struct pool_waiter *w, struct loop *l);
 
 /* Closes idle servers now and the others as they get free; none is kept ready any more. */
 void pool_retire(struct pool *p);
-
-/* What the last login says about the database. A failure that nobody has met again for a minute says nothing any more:
- * whoever keeps clients away because of it would never learn that it has passed. */
-enum pool_health {
-	POOL_HEALTH_UNKNOWN,
-	POOL_HEALTH_GOOD,
-	POOL_HEALTH_REFUSED, /* and this user was never let in: it may be the user's own fault */
-	POOL_HEALTH_LOST,    /* it was let in before */
-};
-enum pool_health pool_health(const struct pool *p);
 
 /* For database.evict. */
 void pool_evict(struct list *db_node);

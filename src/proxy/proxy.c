@@ -301,37 +301,30 @@ void proxy_collect(struct proxy *p, struct stats_snapshot *s)
 		collect_client(&a, container_of(n, struct client, node));
 }
 
-/* One database over its pools. */
-struct health {
+/* The sessions of one database, over its pools. */
+struct serving {
 	const struct database *db;
-	enum pool_health worst;
-	bool good;
-	const struct err *why; /* of worst */
+	uint64_t servers;
 };
 
-static void pool_to_health(void *arg, struct pool *pool)
+static void pool_to_serving(void *arg, struct pool *pool)
 {
-	struct health *h = arg;
-	enum pool_health ph = pool->db == h->db ? pool_health(pool) : POOL_HEALTH_UNKNOWN;
+	struct serving *s = arg;
 
-	if (ph == POOL_HEALTH_GOOD)
-		h->good = true;
-	if (ph > h->worst) {
-		h->worst = ph;
-		h->why = &pool->last_error;
-	}
+	if (pool->db == s->db)
+		s->servers += pool->total - pool->logins;
 }
 
-/* Anybody can ask for a user or a database that does not exist: while another user is let in, only the failure of one who
- * was let in before speaks of the database. */
-void proxy_health(struct proxy *p, void (*cb)(void *arg, const char *database, const struct err *e), void *arg)
+void proxy_health(struct proxy *p, proxy_health_cb cb, void *arg)
 {
 	for (size_t i = 0; i < p->registry.database_count; i++) {
-		struct health h = {.db = p->registry.databases[i]};
+		const struct database *d = p->registry.databases[i];
+		struct serving serving = {.db = d};
+		struct health h = d->health;
 
-		registry_each(&p->registry, pool_to_health, &h);
-		cb(arg, h.db->target->name,
-		   h.worst == POOL_HEALTH_LOST || (h.worst == POOL_HEALTH_REFUSED && !h.good) ? h.why : NULL);
+		registry_each(&p->registry, pool_to_serving, &serving);
+		h.serving = serving.servers;
+		cb(arg, d->target, &h);
 	}
 }
 

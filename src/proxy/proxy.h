@@ -5,6 +5,7 @@
 
 #include "io/addr.h"
 #include "io/offload.h"
+#include "proxy/health.h"
 #include "proxy/opts.h"
 #include "proxy/stats.h"
 
@@ -46,8 +47,8 @@ uint32_t proxy_clients(const struct proxy *p);
 /* Adds this worker's numbers to an empty snapshot. */
 void proxy_collect(struct proxy *p, struct stats_snapshot *s);
 
-/* For /readiness: calls cb for each target with NULL, or with why logins to it fail. Not tried, or not lately, counts as
- * working. */
-void proxy_health(struct proxy *p, void (*cb)(void *arg, const char *database, const struct err *e), void *arg);
+/* For /readiness: calls cb for each target with what this worker knows of it. */
+typedef void (*proxy_health_cb)(void *arg, const struct target *t, const struct health *h);
+void proxy_health(struct proxy *p, proxy_health_cb cb, void *arg);
 
 #endif

@@ -1,4 +1,5 @@
 """Metrics and probes."""
+import json
 import re
 import socket
 import time
@@ -87,6 +88,44 @@ def test_readiness_says_why_not(another_rds, pgiam_for):
         try_login(pgiam)
         return pgiam.http("/readiness")[0] == 200
     assert wire.eventually(ready)
+
+
+def test_probes_say_why_there_are_no_credentials(rds, pgiam_factory):
+    """Before anybody has tried to log in."""
+    pgiam = pgiam_factory({"app": rds.database()}, env={"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE"})
+
+    def page(path):
+        status, text = pgiam.http(path)
+        assert status == 503, text
+        assert len(text) < 4096 and "AWS_SECRET_ACCESS_KEY" in text and "AKIDEXAMPLE" not in text, text
+        return json.loads(text)
+    startup, readiness = page("/startup"), page("/readiness")
+    assert (startup["status"], startup["cause"]) == ("starting", "credentials")
+    assert startup["hint"]
+    assert (readiness["status"], readiness["credentials"]["ok"]) == ("not ready", False)
+    assert readiness["databases"] == [{"database": "app", "ok": False, "cause": "credentials"}]
+    assert pgiam.http("/liveness")[0] == 200
+
+
+@pytest.mark.parametrize("first", ["nobody_such", "app_user"])
+def test_one_bad_user_on_one_of_several_workers(rds, pgiam_for, first):
+    """A user that may not log in, by himself on his worker, says nothing while others are let in."""
+    pgiam = pgiam_for(rds, workers=4, server_login_retry=0.1)
+    held = []
+    for _ in range(8):  # the worker with the fewest clients takes the next: some get to each
+        if first == "app_user":
+            held.append(pgiam.connect())
+        pgiam.refusal(user="nobody_such")
+        if first == "nobody_such":
+            held.append(pgiam.connect())
+    for c in held:
+        c.execute("select 1")
+    status, text = pgiam.http("/readiness")
+    assert status == 200, text
+    for c in held:
+        c.close()
+    status, text = pgiam.http("/readiness")
+    assert status == 200, text
 
 
 def try_login(pgiam):

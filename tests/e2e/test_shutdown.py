@@ -1,5 +1,6 @@
 """Ending, and living on under pressure: SIGTERM, a dying database, lost log readers, full disks, crowds."""
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -38,6 +39,27 @@ def test_sigterm_lets_a_transaction_finish(pgiam):
         assert wire.kinds(w.ask("commit")) == "CZ"
         assert wire.error_fields(w.until("E")[-1][1])["C"] == "57P01"
     pgiam.stop()
+
+
+def test_probes_while_it_drains(pgiam):
+    """Who asks meanwhile is told the truth; afterwards the port is free for the next one."""
+    assert pgiam.http("/readiness")[0] == 200
+    with pgiam.wire() as w:
+        w.login()
+        w.ask("begin")
+        pgiam.tell()
+        assert wire.eventually(lambda: not pgiam.listening())
+        status, text = pgiam.http("/readiness")
+        assert status == 503 and json.loads(text)["status"] == "draining", text
+        assert pgiam.http("/liveness")[0] == 200
+        assert pgiam.http("/startup")[0] == 200
+        assert pgiam.metric("pgiam_clients") == 1 and pgiam.metric("pgiam_draining") == 1
+        w.ask("commit")
+        assert wire.error_fields(w.until("E")[-1][1])["C"] == "57P01"
+    pgiam.stop()
+    again = proxy.Pgiam(pgiam.dir, pgiam.databases, env=pgiam.env, **pgiam.options)
+    assert again.http("/liveness")[0] == 200
+    again.stop()
 
 
 def test_sigterm_lets_a_query_finish(pgiam):

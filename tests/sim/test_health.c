@@ -1,21 +1,23 @@
 /* An outage as an operator sees it: how soon service is back, and what /readiness says meanwhile. */
 #include "sim.h"
 
-static void keep_code(void *arg, const char *database, const struct err *e)
+static void keep(void *arg, const struct target *t, const struct health *h)
 {
-	enum err_code *code = arg;
+	struct health *kept = arg;
 
-	(void)database;
-	*code = e ? e->code : ERR_NONE;
+	(void)t;
+	*kept = *h;
 }
 
 /* Why the only database is not ready. */
 static enum err_code health(struct sim *s)
 {
-	enum err_code code = ERR_INTERNAL;
+	struct health h;
+	const struct err *why;
 
-	proxy_health(s->proxy, keep_code, &code);
-	return code;
+	proxy_health(s->proxy, keep, &h);
+	why = health_why(&h, s->clock.now_us);
+	return why ? why->code : ERR_NONE;
 }
 
 static void refused_as(struct sim *s, const char *user)
@@ -73,6 +75,31 @@ static void a_user_that_does_not_exist_says_nothing_of_the_database(void **state
 	sim_free(s);
 }
 
+/* One user's role is dropped while another works: with a session that stands, and after it. */
+static void a_user_that_is_no_more_says_nothing_while_others_are_served(void **state)
+{
+	struct sim *s = sim_new();
+	struct sim_client *joe, *ann;
+
+	(void)state;
+	sim_start(s);
+	joe = sim_client(s);
+	ann = sim_client_as(s, "ann");
+	sim_works(joe);
+	sim_works(ann);
+	sim_pass(s, 70 * SEC);
+	fakepg_close(fakepg_conn(&s->pg, 1)); /* ann's */
+	sim_settle(s);
+	s->pg.error_at = FAKEPG_STARTUP;
+	s->pg.sqlstate = "28000";
+	refused_as(s, "ann");
+	assert_int_equal(health(s), ERR_NONE);
+	fakepg_close(fakepg_conn(&s->pg, 0));
+	sim_settle(s);
+	assert_int_equal(health(s), ERR_LOGIN_REFUSED); /* now nobody is, and nobody was let in lately */
+	sim_free(s);
+}
+
 /* Nobody may send clients here while it is not ready: then nobody would ever find out that the database is back. */
 static void a_failure_is_forgotten(void **state)
 {
@@ -105,6 +132,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(logins_failing_together_are_one_failure),
 		cmocka_unit_test(a_user_that_does_not_exist_says_nothing_of_the_database),
+		cmocka_unit_test(a_user_that_is_no_more_says_nothing_while_others_are_served),
 		cmocka_unit_test(a_failure_is_forgotten),
 	};
 

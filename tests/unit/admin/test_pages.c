@@ -11,7 +11,10 @@
 
 struct fake_worker {
 	unsigned index;
-	const char *broken; /* database to complain about */
+	const char *broken; /* database to complain about, */
+	uint64_t broken_us; /* since then, */
+	enum err_code code; /* for this reason */
+	uint64_t good_us;   /* let somebody into every database */
 	uint64_t logins;
 };
 
@@ -31,19 +34,21 @@ struct fixture {
 static void on_fill(void *receiver, unsigned want, struct collect_answer *out)
 {
 	struct fake_worker *w = receiver;
-	struct err e;
+	static const char *const databases[] = {"orders", "users"};
 
 	if (want & COLLECT_STATS) {
 		out->stats = stats_snapshot_new();
 		stats_snapshot_db(out->stats, "orders", 0)->server_logins = w->logins;
 		out->stats->clients = 10 + w->index;
 	}
-	if (want & COLLECT_HEALTH) {
-		err_set(&e, ERR_TLS_VERIFY, "certificate of \"db\" expired");
-		collect_health_add(&out->health, "orders",
-				   w->broken && !strcmp(w->broken, "orders") ? &e : NULL);
-		collect_health_add(&out->health, "users",
-				   w->broken && !strcmp(w->broken, "users") ? &e : NULL);
+	for (size_t i = 0; i < 2 && want & COLLECT_HEALTH; i++) {
+		struct health h = {.good_us = w->good_us};
+		struct err e;
+
+		err_set(&e, w->code, "certificate of \"db\" expired");
+		if (w->broken && strcmp(w->broken, databases[i]) == 0)
+			health_failed(&h, w->broken_us, &e, false);
+		collect_health_add(&out->health, databases[i], i == 0, &h);
 	}
 }
 
@@ -70,7 +75,11 @@ static int setup(void **state)
 	f->fake[1].index = 1;
 	f->workers[0] = mailbox_new(f->loop, &f->fake[0], &e);
 	f->workers[1] = mailbox_new(f->other, &f->fake[1], &e);
+	f->fake[0].code = f->fake[1].code = ERR_TLS_VERIFY;
+	f->fake[0].broken_us = f->fake[1].broken_us = clock_mono_us(clock_system());
 	f->info = (struct admin_info){.version = "1", .credentials_needed = true};
+	err_set(&f->info.credentials.why, ERR_CREDENTIALS, "no AWS credentials found");
+	err_detail(&f->info.credentials.why, "AWS_ACCESS_KEY_ID is not set.");
 	f->collect = collect_new(f->loop, f->home, f->workers, 2, on_fill);
 	f->pages = pages_new(&(struct pages_deps){.collector = f->collect, .info = on_info, .info_arg = f});
 	const struct http_route *routes = pages_routes(&n);
@@ -190,11 +199,15 @@ static void startup(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(get(f, "/startup", true), 503);
-	assert_true(says(f, "{\"status\":\"starting\",\"reason\":\"no AWS credentials yet\"}\n"));
+	assert_true(says(
+		f, "{\"status\":\"starting\",\"reason\":\"no AWS credentials yet\",\"cause\":\"credentials\","
+		   "\"sqlstate\":\"28000\",\"error\":\"no AWS credentials found\","
+		   "\"detail\":\"AWS_ACCESS_KEY_ID is not set.\",\"hint\":\"Give pgiam AWS credentials"));
 	f->info.credentials.valid = true;
 	assert_int_equal(get(f, "/startup", true), 200);
 	f->info.credentials.valid = false; /* once is enough */
 	assert_int_equal(get(f, "/startup", true), 200);
+	assert_true(says(f, "{\"status\":\"started\",\"reason\":null}\n"));
 }
 
 static void startup_by_login(void **state)
@@ -213,16 +226,44 @@ static void startup_without_iam(void **state)
 	assert_int_equal(get(f, "/startup", true), 200);
 }
 
+/* Only for the databases that need them, and before any client has tried. */
+static void readiness_without_credentials(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(get(f, "/readiness", true), 503);
+	assert_true(says(f, "\"credentials\":{\"ok\":false,\"cause\":\"credentials\",\"sqlstate\":\"28000\","
+			    "\"error\":\"no AWS credentials found\",\"detail\":\"AWS_ACCESS_KEY_ID is not "
+			    "set.\",\"hint\":"));
+	assert_true(says(f, "{\"database\":\"orders\",\"ok\":false,\"cause\":\"credentials\"},"
+			    "{\"database\":\"users\",\"ok\":true}],\"status\":\"not ready\"}\n"));
+	assert_int_equal(get(f, "/readiness?database=users", true), 200);
+	/* A login that failed for lack of what is there now says nothing. */
+	f->fake[0].broken = "orders";
+	f->fake[0].code = ERR_CREDENTIALS;
+	assert_int_equal(get(f, "/readiness", true), 503);
+	f->info.credentials.valid = true;
+	assert_int_equal(get(f, "/readiness", true), 200);
+	assert_true(says(f, "\"credentials\":{\"ok\":true},"));
+	f->info.credentials_needed = false;
+	assert_int_equal(get(f, "/readiness", true), 200);
+	assert_false(says(f, "\"credentials\""));
+}
+
 static void readiness(void **state)
 {
 	struct fixture *f = *state;
 
+	f->info.credentials.valid = true;
 	assert_int_equal(get(f, "/readiness", true), 200);
 	assert_true(says(
 		f,
 		"\"databases\":[{\"database\":\"orders\",\"ok\":true},{\"database\":\"users\",\"ok\":true}],"
 		"\"status\":\"ready\"}\n"));
-	f->fake[1].broken = "users"; /* one worker's trouble is trouble */
+	f->fake[1].broken = "users";                   /* one worker's trouble is trouble, */
+	f->fake[0].good_us = f->fake[1].broken_us + 1; /* unless another has been let in since */
+	assert_int_equal(get(f, "/readiness", true), 200);
+	f->fake[0].good_us = f->fake[1].broken_us - 1;
 	assert_int_equal(get(f, "/readiness", true), 503);
 	assert_true(says(
 		f,
@@ -237,12 +278,15 @@ static void readiness(void **state)
 	f->info.draining = true;
 	assert_int_equal(get(f, "/readiness", true), 503);
 	assert_true(says(f, "{\"draining\":true,"));
+	assert_true(says(f, "\"status\":\"draining\"}\n"));
+	assert_int_equal(get(f, "/liveness", true), 200);
 }
 
 static void readiness_of_a_stalled_worker(void **state)
 {
 	struct fixture *f = *state;
 
+	f->info.credentials.valid = true;
 	assert_int_equal(get(f, "/readiness", false), 503);
 	assert_true(says(f, "\"workers_unresponsive\":1,"));
 }
@@ -275,8 +319,9 @@ int main(void)
 		T(metrics),          T(metrics_of_a_stalled_worker),
 		T(liveness),         T(startup),
 		T(startup_by_login), T(startup_without_iam),
-		T(readiness),        T(readiness_of_a_stalled_worker),
-		T(an_index),         T(freed_meanwhile),
+		T(readiness),        T(readiness_without_credentials),
+		T(an_index),         T(readiness_of_a_stalled_worker),
+		T(freed_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

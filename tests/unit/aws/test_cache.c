@@ -210,6 +210,7 @@ static void failure_keeps_old(void **state)
 	assert_string_equal(a.e.msg, "out of order");
 	cache_collect(f->cache, &stats);
 	assert_false(stats.valid);
+	assert_string_equal(stats.why.msg, "out of order");
 
 	/* and back */
 	fake_pass(&f->clock, f->loop, 61 * SEC);
@@ -289,6 +290,9 @@ static void expired_from_provider(void **state)
 	struct answer a = {0};
 	struct cache_stats stats;
 
+	cache_collect(f->cache, &stats);
+	assert_false(stats.valid);
+	assert_non_null(strstr(stats.why.msg, "yet")); /* and nothing worse */
 	fake_give(&f->provider, "AKIAIOSFODNN7EXAMPLE", T0 - 5 * MIN, false);
 	assert_null(ask(f, &a));
 	assert_int_equal(a.e.code, ERR_CREDENTIALS);

@@ -1,0 +1,67 @@
+/* A login that succeeded may be long ago although all is well, because its session is still in use: so what
+ * outweighs a refusal is a session that stands, or a login within the memory. What outweighs an outage is
+ * only a later login: a session may stand on a connection whose other end is gone. */
+#include "proxy/health.h"
+
+#include <string.h>
+
+/* Is it the server that answered, and turned down this login: its user, database or settings? */
+static bool is_refusal(const struct err *e)
+{
+	/* of the server itself: shutting down or starting, broken, losing connections */
+	static const char *const of_server[] = {"57", "58", "XX", "08"};
+	static const enum err_code codes[] = {ERR_AUTH_IAM, ERR_AUTH_NOT_IAM, ERR_AUTH_PASSWORD,
+					      ERR_AUTH_METHOD};
+
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+		if (e->code == codes[i])
+			return true;
+	for (size_t i = 0; i < sizeof of_server / sizeof of_server[0]; i++)
+		if (memcmp(e->sqlstate, of_server[i], 2) == 0)
+			return false;
+	return e->from_server;
+}
+
+void health_good(struct health *h, uint64_t now_us)
+{
+	h->good_us = now_us;
+}
+
+void health_failed(struct health *h, uint64_t now_us, const struct err *e, bool known)
+{
+	enum health_kind kind = !is_refusal(e) ? HEALTH_AWAY : known ? HEALTH_LOST : HEALTH_STRANGER;
+
+	h->last[kind] = (struct health_failure){.at_us = now_us, .why = *e};
+}
+
+void health_merge(struct health *into, const struct health *from)
+{
+	if (from->good_us > into->good_us)
+		into->good_us = from->good_us;
+	into->serving += from->serving;
+	for (size_t i = 0; i < HEALTH_KINDS; i++)
+		if (from->last[i].at_us > into->last[i].at_us)
+			into->last[i] = from->last[i];
+}
+
+/* Workers' clocks are read a moment before they are judged, or a moment after: a little in the future is now.
+ */
+static bool is_recent(uint64_t at_us, uint64_t now_us)
+{
+	return at_us && (at_us >= now_us || now_us - at_us <= HEALTH_MEMORY_US);
+}
+
+const struct err *health_why(const struct health *h, uint64_t now_us)
+{
+	const bool counts[HEALTH_KINDS] = {
+		/* In the same turn of the loop the failure came later: a session that ended as it began. */
+		[HEALTH_AWAY] = h->last[HEALTH_AWAY].at_us >= h->good_us,
+		[HEALTH_LOST] = h->serving == 0 && !is_recent(h->good_us, now_us),
+		[HEALTH_STRANGER] = h->serving == 0 && h->good_us == 0,
+	};
+
+	for (size_t i = 0; i < HEALTH_KINDS; i++)
+		if (counts[i] && is_recent(h->last[i].at_us, now_us))
+			return &h->last[i].why;
+	return NULL;
+}
