@@ -122,7 +122,11 @@ static int make_loop(struct control *c, struct err *e)
 		return -1;
 	if (!needs_credentials(c->conf))
 		return 0;
-	c->aws = aws_new(c->loop, c->mail, c->opts->env, e);
+	c->aws = aws_new(&(struct aws_opts){.control = c->loop,
+					    .mail = c->mail,
+					    .offload = c->offload,
+					    .env = c->opts->env},
+			 e);
 	return c->aws ? 0 : -1;
 }
 

@@ -6,24 +6,27 @@
 #include "aws/cache.h"
 #include "aws/chain.h"
 #include "aws/desk.h"
-#include "aws/env.h"
+#include "aws/kit.h"
 #include "aws/source.h"
 #include "base/mem.h"
 
 struct aws {
-	const char *const *env; /* owned */
+	struct kit *kit;
 	struct cache *cache;
 	struct desk *desk;
 };
 
-struct aws *aws_new(struct loop *control, struct mailbox *mail, const char *const *env, struct err *e)
+struct aws *aws_new(const struct aws_opts *o, struct err *e)
 {
-	struct aws *a = mem_zalloc(sizeof(*a));
+	struct kit *kit = kit_new(o->control, o->env, o->offload, o->mail, e);
+	struct aws *a;
 
-	(void)e; /* the environment provider cannot fail to come up */
-	a->env = env_copy(env);
-	a->cache = cache_new(control, chain_default(control, a->env));
-	a->desk = desk_new(a->cache, mail);
+	if (!kit)
+		return NULL;
+	a = mem_zalloc(sizeof(*a));
+	a->kit = kit;
+	a->cache = cache_new(o->control, chain_default(&kit->deps));
+	a->desk = desk_new(a->cache, o->mail);
 	return a;
 }
 
@@ -33,7 +36,7 @@ void aws_free(struct aws *a)
 		return;
 	desk_close(a->desk);
 	cache_free(a->cache);
-	env_free(a->env);
+	kit_free(a->kit);
 	free(a);
 }
 
@@ -42,7 +45,7 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 {
 	struct source_opts opts = {
 		.desk = a->desk,
-		.env = a->env,
+		.env = a->kit->deps.env,
 		.region = o->region,
 		.worker = worker,
 		.worker_mail = worker_mail,

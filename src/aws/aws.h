@@ -14,9 +14,16 @@
 
 struct aws;
 
-/* On the control loop. mail is the control loop's mailbox; env is the environment to read, in the form of
- * environ(7), copied (tests put in their own). */
-struct aws *aws_new(struct loop *control, struct mailbox *mail, const char *const *env, struct err *e);
+/* Borrowed for the life of the struct aws. */
+struct aws_opts {
+	struct loop *control;
+	struct mailbox *mail; /* of the control loop */
+	struct offload *offload;
+	const char *const *env; /* to read, in the form of environ(7); copied */
+};
+
+/* On the control loop. NULL with e set if something the environment asks for cannot be had. */
+struct aws *aws_new(const struct aws_opts *o, struct err *e);
 
 /* On the control loop, after every source is freed. NULL is fine. */
 void aws_free(struct aws *a);

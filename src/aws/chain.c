@@ -4,6 +4,7 @@
 #include "aws/chain.h"
 
 #include <stdlib.h>
+#include "base/buf.h"
 #include "base/mem.h"
 
 struct chain {
@@ -18,15 +19,30 @@ struct chain_op {
 	size_t next;
 	provider_cb cb;
 	void *arg;
-	struct err reasons;
+	struct err reasons; /* for when none is configured */
+	struct buf skipped;
 };
+
+/* Of provider_answer.skipped. */
+#define SKIPPED_MAX 4096
 
 static void chain_ask(struct chain_op *op);
 
+static void op_free(struct chain_op *op)
+{
+	buf_free(&op->skipped);
+	free(op);
+}
+
 static void chain_finish(struct chain_op *op, const struct provider_answer *a)
 {
-	op->cb(op->arg, a);
-	free(op);
+	struct provider_answer told = *a;
+
+	if (a->skipped) /* a chain in the chain */
+		buf_add_str(&op->skipped, a->skipped);
+	told.skipped = buf_cstr(&op->skipped);
+	op->cb(op->arg, &told);
+	op_free(op);
 }
 
 static void chain_heard(void *arg, const struct provider_answer *a)
@@ -41,6 +57,7 @@ static void chain_heard(void *arg, const struct provider_answer *a)
 		return;
 	}
 	err_detail(&op->reasons, "%s.", a->e->msg);
+	buf_printf(&op->skipped, "%s\n", a->e->msg);
 	if (op->next < c->count)
 		chain_ask(op);
 	else
@@ -61,6 +78,7 @@ static struct provider_op *chain_start(struct provider *base, provider_cb cb, vo
 	op->base.provider = base;
 	op->cb = cb;
 	op->arg = arg;
+	buf_init(&op->skipped, SKIPPED_MAX);
 	err_set(&op->reasons, ERR_CREDENTIALS, "no AWS credentials found");
 	chain_ask(op);
 	return &op->base;
@@ -71,7 +89,7 @@ static void chain_cancel(struct provider_op *base)
 	struct chain_op *op = (struct chain_op *)base;
 
 	provider_cancel(op->asking);
-	free(op);
+	op_free(op);
 }
 
 static void chain_free(struct provider *base)
@@ -103,9 +121,9 @@ struct provider *chain_new(struct provider *const *providers, size_t count)
 	return &c->base;
 }
 
-struct provider *chain_default(struct loop *l, const char *const *env)
+struct provider *chain_default(const struct provider_deps *d)
 {
-	struct provider *const members[] = {provider_env_new(l, env)};
+	struct provider *const members[] = {provider_env_new(d)};
 
 	return chain_new(members, sizeof(members) / sizeof(members[0]));
 }

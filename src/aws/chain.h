@@ -1,5 +1,5 @@
 /* Providers asked in order, as one provider: the first that is configured answers, with credentials or its
- * failure. */
+ * failure. Its answer says why each one before was skipped. */
 #ifndef PGIAM_AWS_CHAIN_H
 #define PGIAM_AWS_CHAIN_H
 
@@ -8,7 +8,7 @@
 /* Takes the providers, copies the array. count is at least 1. */
 struct provider *chain_new(struct provider *const *providers, size_t count);
 
-/* The chain pgiam uses. env is borrowed for its life. */
-struct provider *chain_default(struct loop *l, const char *const *env);
+/* The chain pgiam uses. */
+struct provider *chain_default(const struct provider_deps *d);
 
 #endif

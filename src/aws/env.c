@@ -3,7 +3,24 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include "base/mem.h"
+
+/* Kept besides AWS_. Of the proxy variables curl reads both spellings, of HTTP_PROXY the small one only: a
+ * CGI gives the large one to whoever sends a header Proxy. */
+static const char *const others[] = {"HTTPS_PROXY=", "https_proxy=", "http_proxy=", "ALL_PROXY=",
+				     "all_proxy=",   "NO_PROXY=",    "no_proxy=",   "HOME="};
+
+static bool matters(const char *variable)
+{
+	if (strncmp(variable, "AWS_", 4) == 0)
+		return true;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (strncmp(variable, others[i], strlen(others[i])) == 0)
+			return true;
+	}
+	return false;
+}
 
 const char *env_get(const char *const *env, const char *name)
 {
@@ -16,17 +33,24 @@ const char *env_get(const char *const *env, const char *name)
 	return NULL;
 }
 
+bool env_is_true(const char *const *env, const char *name)
+{
+	const char *value = env_get(env, name);
+
+	return value && strcasecmp(value, "true") == 0;
+}
+
 const char *const *env_copy(const char *const *env)
 {
 	size_t n = 0;
 	const char **copy;
 
 	for (const char *const *p = env; *p; p++)
-		n += strncmp(*p, "AWS_", 4) == 0;
+		n += matters(*p);
 	copy = mem_array(n + 1, sizeof(*copy));
 	n = 0;
 	for (const char *const *p = env; *p; p++) {
-		if (strncmp(*p, "AWS_", 4) == 0)
+		if (matters(*p))
 			copy[n++] = mem_strdup(*p);
 	}
 	return copy;

@@ -1,11 +1,30 @@
 /* One way to come by AWS credentials: the environment, a file, an HTTP endpoint, or a chain of them. Lives on
- * the control loop. */
+ * the control loop and never blocks it.
+ *
+ * A provider is asked anew at every refresh: it reads its files and variables then, and keeps nothing but what
+ * makes the next answer cheaper. Keeping credentials, refreshing ahead of expiry, backing off after failures
+ * are the cache's (aws/cache.h). */
 #ifndef PGIAM_AWS_PROVIDER_H
 #define PGIAM_AWS_PROVIDER_H
 
 #include "aws/credentials.h"
 
+struct http_client;
 struct loop;
+struct mailbox;
+struct offload;
+struct skew;
+
+/* What a provider works with. Borrowed for its life; copied by value. */
+struct provider_deps {
+	struct loop *loop; /* the control loop, with its clock and its log */
+	/* A copy that does not change (aws/env.h). Looked at through env_get only. */
+	const char *const *env;
+	struct http_client *http;
+	struct offload *offload; /* a helper thread, with the mailbox its answers come to */
+	struct mailbox *mail;
+	struct skew *skew; /* how wrong the clock is: what AWS shall believe is signed by skew_wall_us */
+};
 
 enum provider_result {
 	PROVIDER_CREDENTIALS,
@@ -18,7 +37,12 @@ enum provider_result {
 struct provider_answer {
 	enum provider_result result;
 	struct credentials *creds; /* PROVIDER_CREDENTIALS; ref to keep */
-	const struct err *e;       /* the other two: why */
+	const struct err *e;       /* the other two: why, for people: "env: AWS_ACCESS_KEY_ID is not set" */
+	/* A line "name: reason" for each provider that was asked before this answer and not configured; NULL or
+	   "" without any. A chain's. */
+	const char *skipped;
+	/* PROVIDER_FAILED: the source asks to be left alone that long. 0: it does not say. */
+	uint64_t retry_after_us;
 };
 
 /* Comes once, never inside start, never after cancel. */
@@ -63,8 +87,10 @@ static inline void provider_free(struct provider *p)
 		p->ops->free(p);
 }
 
-/* The providers there are, each in its own file. env is borrowed for the provider's life. */
-struct provider *provider_env_new(struct loop *l, const char *const *env);
+/* ---- the providers there are, each in its own file ---- */
+
+/* Keys in the environment. */
+struct provider *provider_env_new(const struct provider_deps *d);
 
 /* What provider_env answers, at once: 0 with *out owned, 0 with *out NULL and e saying why (not configured),
  * -1 with e (failed). Pure. */

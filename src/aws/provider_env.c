@@ -105,12 +105,12 @@ static void free_env(struct provider *p)
 
 static const struct provider_ops ops = {.name = "env", .start = start, .cancel = cancel, .free = free_env};
 
-struct provider *provider_env_new(struct loop *l, const char *const *env)
+struct provider *provider_env_new(const struct provider_deps *d)
 {
 	struct provider_env *p = mem_zalloc(sizeof(*p));
 
 	p->base.ops = &ops;
-	p->loop = l;
-	p->env = env;
+	p->loop = d->loop;
+	p->env = d->env;
 	return &p->base;
 }

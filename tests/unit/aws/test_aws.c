@@ -64,7 +64,7 @@ static void two_threads(void **state)
 	struct loop *worker = loop_new(clock_system(), NULL, NULL);
 	struct mailbox *worker_mail = mailbox_new(worker, NULL, NULL);
 	struct stop_mail *stop = mem_zalloc(sizeof(*stop));
-	struct provider *p = provider_env_new(t.loop, env);
+	struct provider *p = provider_env_new(&(struct provider_deps){.loop = t.loop, .env = env});
 	struct cache *cache = cache_new(t.loop, p);
 	struct desk *desk;
 	unsigned answers = 0, kept = 0;

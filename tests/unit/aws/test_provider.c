@@ -1,6 +1,7 @@
 /* Credentials, the environment provider and the chain. */
 #include "fake.h"
 #include "aws/chain.h"
+#include <stdio.h>
 #include "aws/env.h"
 
 static const struct {
@@ -84,13 +85,19 @@ static void env_read(void **state)
 static void env_copies(void **state)
 {
 	char changing[] = "AWS_REGION=us-east-1";
-	const char *env[] = {"HOME=/", changing, "AWS_X=", "AWSX=1", NULL};
+	const char *env[] = {"HOME=/",	      changing,	     "AWS_X=",	 "AWSX=1",
+			     "HTTPS_PROXY=p", "HTTP_PROXY=q", "AWS_Y=TRUE", NULL};
 	const char *const *copy = env_copy(env);
 
 	(void)state;
 	changing[sizeof(changing) - 2] = '2';
 	assert_string_equal(env_get(copy, "AWS_REGION"), "us-east-1");
-	assert_null(env_get(copy, "HOME"));
+	assert_string_equal(env_get(copy, "HOME"), "/");
+	assert_string_equal(env_get(copy, "HTTPS_PROXY"), "p");
+	assert_null(env_get(copy, "HTTP_PROXY")); /* what a CGI's client can set */
+	assert_true(env_is_true(copy, "AWS_Y"));
+	assert_false(env_is_true(copy, "AWS_REGION"));
+	assert_false(env_is_true(copy, "AWS_X"));
 	assert_null(env_get(copy, "AWS_X"));
 	assert_null(env_get(copy, "AWS_REGIO"));
 	assert_null(env_get(copy, "AWSX"));
@@ -157,6 +164,8 @@ struct heard {
 	unsigned times;
 	enum provider_result result;
 	char *key;
+	char skipped[256];
+	uint64_t retry_after_us;
 	struct err e;
 };
 
@@ -166,6 +175,8 @@ static void hear(void *arg, const struct provider_answer *a)
 
 	h->times++;
 	h->result = a->result;
+	h->retry_after_us = a->retry_after_us;
+	snprintf(h->skipped, sizeof(h->skipped), "%s", a->skipped ? a->skipped : "");
 	assert_int_equal(a->creds != NULL, a->result == PROVIDER_CREDENTIALS);
 	assert_int_equal(a->e != NULL, a->result != PROVIDER_CREDENTIALS);
 	if (a->creds)
@@ -195,6 +206,7 @@ static void chain_order(void **state)
 	fake_give(&two, "TWO", 0, true);
 	assert_int_equal(h.times, 1);
 	assert_string_equal(h.key, "TWO");
+	assert_string_equal(h.skipped, "nothing here\n");
 	assert_int_equal(three.starts, 0);
 	free(h.key);
 
@@ -215,6 +227,7 @@ static void chain_order(void **state)
 	fake_fail(&three, PROVIDER_NOT_CONFIGURED, "reason three");
 	assert_int_equal(h.result, PROVIDER_NOT_CONFIGURED);
 	assert_string_equal(h.e.detail, "reason one. reason two. reason three.");
+	assert_string_equal(h.skipped, "reason one\nreason two\nreason three\n");
 
 	/* cancelled in the middle */
 	memset(&h, 0, sizeof(h));
@@ -233,7 +246,7 @@ static void default_chain(void **state)
 	const char *env[] = {"AWS_ACCESS_KEY_ID=AKIAX", "AWS_SECRET_ACCESS_KEY=s", NULL};
 	const char *empty[] = {NULL};
 	struct loop *l = loop_new(clock_system(), NULL, NULL);
-	struct provider *chain = chain_default(l, env);
+	struct provider *chain = chain_default(&(struct provider_deps){.loop = l, .env = env});
 	struct heard h = {0};
 
 	(void)state;
@@ -249,7 +262,7 @@ static void default_chain(void **state)
 	free(h.key);
 
 	memset(&h, 0, sizeof(h));
-	chain = chain_default(l, empty);
+	chain = chain_default(&(struct provider_deps){.loop = l, .env = empty});
 	provider_start(chain, hear, &h);
 	fake_settle(l);
 	assert_int_equal(h.result, PROVIDER_NOT_CONFIGURED);

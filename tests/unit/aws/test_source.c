@@ -485,7 +485,8 @@ static void whole(void **state)
 			     "AWS_REGION=eu-west-1", NULL};
 	const struct aws_source_opts o = {.region = "us-east-1"};
 	struct fixture *f = *state;
-	struct aws *aws = aws_new(f->control, f->control_mail, env, NULL);
+	struct aws *aws =
+		aws_new(&(struct aws_opts){.control = f->control, .mail = f->control_mail, .env = env}, NULL);
 	struct secret_source *s = aws_source_new(aws, &o, f->worker, f->worker_mail);
 	struct answer a = {0};
 	struct aws_stats stats;
