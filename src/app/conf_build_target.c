@@ -8,6 +8,7 @@
 #include "app/conf_build.h"
 #include "aws/aws.h"
 #include "base/mem.h"
+#include "pg/startup.h"
 
 #define HOST_MAX 253  /* RFC 1035: 255 octets on the wire */
 #define SQL_MAX  8192 /* a query of pgiam's own goes into one buffer; as long as a line of the file may be */
@@ -175,6 +176,27 @@ static void build_profile(struct targets *ts)
 		bad(ts, OPT_HOST, NULL, "%s is %s, which is not in this version", t->host,
 		    kind == PROFILE_DSQL ? "Aurora DSQL" : "Redshift");
 	t->profile = profile_get(kind);
+}
+
+/* The version an option names; of_none if it is not set. */
+static uint32_t protocol(const struct targets *ts, enum option_id id, uint32_t of_none)
+{
+	const char *version = text(ts, id);
+
+	if (!version)
+		return of_none;
+	return strcmp(version, "3.0") == 0 ? STARTUP_3_0 : STARTUP_3_2; /* 3.2 is the latest */
+}
+
+static void build_protocol(struct targets *ts)
+{
+	struct target *t = ts->t;
+
+	t->min_protocol = protocol(ts, OPT_MIN_PROTOCOL_VERSION, STARTUP_3_0);
+	t->max_protocol = protocol(ts, OPT_MAX_PROTOCOL_VERSION,
+				   t->profile->protocol > t->min_protocol ? t->profile->protocol : t->min_protocol);
+	if (t->max_protocol < t->min_protocol)
+		bad(ts, OPT_MAX_PROTOCOL_VERSION, NULL, "is less than min_protocol_version");
 }
 
 static bool has_password(const struct targets *ts)
@@ -469,6 +491,7 @@ static void build_one(struct targets *ts, struct conf_target *ct)
 	if (ts->failed)
 		return;
 	build_profile(ts);
+	build_protocol(ts);
 	build_auth(ts);
 	if (!ts->failed)
 		build_secret(ts, ct);

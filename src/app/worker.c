@@ -13,6 +13,7 @@
 #include "app/password_source.h"
 #include "aws/aws.h"
 #include "base/mem.h"
+#include "pg/startup.h"
 #include "proxy/proxy.h"
 
 struct worker {
@@ -71,8 +72,10 @@ static void tell(struct worker *w, enum worker_event what)
 
 struct order {
 	struct mail mail;
-	uint64_t grace_us;    /* of a stop */
-	uint32_t pid, secret; /* of a cancel */
+	uint64_t grace_us; /* of a stop */
+	uint32_t pid;      /* of a cancel, and its key */
+	size_t secret_bytes;
+	unsigned char secret[STARTUP_CANCEL_KEY_MAX];
 };
 
 static void order_drop(struct mail *m)
@@ -80,11 +83,11 @@ static void order_drop(struct mail *m)
 	free(container_of(m, struct order, mail));
 }
 
-static void order_post(struct mailbox *to, void (*deliver)(struct mail *m, void *receiver), struct order o)
+static void order_post(struct mailbox *to, void (*deliver)(struct mail *m, void *receiver), const struct order *o)
 {
 	struct order *copy = mem_zalloc(sizeof *copy);
 
-	*copy = o;
+	*copy = *o;
 	copy->mail = (struct mail){.deliver = deliver, .drop = order_drop};
 	mailbox_post(to, &copy->mail);
 }
@@ -94,18 +97,20 @@ static void cancel_deliver(struct mail *m, void *receiver)
 	struct order *o = container_of(m, struct order, mail);
 	struct worker *w = receiver;
 
-	proxy_cancel(w->proxy, o->pid, o->secret);
+	proxy_cancel(w->proxy, o->pid, slice_of(o->secret, o->secret_bytes));
 	free(o);
 }
 
 /* The worker's index comes out of a stranger's cancel key: check it. */
-static void on_route(void *arg, uint32_t worker, uint32_t pid, uint32_t secret)
+static void on_route(void *arg, uint32_t worker, uint32_t pid, struct slice secret)
 {
 	const struct worker *w = arg;
+	struct order o = {.pid = pid, .secret_bytes = secret.n};
 
-	if (worker < w->deps.conf->workers)
-		order_post(w->deps.workers[worker], cancel_deliver,
-			   (struct order){.pid = pid, .secret = secret});
+	if (worker >= w->deps.conf->workers || secret.n > sizeof(o.secret))
+		return;
+	memcpy(o.secret, secret.p, secret.n);
+	order_post(w->deps.workers[worker], cancel_deliver, &o);
 }
 
 /* ---- clients ---- */
@@ -200,7 +205,7 @@ static void stop_deliver(struct mail *m, void *receiver)
 
 void worker_stop(struct worker *w, uint64_t grace_us)
 {
-	order_post(w->mail, stop_deliver, (struct order){.grace_us = grace_us});
+	order_post(w->mail, stop_deliver, &(struct order){.grace_us = grace_us});
 }
 
 /* ---- what the control thread asks ---- */

@@ -99,6 +99,19 @@ void message_fatal_err(struct buf *out, const struct err *e, bool trusted)
 	message_error(out, &m);
 }
 
+void message_fatal_old(struct buf *out, const struct err *e)
+{
+	struct buf clean;
+
+	buf_init(&clean, TEXT_MAX);
+	utf8_clean(&clean, slice_str(e->msg));
+	wr_u8(out, 'E');
+	buf_add_str(out, "FATAL:  ");
+	buf_add_slice(out, buf_slice(&clean));
+	wr_cstr(out, "\n");
+	buf_free(&clean);
+}
+
 void message_query(struct buf *out, const char *sql)
 {
 	size_t mark = begin(out, 'Q');

@@ -25,6 +25,9 @@ void message_notice(struct buf *out, const struct message_error *m);
  * from_server error becomes a general sentence with its code's SQLSTATE. */
 void message_fatal_err(struct buf *out, const struct err *e, bool trusted);
 
+/* The same for a client that is older than protocol 3: 'E' and a text, no length. Nothing of the server's is in e. */
+void message_fatal_old(struct buf *out, const struct err *e);
+
 /* ---- what a client sends ---- */
 void message_query(struct buf *out, const char *sql);
 void message_password(struct buf *out,

@@ -133,17 +133,42 @@ char parse_ready(struct slice body)
 	return status == 'I' || status == 'T' || status == 'E' ? status : 0;
 }
 
-int parse_negotiate(struct slice body, uint32_t *version)
+static int bad_negotiate(struct err *e, const char *what)
+{
+	return err_set(e, ERR_SERVER_PROTOCOL, "the server's answer about the protocol version makes no sense: %s", what);
+}
+
+int parse_negotiate(struct slice body, uint32_t asked, uint32_t minimum, uint32_t *version, struct err *e)
 {
 	struct rd r = rd_init(body);
 	uint32_t options;
+	struct slice first;
 
 	*version = rd_be32(&r);
 	options = rd_be32(&r);
-	for (; options > 0 && rd_ok(&r); options--)
-		if (!slice_starts(rd_cstr(&r), "_pq_."))
-			rd_fail(&r);
-	return rd_end(&r) && *version >> 16 == STARTUP_3_0 >> 16 ? 0 : -1;
+	if (!rd_ok(&r))
+		return bad_negotiate(e, "it is too short");
+	if (*version > asked)
+		return bad_negotiate(e, "it names a newer version than was asked for");
+	if (*version < STARTUP_3_0)
+		return bad_negotiate(e, "it names a version older than 3.0");
+	if (*version == STARTUP_VERSION(3, 1))
+		return bad_negotiate(e, "it names version 3.1, which never existed");
+	if (options > INT32_MAX)
+		return bad_negotiate(e, "it names a negative number of options");
+	if (*version == asked && options == 0)
+		return bad_negotiate(e, "it asks for no change");
+	if (*version < minimum) {
+		err_set(e, ERR_SERVER_PROTOCOL, "the server speaks protocol %u.%u, and min_protocol_version is %u.%u",
+			*version >> 16, *version & 0xffff, minimum >> 16, minimum & 0xffff);
+		return -1;
+	}
+	first = options > 0 ? rd_cstr(&r) : slice_of(NULL, 0);
+	if (options > 0 && rd_ok(&r) && slice_starts(first, "_pq_."))
+		return bad_negotiate(e, "it refuses an option that was not asked for");
+	if (options > 0)
+		return bad_negotiate(e, "it names what is no option");
+	return rd_end(&r) ? 0 : bad_negotiate(e, "it is too long");
 }
 
 /* How many bytes follow the code, where that is known; auth names for people. */

@@ -36,8 +36,10 @@ int parse_backend_key(struct slice body, uint32_t *pid, struct slice *key);
 /* ReadyForQuery: 'I', 'T' or 'E'; 0 if malformed. */
 char parse_ready(struct slice body);
 
-/* NegotiateProtocolVersion: the newest minor version the server speaks, as major << 16 | minor. */
-int parse_negotiate(struct slice body, uint32_t *version);
+/* NegotiateProtocolVersion, answering a startup packet of version `asked` without _pq_. options: the version the
+ * server speaks. Versions are major << 16 | minor. 0 if it makes sense (then 3.0 <= minimum <= *version < asked),
+ * else -1 with ERR_SERVER_PROTOCOL. Judged as by libpq 18 (fe-protocol3.c, pqGetNegotiateProtocolVersion3). */
+int parse_negotiate(struct slice body, uint32_t asked, uint32_t minimum, uint32_t *version, struct err *e);
 
 /* Authentication requests ('R'). */
 enum auth_request {

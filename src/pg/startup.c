@@ -1,7 +1,5 @@
-/* Follows ProcessStartupPacket of PostgreSQL 15's postmaster.c step by step, its messages included: drivers
- * match on them. Four things differ: an SSLRequest or GSSENCRequest is exactly 8 bytes long, the last byte
- * is a zero (PostgreSQL takes any byte there), an error for clients older than protocol 3 has the form of 3,
- * and there are at most STARTUP_PARAMS_MAX parameters. */
+/* Follows ProcessStartupPacket of PostgreSQL 18's backend_startup.c step by step, its messages included: drivers
+ * match on them. One thing differs: there are at most STARTUP_PARAMS_MAX parameters. */
 #include <stdlib.h>
 #include "base/mem.h"
 #include "base/wr.h"
@@ -67,8 +65,13 @@ static int parse_message(struct rd *r, struct startup *s, struct err *e)
 	if (VERSION_MAJOR(s->version) != VERSION_MAJOR(STARTUP_3_0))
 		return startup_err_version(s->version, e);
 	for (;;) {
-		struct slice name = rd_cstr(r), value;
+		struct slice name, value;
 
+		if (r->left == 1) { /* the terminator: PostgreSQL does not look at it */
+			rd_u8(r);
+			break;
+		}
+		name = rd_cstr(r);
 		if (!rd_ok(r) || name.n == 0)
 			break;
 		value = rd_cstr(r);
@@ -115,7 +118,7 @@ int startup_parse(struct slice packet, struct startup *s, struct err *e)
 	case STARTUP_CODE_GSSENC: s->kind = STARTUP_GSSENC; break;
 	default: return parse_message(&r, s, e);
 	}
-	return rd_end(&r) ? 0 : startup_err_length(e);
+	return 0; /* PostgreSQL, too, passes over what else such a request holds */
 }
 
 void startup_free(struct startup *s)
@@ -181,7 +184,7 @@ bool startup_write_negotiate(struct buf *out, const struct startup *s)
 		return false;
 	wr_u8(out, 'v');
 	mark = wr_len_begin(out);
-	wr_be32(out, s->version < STARTUP_CLIENT_MAX ? s->version : STARTUP_CLIENT_MAX);
+	wr_be32(out, startup_agreed(s->version));
 	wr_be32(out, (uint32_t)s->pq.n);
 	for (size_t i = 0; i < s->pq.n; i++)
 		wr_cstr(out, s->pq.v[i].name);

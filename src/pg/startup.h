@@ -15,7 +15,10 @@
 #define STARTUP_CODE_SSL              STARTUP_VERSION(1234, 5679)
 #define STARTUP_CODE_GSSENC           STARTUP_VERSION(1234, 5680)
 
+/* Cancel keys: what the protocol allows, and what PostgreSQL 18 hands out, by version. */
 #define STARTUP_CANCEL_KEY_MAX 256
+#define STARTUP_KEY_BYTES_3_0  4
+#define STARTUP_KEY_BYTES_3_2  32
 
 /* Parameters besides user, database and replication. No application sends more; a packet has room for 2,500, and what is
  * kept for them would be twenty times its size. */
@@ -44,7 +47,7 @@ enum frame_status startup_length(struct slice in, size_t *total);
 
 /* Parses one whole packet. 0, or -1 with e as PostgreSQL would say it: ERR_CLIENT_PROTOCOL ("invalid startup
  * packet layout: expected terminator as last byte"), ERR_CLIENT_UNSUPPORTED (major version), ERR_CLIENT_USER
- * (no user). Limits: names and values are as long as the packet allows; values are not checked for meaning. s
+ * (no user: known last, when the client has to be told about its version all the same). Limits: names and values are as long as the packet allows; values are not checked for meaning. s
  * is valid to free either way. */
 int startup_parse(struct slice packet, struct startup *s, struct err *e);
 void startup_free(struct startup *s); /* idempotent */
@@ -62,11 +65,24 @@ void startup_write_message(struct buf *out, uint32_t version, const char *user, 
 void startup_write_cancel(struct buf *out, uint32_t pid, struct slice key);
 
 /* Highest protocol version pgiam speaks with clients. */
-#define STARTUP_CLIENT_MAX STARTUP_3_0
+#define STARTUP_CLIENT_MAX STARTUP_3_2
+
+/* What is spoken with a client that asks for this version. PostgreSQL 18 lets 3.1, which nothing ever spoke, pass for
+ * 3.0. */
+static inline uint32_t startup_agreed(uint32_t asked)
+{
+	return asked < STARTUP_CLIENT_MAX ? asked : STARTUP_CLIENT_MAX;
+}
+
+/* How long are the cancel keys of this version? */
+static inline size_t startup_key_bytes(uint32_t version)
+{
+	return version < STARTUP_3_2 ? STARTUP_KEY_BYTES_3_0 : STARTUP_KEY_BYTES_3_2;
+}
 
 /* Must this client (STARTUP_MESSAGE) be sent NegotiateProtocolVersion, and what? Adds the message to out
- * ('v': the newest version we speak of its major but none above its own, and every _pq_. option, none of
- * which we know) and returns true. To be called once a connection (pitfall 6). */
+ * ('v': what is spoken, and every _pq_. option, none of which we know) and returns true. Nothing is said to 3.0, 3.1
+ * and 3.2 without options. To be called once a connection (pitfall 6). */
 bool startup_write_negotiate(struct buf *out, const struct startup *s);
 
 #endif

@@ -91,7 +91,7 @@ static void let_go(struct client *c, bool *clean)
 		cancel_detach(c->cancel);
 		c->cancel = NULL;
 	}
-	keyring_del(c->env->keys, &c->key);
+	keyring_del(c->env->keys, &c->cancel_pid);
 	if (c->pool) {
 		pool_unref(c->pool);
 		c->pool = NULL;
@@ -199,7 +199,9 @@ void client_fail(struct client *c, const struct err *e)
 		return;
 	}
 	let_go(c, &clean);
-	if (clean)
+	if (clean && c->protocol < STARTUP_3_0)
+		message_fatal_old(&c->out, e);
+	else if (clean)
 		message_fatal_err(&c->out, e, c->trusted);
 	close_when_sent(c);
 }
@@ -503,6 +505,7 @@ void client_new(struct client_env *env, int fd, const struct addr *peer, const s
 
 	c->env = env;
 	c->state = CLIENT_STARTUP;
+	c->protocol = STARTUP_3_0;
 	c->ends = mem_alloc(sizeof(*c->ends));
 	*c->ends = (struct client_ends){.peer = *peer, .local = *local};
 	c->trusted = addr_is_loopback(peer);

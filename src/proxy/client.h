@@ -66,7 +66,8 @@ struct client {
 	struct pool_waiter waiter;
 	struct server *server;     /* non-NULL exactly in CLIENT_LINKED */
 	struct cancel *cancel;     /* non-NULL exactly in CLIENT_CANCEL */
-	struct cancel_key key;
+	uint32_t protocol;         /* what it speaks: STARTUP_3_0 until it says otherwise */
+	uint32_t cancel_pid;       /* names its key in env->keys; 0: none */
 	uint64_t connected_us;
 	uint64_t query_start_us, xact_start_us; /* 0: none */
 	uint64_t seen_up, seen_down; /* bytes of the link already counted */

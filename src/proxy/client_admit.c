@@ -107,6 +107,7 @@ void client_admit(struct client *c, const struct startup *s, size_t packet)
 	c->database = mem_strdup(s->database);
 	c->app_name = clean_app_name(params_get(&s->params, "application_name"));
 	buf_drop_front(&c->in, packet); /* whatever is left belongs to the session */
+	startup_write_negotiate(&c->out, s); /* before anything is said about who it is */
 	if (admit(c, s, &e) != 0 || !(c->pool = find_pool(c, s, &e))) {
 		client_fail(c, &e);
 		return;
@@ -115,7 +116,6 @@ void client_admit(struct client *c, const struct startup *s, size_t packet)
 	c->ends = NULL;
 	c->counted = true;
 	c->env->welcomed++;
-	startup_write_negotiate(&c->out, s);
 	timer_clear(&c->timer);
 	client_set_state(c, CLIENT_WELCOME);
 	pool_wait(c->pool, &c->waiter, POOL_WELCOME);

@@ -112,6 +112,14 @@ static void cancel_request(struct client *c, const struct startup *s)
 		client_close(c);
 }
 
+/* Who cancels reads no answer: PostgreSQL gives none to a request it cannot make sense of either. */
+static void cancel_refused(struct client *c, const struct err *e)
+{
+	c->env->totals->client_errors[e->code]++;
+	log_info(loop_log(c->env->loop), "malformed cancel request", LERR(e));
+	client_close(c);
+}
+
 /* ---- packets ---- */
 
 /* Handles the packet at the front of in, of `packet` bytes. True if reading goes on. */
@@ -121,7 +129,15 @@ static bool one_packet(struct client *c, size_t packet)
 	struct err e;
 	bool more = false;
 
-	if (startup_parse(slice_of(c->in.p, packet), &s, &e) != 0) {
+	int rc = startup_parse(slice_of(c->in.p, packet), &s, &e);
+
+	if (s.kind == STARTUP_MESSAGE)
+		c->protocol = startup_agreed(s.version);
+	if (rc != 0 && s.kind == STARTUP_CANCEL) {
+		cancel_refused(c, &e);
+	} else if (rc != 0) {
+		if (e.code == ERR_CLIENT_USER)
+			startup_write_negotiate(&c->out, &s); /* the user is looked for last */
 		client_fail(c, &e);
 	} else {
 		switch (s.kind) {

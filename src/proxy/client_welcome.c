@@ -8,18 +8,13 @@ void client_welcome(struct client *c)
 	struct err e;
 
 	c->told_version = c->pool->welcome_version;
-	c->key = keyring_add(c->env->keys, c);
+	c->cancel_pid = keyring_add(c->env->keys, c, startup_key_bytes(c->protocol));
 	message_auth_ok(&c->out);
 	for (size_t i = 0; i < w->n; i++) {
 		bool is_app = c->app_name[0] && strcmp(w->v[i].name, "application_name") == 0;
 		message_parameter_status(&c->out, w->v[i].name, is_app ? c->app_name : w->v[i].value);
 	}
-	message_backend_key(&c->out, c->key.pid,
-	                    slice_of((unsigned char[4]){(unsigned char)(c->key.secret >> 24),
-	                                                (unsigned char)(c->key.secret >> 16),
-	                                                (unsigned char)(c->key.secret >> 8),
-	                                                (unsigned char)c->key.secret},
-	                             4));
+	message_backend_key(&c->out, c->cancel_pid, keyring_secret(c->env->keys, c->cancel_pid));
 	message_ready(&c->out, 'I');
 	if (c->out.full) {
 		buf_clear(&c->out);

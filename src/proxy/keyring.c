@@ -1,5 +1,6 @@
 #include "proxy/keyring.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include "base/digest.h"
 #include "base/map.h"
@@ -7,7 +8,8 @@
 
 struct keyring_entry {
 	void *owner;
-	uint32_t secret;
+	size_t bytes;
+	unsigned char secret[KEYRING_SECRET_MAX];
 };
 
 struct keyring {
@@ -34,7 +36,7 @@ void keyring_free(struct keyring *k)
 	if (!k)
 		return;
 	for (size_t pos = 0; map_each(k->by_pid, &pos, &key, &v);)
-		free(v);
+		mem_free_wipe(v, sizeof(struct keyring_entry));
 	map_free(k->by_pid);
 	free(k);
 }
@@ -44,36 +46,43 @@ static struct slice pid_key(const uint32_t *pid)
 	return slice_of(pid, sizeof(*pid));
 }
 
-struct cancel_key keyring_add(struct keyring *k, void *owner)
+uint32_t keyring_add(struct keyring *k, void *owner, size_t bytes)
 {
-	struct keyring_entry *e = mem_alloc(sizeof(*e));
-	struct cancel_key key;
+	struct keyring_entry *e = mem_zalloc(sizeof(*e));
+	uint32_t pid;
 
+	assert(bytes >= 4 && bytes <= sizeof(e->secret));
 	do {
-		digest_random(&key, sizeof(key));
-		key.pid = (key.pid & 0x7fffffffu & ~k->mask) | k->worker; /* drivers show it as a signed number */
-	} while (key.pid == 0 || map_get(k->by_pid, pid_key(&key.pid)));
+		digest_random(&pid, sizeof(pid));
+		pid = (pid & 0x7fffffffu & ~k->mask) | k->worker; /* drivers show it as a signed number */
+	} while (pid == 0 || map_get(k->by_pid, pid_key(&pid)));
 	e->owner = owner;
-	e->secret = key.secret;
-	map_put(k->by_pid, pid_key(&key.pid), e);
-	return key;
+	e->bytes = bytes;
+	digest_random(e->secret, bytes);
+	map_put(k->by_pid, pid_key(&pid), e);
+	return pid;
 }
 
-void keyring_del(struct keyring *k, struct cancel_key *key)
+void keyring_del(struct keyring *k, uint32_t *pid)
 {
-	if (key->pid == 0)
+	if (*pid == 0)
 		return;
-	free(map_del(k->by_pid, pid_key(&key->pid)));
-	key->pid = 0;
+	mem_free_wipe(map_del(k->by_pid, pid_key(pid)), sizeof(struct keyring_entry));
+	*pid = 0;
 }
 
-void *keyring_find(const struct keyring *k, uint32_t pid, uint32_t secret)
+struct slice keyring_secret(const struct keyring *k, uint32_t pid)
 {
-	struct keyring_entry *e = map_get(k->by_pid, pid_key(&pid));
+	const struct keyring_entry *e = map_get(k->by_pid, pid_key(&pid));
 
-	if (!e || !slice_eq_consttime(slice_of(&e->secret, sizeof(e->secret)), slice_of(&secret, sizeof(secret))))
-		return NULL;
-	return e->owner;
+	return e ? slice_of(e->secret, e->bytes) : slice_of(NULL, 0);
+}
+
+void *keyring_find(const struct keyring *k, uint32_t pid, struct slice secret)
+{
+	const struct keyring_entry *e = map_get(k->by_pid, pid_key(&pid));
+
+	return e && slice_eq_consttime(slice_of(e->secret, e->bytes), secret) ? e->owner : NULL;
 }
 
 uint32_t keyring_worker(const struct keyring *k, uint32_t pid)

@@ -392,12 +392,35 @@ static void on_parameter(struct login *l, struct slice body)
 		login_fail_protocol(l, "more parameters than a server has");
 }
 
+/* Once, and before anything else that the server says of the login. */
+static void on_negotiate(struct login *l, struct slice body)
+{
+	const struct target *t = l->rq.target;
+	struct err e;
+
+	if (l->state != LOGIN_AUTH || l->agreed != 0) {
+		login_fail_protocol(l, "a NegotiateProtocolVersion out of order");
+		return;
+	}
+	if (parse_negotiate(body, t->max_protocol, t->min_protocol, &l->agreed, &e) == 0)
+		return;
+	err_prefix(&e, "login");
+	if (t->min_protocol == STARTUP_3_0)
+		err_hint(&e, "With max_protocol_version = 3.0 nothing is left to negotiate.");
+	login_fail(l, &e);
+}
+
 static void on_key(struct login *l, struct slice body)
 {
+	uint32_t version = l->agreed ? l->agreed : l->rq.target->max_protocol;
 	struct slice key;
 
 	if (l->result->has_key || parse_backend_key(body, &l->result->pid, &key) != 0) {
 		login_fail_protocol(l, "a malformed or second BackendKeyData");
+		return;
+	}
+	if (version < STARTUP_3_2 && key.n != STARTUP_KEY_BYTES_3_0) {
+		login_fail_protocol(l, "a cancel key that is not 4 bytes long, as in protocol 3.0");
 		return;
 	}
 	l->result->has_key = true;
@@ -422,8 +445,6 @@ static void on_setup(struct login *l, uint8_t type, struct slice body)
 
 static void on_message(struct login *l, uint8_t type, struct slice body)
 {
-	uint32_t version;
-
 	if (++l->messages > LOGIN_MESSAGES_MAX) {
 		login_fail_protocol(l, "too many messages");
 		return;
@@ -432,11 +453,7 @@ static void on_message(struct login *l, uint8_t type, struct slice body)
 	case 'E': on_refusal(l, body); return;
 	case 'N': return; /* legal at any time (pitfall 16) */
 	case 'R': on_auth(l, body); return;
-	case 'v':
-		/* We asked for 3.0 and no options: nothing to negotiate, but nothing wrong with saying so. */
-		if (l->state != LOGIN_AUTH || parse_negotiate(body, &version) != 0)
-			login_fail_protocol(l, "a NegotiateProtocolVersion that makes no sense");
-		return;
+	case 'v': on_negotiate(l, body); return;
 	default: break;
 	}
 	if (l->state == LOGIN_SETUP)
@@ -534,7 +551,7 @@ static void on_upstream(void *arg, const struct upstream_result *r, const struct
 	l->auth_start_us = loop_now_us(l->env.up.loop);
 	stream_set_owner(l->stream, on_ready, l);
 	login_set_state(l, LOGIN_AUTH);
-	startup_write_message(&l->out, STARTUP_3_0, l->user, l->rq.database, l->rq.startup, NULL);
+	startup_write_message(&l->out, l->rq.target->max_protocol, l->user, l->rq.database, l->rq.startup, NULL);
 	login_send(l);
 }
 

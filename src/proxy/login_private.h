@@ -35,6 +35,7 @@ struct login {
 	struct hash_job *hash;
 	struct scram_client *scram;
 	const char *mechanism;
+	uint32_t agreed;             /* the protocol version the server chose; 0: it has not said */
 	uint32_t request;            /* the authentication request that waits for the secret */
 	struct secret sent;          /* what was sent in cleartext, to know it again; NULL before */
 	struct stream *stream;

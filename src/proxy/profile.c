@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 #include "base/slice.h"
+#include "pg/startup.h"
 #include "proxy/profile.h"
 
 /* RDS Proxy refuses every other one. */
@@ -16,16 +17,23 @@ static const char *const rds_proxy_startup[] = {
 static const char *const dsql_startup[] = {"application_name", "client_encoding", "DateStyle", "TimeZone",
 					   NULL};
 
-/* Login rates: AWS names 200 IAM logins a second a database (100 for DSQL) as what it bears, for all clients
+/* Protocol versions: RDS and Aurora are PostgreSQL itself, of which every release in service negotiates. RDS Proxy,
+ * DSQL and Redshift are servers of their own that are documented for 3.0. What a plain host name stands for cannot be
+ * known: an old pooler there closes the connection or says yes to what it cannot do, which is why libpq 18 asks for 3.0,
+ * too, unless told otherwise.
+ *
+ * Login rates: AWS names 200 IAM logins a second a database (100 for DSQL) as what it bears, for all clients
  * together; each pod has a pgiam of its own, so one starts far below and never takes it all. */
 static const struct profile profiles[PROFILE_COUNT] = {
 	[PROFILE_POSTGRES] = {.name = "postgres",
+			      .protocol = STARTUP_3_0,
 			      .reset_query = "DISCARD ALL",
 			      .cancel = true,
 			      .direct_tls = false,
 			      .rds_ca = false,
 			      .options = true      },
 	[PROFILE_RDS] = { .name = "rds",
+			      .protocol = STARTUP_3_2,
 			      .reset_query = "DISCARD ALL",
 			      .cancel = true,
 			      .direct_tls = false,
@@ -34,6 +42,7 @@ static const struct profile profiles[PROFILE_COUNT] = {
 			      .login_rate = 10,
 			      .login_rate_max = 100},
 	[PROFILE_RDS_PROXY] = { .name = "rds_proxy",
+                              .protocol = STARTUP_3_0,
                               .reset_query = "DISCARD ALL",
                               .cancel = false,
                               .direct_tls = false,
@@ -43,6 +52,7 @@ static const struct profile profiles[PROFILE_COUNT] = {
                               .login_rate = 10,
                               .login_rate_max = 100},
 	[PROFILE_DSQL] = {   .name = "dsql",
+			      .protocol = STARTUP_3_0,
 			      .reset_query = "",
 			      .cancel = true,
 			      .direct_tls = true,
@@ -53,6 +63,7 @@ static const struct profile profiles[PROFILE_COUNT] = {
 			      .login_rate = 10,
 			      .login_rate_max = 50},
 	[PROFILE_REDSHIFT] = {     .name = "redshift",
+			      .protocol = STARTUP_3_0,
 			      .reset_query = "RESET ALL",
 			      .cancel = true,
 			      .direct_tls = false,

@@ -117,7 +117,7 @@ static void on_client_gone(void *arg)
 
 /* ---- cancels ---- */
 
-static struct cancel *cancel_here(struct proxy *p, uint32_t pid, uint32_t secret, void (*done)(void *arg), void *arg)
+static struct cancel *cancel_here(struct proxy *p, uint32_t pid, struct slice secret, void (*done)(void *arg), void *arg)
 {
 	struct client *c = keyring_find(p->keys, pid, secret);
 	struct server *s;
@@ -136,17 +136,12 @@ static struct cancel *cancel_here(struct proxy *p, uint32_t pid, uint32_t secret
 static struct cancel *on_cancel(void *arg, uint32_t pid, struct slice key, void (*done)(void *arg), void *client)
 {
 	struct proxy *p = arg;
-	uint32_t secret, worker = keyring_worker(p->keys, pid);
+	uint32_t worker = keyring_worker(p->keys, pid);
 
-	if (key.n != 4) {
-		p->totals->cancel_unknown++;
-		return NULL;
-	}
-	secret = (uint32_t)key.p[0] << 24 | (uint32_t)key.p[1] << 16 | (uint32_t)key.p[2] << 8 | key.p[3];
 	if (worker == p->opts->worker)
-		return cancel_here(p, pid, secret, done, client);
+		return cancel_here(p, pid, key, done, client);
 	if (worker < p->opts->workers && p->deps.route)
-		p->deps.route(p->deps.route_arg, worker, pid, secret);
+		p->deps.route(p->deps.route_arg, worker, pid, key);
 	return NULL;
 }
 
@@ -158,7 +153,7 @@ static bool cancel_abandoned(void *arg, struct server *s)
 	return s->session->has_key && s->rq.db->target->profile->cancel && cancel_start(&p->cancels, s, NULL, NULL);
 }
 
-void proxy_cancel(struct proxy *p, uint32_t pid, uint32_t secret)
+void proxy_cancel(struct proxy *p, uint32_t pid, struct slice secret)
 {
 	struct cancel *c = cancel_here(p, pid, secret, NULL, NULL);
 

@@ -4,6 +4,7 @@
 #define PGIAM_PROXY_PROXY_H
 
 #include "io/addr.h"
+#include "base/slice.h"
 #include "io/offload.h"
 #include "proxy/health.h"
 #include "proxy/opts.h"
@@ -11,8 +12,9 @@
 
 struct proxy;
 
-/* A CancelRequest whose key belongs to another worker (its index is in the key); copies what it needs. */
-typedef void (*proxy_cancel_route)(void *arg, uint32_t worker, uint32_t pid, uint32_t secret);
+/* A CancelRequest whose key belongs to another worker (its index is in the key); copies what it needs.
+ * secret: at most STARTUP_CANCEL_KEY_MAX bytes. */
+typedef void (*proxy_cancel_route)(void *arg, uint32_t worker, uint32_t pid, struct slice secret);
 
 struct proxy_deps {
 	struct loop *loop;
@@ -35,7 +37,7 @@ void proxy_free(struct proxy *p);
 void proxy_accept(struct proxy *p, int fd, const struct addr *peer, const struct addr *local);
 
 /* A CancelRequest another worker received. */
-void proxy_cancel(struct proxy *p, uint32_t pid, uint32_t secret);
+void proxy_cancel(struct proxy *p, uint32_t pid, struct slice secret);
 
 /* Stops: idle clients are told 57P01 and closed, others when their transaction ends, all after grace_us. done comes
  * once, when no client and no server is left. A second call shortens the grace. */

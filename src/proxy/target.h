@@ -28,6 +28,7 @@ struct target {
 	enum target_auth auth;
 	struct tls_ctx *tls;       /* NULL: plaintext */
 	const struct profile *profile;
+	uint32_t min_protocol, max_protocol; /* versions to log in with (pg/startup.h) */
 	enum pool_mode pool_mode;
 	char *reset_query;         /* "" for none */
 	char *connect_query;       /* or NULL */

@@ -48,7 +48,10 @@ class Conn(wire.Wire):
         if code == wire.CANCEL:
             self.server.cancels.append((encrypted, struct.unpack("!I", body[:4])[0], body[4:]))
             raise Done
-        assert code == wire.VERSION_3, hex(code)
+        assert code in (wire.VERSION_3, wire.VERSION_3_2), hex(code)
+        self.version = min(code, self.server.protocol)
+        if code > self.server.protocol:
+            self.say("v", struct.pack("!II", self.server.protocol, 0))
         words = [w.decode() for w in body.split(b"\0")]
         self.startup = dict(zip(words[0:-2:2], words[1:-2:2]))
         self.server.startups.append(dict(self.startup, encrypted=encrypted))
@@ -123,10 +126,11 @@ class Conn(wire.Wire):
 class Server:
     """Listens; every connection runs script(conn) in a thread. A script may raise AssertionError: that fails the test.
 
-    names: of its certificate; None: no TLS. chain_key: (chain, key) as PEM in place of an own one."""
+    names: of its certificate; None: no TLS. chain_key: (chain, key) as PEM in place of an own one. protocol: the newest
+    version it speaks."""
 
-    def __init__(self, script, authority, names=(HOST,), chain_key=None, host=HOST):
-        self.script, self.host, self.ca = script, host, authority.path
+    def __init__(self, script, authority, names=(HOST,), chain_key=None, host=HOST, protocol=wire.VERSION_3):
+        self.script, self.host, self.ca, self.protocol = script, host, authority.path, protocol
         self.startups, self.cancels, self.tokens, self.queries, self.errors = [], [], [], [], []
         self.accepted, self.conns, self.lock = 0, [], threading.Lock()
         self.context = server_context(chain_key or authority.issue(list(names), key="ec")) if names else None

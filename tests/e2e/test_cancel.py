@@ -223,24 +223,83 @@ def test_09_server_without_backend_key(fake_factory, pgiam_factory):
     assert fake.cancels == []
 
 
-def test_08_long_key_of_a_server(fake_factory, pgiam_factory):
-    """Protocol 3.2 allows up to 256 bytes; a server that sends more than the 4 of 3.0 gets its own back."""
-    started = threading.Event()
-    key = bytes(range(32))
+@pytest.mark.parametrize("minor", [0, 2])
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_08_14_cancel_with_each_key(rds, pgiam_for, minor, tls):
+    pgiam = pgiam_for(rds, workers=3, default_pool_size=6)  # the long key finds its worker, too
+    for _ in range(3):
+        with pgiam.wire() as w, pgiam.wire() as c:
+            w.login(version=3 << 16 | minor)
+            w.send(wire.query("select pg_sleep(30)"))
+            assert wire.eventually(lambda: sleeping(rds))
+            if tls:
+                c.tls()
+            c.send(wire.cancel_packet(w.key))
+            assert c.closed()
+            assert cancelled(w)
 
+
+def slow_server(key, started):
     def script(conn):
         conn.login(key=b"\0\0\0\7" + key)
         conn.serve({"select slow": lambda c: (started.set(), time.sleep(0.5), c.one_row("x"))})
+    return script
+
+
+@pytest.mark.parametrize("key", [bytes(range(4)), bytes(range(32)), bytes(range(256))], ids=[4, 32, 256])
+def test_08_long_key_of_a_server(fake_factory, pgiam_factory, key):
+    """A server of protocol 3.2 gets its whole key back, over verified TLS, whatever the client speaks."""
+    started = threading.Event()
+    fake = fake_factory(slow_server(key, started), protocol=wire.VERSION_3_2)
+    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    for minor in (0, 2):
+        started.clear()
+        with pgiam.wire() as w:
+            w.login(version=3 << 16 | minor)
+            w.send(wire.query("select slow"))
+            assert started.wait(10)
+            pgiam.cancel(w.key)
+            w.until("Z")
+        assert fake.cancels == [(True, 7, key)]
+        fake.cancels.clear()
+
+
+def test_08_long_key_at_3_0(fake_factory, pgiam_factory):
+    """As libpq 18: a server that speaks 3.0 has keys of 4 bytes."""
+    fake = fake_factory(slow_server(bytes(range(32)), threading.Event()))
+    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    fields = pgiam.refusal()
+    assert fields["C"] == "08P01" and "cancel key" in fields["M"], fields
+
+
+@pytest.mark.parametrize("setting, asked", [
+    ({}, wire.VERSION_3_2), ({"max_protocol_version": "3.0"}, wire.VERSION_3), ({"max_protocol_version": "latest"},
+                                                                                wire.VERSION_3_2),
+    ({"profile": "postgres"}, wire.VERSION_3), ({"profile": "rds_proxy"}, wire.VERSION_3)])
+def test_08_version_asked_for(fake_factory, pgiam_factory, setting, asked):
+    versions = []
+
+    def script(conn):
+        code, _ = conn.read_packet()
+        assert code == wire.SSL_REQUEST
+        conn.send(b"S")
+        conn.sock = conn.server.context.wrap_socket(conn.sock, server_side=True)
+        versions.append(conn.read_packet()[0])
+        conn.error("enough", "28000")
 
     fake = fake_factory(script)
-    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
-    with pgiam.wire() as w:
-        w.login()
-        w.send(wire.query("select slow"))
-        assert started.wait(10)
-        pgiam.cancel(w.key)
-        w.until("Z")
-    assert fake.cancels in ([], [(True, 7, key)])
+    pgiam = pgiam_factory({"app": fake.database(**setting)}, env=fakepg.AWS)
+    pgiam.refusal()
+    assert set(versions) == {asked}
+
+
+def test_08_min_protocol_version(fake_factory, pgiam_factory):
+    """An old server says what it speaks, and that is not enough."""
+    fake = fake_factory(lambda conn: conn.login())
+    pgiam = pgiam_factory({"app": fake.database(min_protocol_version="3.2")}, env=fakepg.AWS)
+    fields = pgiam.refusal()
+    assert fields["C"] == "08P01" and "min_protocol_version" in fields["M"], fields
+    assert fake.tokens == [], "the token was sent"
 
 
 def test_51_cancel_storm(fake_factory, pgiam_factory):

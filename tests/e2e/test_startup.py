@@ -112,9 +112,12 @@ def test_tls_required_by_configuration(rds, pgiam_for):
 # ---- protocol versions ----
 
 @pytest.mark.parametrize("minor, options, newest_and_unknown", [
-    (2, {}, (3 << 16, [])),
-    (9999, {"_pq_.test_protocol_negotiation": ""}, (3 << 16, ["_pq_.test_protocol_negotiation"])),
-    (0, {"_pq_.a": "1", "_pq_.b": "2"}, (3 << 16, ["_pq_.a", "_pq_.b"])),
+    (3, {}, (2, [])),
+    (9999, {"_pq_.test_protocol_negotiation": ""}, (2, ["_pq_.test_protocol_negotiation"])),
+    (9999, {"_pq_.%d" % i: "" for i in range(100)}, (2, ["_pq_.%d" % i for i in range(100)])),
+    (2, {"_pq_.a": "1"}, (2, ["_pq_.a"])),
+    (1, {"_pq_.a": "1"}, (1, ["_pq_.a"])),
+    (0, {"_pq_.a": "1", "_pq_.b": "2"}, (0, ["_pq_.a", "_pq_.b"])),
 ])
 def test_06_negotiate_protocol_version(pgiam, minor, options, newest_and_unknown):
     with pgiam.wire() as w:
@@ -123,21 +126,46 @@ def test_06_negotiate_protocol_version(pgiam, minor, options, newest_and_unknown
         assert got[0][0] == "v", "it comes before the authentication request"
         newest, count = struct.unpack_from("!II", got[0][1])
         names = [n.decode() for n in got[0][1][8:].split(b"\0")[:-1]]
-        assert (newest, names, count) == (*newest_and_unknown, len(newest_and_unknown[1]))
+        minor, unknown = newest_and_unknown
+        assert (newest, names, count) == (3 << 16 | minor, unknown, len(unknown))
         assert w.value("select 1") == "1"
 
 
-def test_06_no_negotiation_for_3_0(pgiam):
+@pytest.mark.parametrize("minor, key_bytes", [(0, 4), (1, 4), (2, 32), (3, 32), (9999, 32)])
+def test_06_08_versions_and_their_keys(pgiam, minor, key_bytes):
+    """No word about 3.0 to 3.2, of which 3.1 never was; and the key is as long as the version has it."""
     with pgiam.wire() as w:
-        assert "v" not in [k for k, _ in w.login()]
+        assert ("v" in [k for k, _ in w.login(version=3 << 16 | minor)]) == (minor > 2)
+        assert len(w.key[1]) == key_bytes
+        assert w.value("select 1") == "1"
 
 
-@pytest.mark.parametrize("version", [2 << 16, 4 << 16, 0, 0xffffffff, 1234 << 16 | 5681])
+def test_06_negotiation_comes_before_a_refusal(pgiam):
+    with pgiam.wire() as w:
+        w.send(wire.packet(3 << 16 | 9999, b"_pq_.x\0\0\0"))
+        got = w.until("")
+        assert [k for k, _ in got] == ["v", "E"]
+        assert wire.error_fields(got[1][1])["C"] == "28000"
+
+
+@pytest.mark.parametrize("version", [4 << 16, 0xffffffff, 1234 << 16 | 5681])
 def test_07_other_major_version(pgiam, version):
     with pgiam.wire() as w:
         w.send(wire.startup(version=version))
         fields = w.refused()
         assert fields["C"] == "0A000", fields
+
+
+@pytest.mark.parametrize("version", [0, 1 << 16, 2 << 16])
+def test_07_older_major_version(pgiam, version):
+    """Told in a form they know: a text without a length."""
+    with pgiam.wire() as w:
+        w.send(wire.startup(version=version))
+        said = w.exactly(2)
+        while not said.endswith(b"\0"):
+            said += w.recv()
+        assert said.startswith(b"EFATAL:  unsupported frontend protocol %d.0: " % (version >> 16)), said
+        assert w.closed()
 
 
 # ---- 10, 12, 75: sizes ----

@@ -6,6 +6,7 @@ import struct
 import time
 
 VERSION_3 = 3 << 16
+VERSION_3_2 = 3 << 16 | 2
 CANCEL = 1234 << 16 | 5678
 SSL_REQUEST = 1234 << 16 | 5679
 GSSENC_REQUEST = 1234 << 16 | 5680

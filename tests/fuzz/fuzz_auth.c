@@ -45,6 +45,7 @@ static void statuses(struct slice in, struct buf *out)
 {
 	struct slice name, value, key;
 	uint32_t pid, version;
+	struct err e;
 
 	if (parse_parameter_status(in, &name, &value) == 0) {
 		char *n = slice_dup(name), *v = slice_dup(value);
@@ -63,8 +64,10 @@ static void statuses(struct slice in, struct buf *out)
 		message_ready(out, parse_ready(in));
 		same_body(out, in);
 	}
-	if (parse_negotiate(in, &version) == 0)
-		must(version >> 16 == 3 && in.n >= 8);
+	if (parse_negotiate(in, STARTUP_3_2, STARTUP_3_0, &version, &e) == 0)
+		must(version == STARTUP_3_0 && in.n == 8);
+	if (parse_negotiate(in, STARTUP_VERSION(3, 9999), STARTUP_3_0, &version, &e) == 0)
+		must(version >> 16 == 3 && version != STARTUP_VERSION(3, 1) && in.n == 8);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

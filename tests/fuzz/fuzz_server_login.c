@@ -315,8 +315,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct rd r = rd_init(slice_of(data, size));
 	struct login_env env = {.up = {.loop = w->loop}, .offload = &w->offload};
 	struct login_request rq = {.target = &w->target, .user = "joe", .database = "app", .startup = &w->startup};
+	uint8_t how;
 
-	w->ops.kind = kinds[rd_u8(&r) % 3];
+	how = rd_u8(&r);
+	w->ops.kind = kinds[how % 3];
+	w->target.max_protocol = how / 3 % 2 ? STARTUP_3_2 : STARTUP_3_0;
+	w->target.min_protocol = how / 6 % 2 ? w->target.max_protocol : STARTUP_3_0;
 	rq.secret = w->ops.kind == SECRET_NONE ? NULL : &w->source;
 	w->ended = w->signed_right = false;
 	buf_init(&w->heard, 1u << 20);

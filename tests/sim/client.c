@@ -24,6 +24,7 @@ static struct sim_client *connect_from(struct sim *s, const char *ip)
 	c->sim = s;
 	peer_init(&c->p, fd[0]);
 	params_init(&c->params);
+	buf_init(&c->kept, 10000);
 	s->clients[s->n++] = c;
 	proxy_accept(s->proxy, fd[1], &peer, &local);
 	return c;
@@ -48,6 +49,19 @@ static void startup(struct sim_client *c, const char *user, const char *const *m
 		params_set(&p, slice_str(more[0]), slice_str(more[1]));
 	startup_write_message(&c->p.out, STARTUP_3_0, user, "app", &p, NULL);
 	params_free(&p);
+}
+
+struct sim_client *sim_login_version(struct sim *s, uint32_t version, const char *const *pq)
+{
+	struct sim_client *c = sim_connect(s);
+	struct params p;
+
+	params_init(&p);
+	for (; pq && *pq; pq += 2)
+		params_add(&p, slice_str(pq[0]), slice_str(pq[1]));
+	startup_write_message(&c->p.out, version, "joe", "app", NULL, &p);
+	params_free(&p);
+	return c;
 }
 
 struct sim_client *sim_login(struct sim *s, const char *user, const char *const *more)
@@ -118,7 +132,7 @@ struct sim_client *sim_cancel(struct sim *s, const struct sim_client *of)
 {
 	struct sim_client *c = sim_connect(s);
 
-	startup_write_cancel(&c->p.out, of->pid, slice_of(of->key, 4));
+	startup_write_cancel(&c->p.out, of->pid, slice_of(of->key, of->key_bytes));
 	return c;
 }
 
@@ -163,8 +177,12 @@ static void look(struct sim_client *c, uint8_t type, struct slice body)
 		break;
 	case 'K':
 		assert_int_equal(parse_backend_key(body, &c->pid, &key), 0);
-		assert_int_equal(key.n, 4);
-		memcpy(c->key, key.p, 4);
+		memcpy(c->key, key.p, key.n);
+		c->key_bytes = key.n;
+		break;
+	case 'v':
+		buf_clear(&c->kept);
+		buf_add_slice(&c->kept, body);
 		break;
 	default: break;
 	}
@@ -180,6 +198,7 @@ static bool take(struct sim_client *c)
 	if (in.n == 0)
 		return false;
 	if (c->expect_raw) {
+		buf_add_slice(&c->kept, in);
 		buf_clear(&c->p.in);
 		return true;
 	}

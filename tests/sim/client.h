@@ -4,6 +4,7 @@
 
 #include "peer.h"
 #include "pg/params.h"
+#include "pg/startup.h"
 
 struct sim;
 
@@ -21,7 +22,9 @@ struct sim_client {
 	char hint[256];
 	char tx;               /* of the last ReadyForQuery */
 	uint32_t pid;
-	unsigned char key[4];
+	unsigned char key[STARTUP_CANCEL_KEY_MAX];
+	size_t key_bytes;
+	struct buf kept; /* body of NegotiateProtocolVersion, or what came raw */
 	struct params params;  /* ParameterStatus */
 };
 
@@ -33,6 +36,9 @@ struct sim_client *sim_connect_remote(struct sim *s);
 
 /* Connected, and has sent its startup packet. more: further parameters, "name", "value", ..., NULL; or NULL. */
 struct sim_client *sim_login(struct sim *s, const char *user, const char *const *more);
+
+/* The same with another protocol version and _pq_. options, "name", "value", ..., NULL; or NULL. */
+struct sim_client *sim_login_version(struct sim *s, uint32_t version, const char *const *pq);
 
 /* The same, and has been welcomed. */
 struct sim_client *sim_client(struct sim *s);

@@ -61,6 +61,7 @@ struct fakepg {
 	enum fakepg_step close_at, silent_at, error_at;
 	const char *sqlstate;  /* of error_at, and for a wrong password ("28P01" if NULL) */
 	struct slice raw;      /* said at once when the startup packet was read, instead of everything; if n > 0 */
+	struct slice negotiate; /* body of the NegotiateProtocolVersion it says first; if n > 0 */
 	unsigned key_bytes;    /* of BackendKeyData; 0: none is sent */
 	const char *const *params; /* name, value, ..., NULL; instead of the usual ones */
 	bool hold_cancel;      /* does not close a CancelRequest's connection by itself */

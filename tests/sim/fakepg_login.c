@@ -83,6 +83,12 @@ static void on_startup(struct fakepg_conn *c)
 		c->ready = true;
 		return;
 	}
+	if (pg->negotiate.n > 0) {
+		unsigned char head[5] = {'v', 0, 0, 0, (unsigned char)(4 + pg->negotiate.n)};
+
+		peer_say(&c->p, head, sizeof(head));
+		peer_say(&c->p, pg->negotiate.p, pg->negotiate.n);
+	}
 	switch (pg->auth) {
 	case AUTH_OK: welcome(c); break;
 	case AUTH_SASL: say_auth(c, AUTH_SASL, SCRAM_OFFER, sizeof(SCRAM_OFFER)); break;

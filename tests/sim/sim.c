@@ -140,6 +140,8 @@ struct sim *sim_new(void)
 		.iam_port = 5432,
 		.auth = TARGET_AUTH_NONE,
 		.profile = profile_get(PROFILE_POSTGRES),
+		.min_protocol = STARTUP_3_0,
+		.max_protocol = STARTUP_3_0,
 		.reset_query = mem_strdup("DISCARD ALL"),
 		.pool_size = 4,
 		.server_lifetime_us = 3600 * SEC,
@@ -184,6 +186,7 @@ static void client_free(struct sim_client *c)
 {
 	peer_close(&c->p);
 	params_free(&c->params);
+	buf_free(&c->kept);
 	free(c);
 }
 

@@ -200,6 +200,7 @@ static void no_key(struct sim *s)
 
 static void long_key(struct sim *s)
 {
+	s->target.max_protocol = STARTUP_3_2;
 	s->pg.key_bytes = STARTUP_CANCEL_KEY_MAX;
 }
 

@@ -1,5 +1,6 @@
 /* app/conf: what is refused, each by one error that names file and line. */
 #include "conf_test.h"
+#include "pg/startup.h"
 
 #define DB "[databases]\n* = host=" RDS "\n"
 
@@ -291,6 +292,37 @@ static void pools(void **state)
 	conf_worker_free(w);
 }
 
+/* As in libpq, whose names and values these are. */
+static void protocol_versions(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t min, max; /* of the target */
+	} good[] = {
+		{"host=" RDS, STARTUP_3_0, STARTUP_3_2},
+		{"host=db.example profile=rds auth=none", STARTUP_3_0, STARTUP_3_2},
+		{"host=x.proxy-abc123.us-east-1.rds.amazonaws.com", STARTUP_3_0, STARTUP_3_0},
+		{"host=db.example auth=none", STARTUP_3_0, STARTUP_3_0},
+		{"host=db.example auth=none max_protocol_version=3.2", STARTUP_3_0, STARTUP_3_2},
+		{"host=db.example auth=none max_protocol_version=latest", STARTUP_3_0, STARTUP_3_2},
+		{"host=db.example auth=none min_protocol_version=latest", STARTUP_3_2, STARTUP_3_2},
+		{"host=" RDS " min_protocol_version=3.2", STARTUP_3_2, STARTUP_3_2},
+		{"host=" RDS " max_protocol_version=3.0", STARTUP_3_0, STARTUP_3_0},
+	};
+	struct conf_test *t = *state;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		struct conf_worker *w = db_good(t, good[i].text);
+
+		assert_int_equal(w->opts.targets[0]->min_protocol, good[i].min);
+		assert_int_equal(w->opts.targets[0]->max_protocol, good[i].max);
+		conf_worker_free(w);
+	}
+	db_bad(t, "host=" RDS " min_protocol_version=3.2 max_protocol_version=3.0",
+	       "database \"x\": max_protocol_version: is less than min_protocol_version");
+	db_bad(t, "host=" RDS " max_protocol_version=3.1", "max_protocol_version: ");
+}
+
 /* A query that fits into no buffer ended the process when it was first sent. */
 static void long_queries(void **state)
 {
@@ -318,6 +350,7 @@ int main(void)
 		cmocka_unit_test(sections),
 		cmocka_unit_test(several),
 		cmocka_unit_test(pools),
+		cmocka_unit_test(protocol_versions),
 		cmocka_unit_test(long_queries),
 		cmocka_unit_test(password_in_file),
 	};

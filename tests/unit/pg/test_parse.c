@@ -201,24 +201,50 @@ static void check_negotiate_cut(struct slice cut, bool whole)
 {
 	uint32_t version;
 
-	assert_int_equal(parse_negotiate(cut, &version), whole ? 0 : -1);
+	struct err e;
+
+	assert_int_equal(parse_negotiate(cut, STARTUP_3_2, STARTUP_3_0, &version, &e), whole ? 0 : -1);
 	if (whole)
-		assert_int_equal(version, STARTUP_3_2);
+		assert_int_equal(version, STARTUP_3_0);
+	else
+		assert_int_equal(e.code, ERR_SERVER_PROTOCOL);
 }
 
 static void negotiate(void **state)
 {
-	uint32_t version;
+	const struct {
+		uint32_t asked, minimum;
+		struct slice body;
+		const char *error; /* NULL: good */
+	} cases[] = {
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x03\0\0\0\0\0\0"), NULL},
+		{STARTUP_VERSION(3, 9999), STARTUP_3_0, BYTES("\0\x03\0\x02\0\0\0\0"), NULL},
+		{STARTUP_VERSION(3, 9999), STARTUP_3_2, BYTES("\0\x03\0\x02\0\0\0\0"), NULL},
+		{STARTUP_3_2, STARTUP_3_2, BYTES("\0\x03\0\0\0\0\0\0"), "min_protocol_version is 3.2"},
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x03\0\0\0\0\0\0\0"), "too long"},
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x02\0\0\0\0\0\0"), "older than 3.0"},
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\0\0\x02\0\0\0\0"), "older than 3.0"},
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x03\0\x01\0\0\0\0"), "never existed"},
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x03\0\x02\0\0\0\0"), "no change"},
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x03\0\x03\0\0\0\0"), "newer version"},
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x03\0\0\0\0\0\x01_pq_.a\0"), "not asked for"},
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x03\0\x02\0\0\0\x01_pq_.a\0"), "not asked for"},
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x03\0\0\0\0\0\x01timezone\0"), "no option"},
+		/* a count from the wire does not decide how long we work */
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x03\0\0\x7f\xff\xff\xffx\0"), "no option"},
+		{STARTUP_3_2, STARTUP_3_0, BYTES("\0\x03\0\0\xff\xff\xff\xff_pq_.a\0"), "negative number"},
+	};
 
 	(void)state;
-	each_cut(BYTES("\0\x03\0\x02\0\0\0\x02_pq_.a\0_pq_.\0"), check_negotiate_cut);
-	assert_int_equal(parse_negotiate(BYTES("\0\x03\0\0\0\0\0\0"), &version), 0);
-	assert_int_equal(parse_negotiate(BYTES("\0\x03\0\0\0\0\0\0\0"), &version), -1);
-	assert_int_equal(parse_negotiate(BYTES("\0\x02\0\0\0\0\0\0"), &version), -1);
-	assert_int_equal(parse_negotiate(BYTES("\0\0\0\x02\0\0\0\0"), &version), -1);
-	assert_int_equal(parse_negotiate(BYTES("\0\x03\0\0\0\0\0\x01timezone\0"), &version), -1);
-	/* a count from the wire does not decide how long we work */
-	assert_int_equal(parse_negotiate(BYTES("\0\x03\0\0\xff\xff\xff\xff_pq_.a\0"), &version), -1);
+	each_cut(BYTES("\0\x03\0\0\0\0\0\0"), check_negotiate_cut);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct err e = {0};
+		uint32_t version;
+		int rc = parse_negotiate(cases[i].body, cases[i].asked, cases[i].minimum, &version, &e);
+
+		assert_int_equal(rc, cases[i].error ? -1 : 0);
+		assert_true(!cases[i].error || strstr(e.msg, cases[i].error));
+	}
 }
 
 static void auth_requests(void **state)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 #include "proxy/keyring.h"
 
@@ -11,48 +12,78 @@
 
 static int by_pid(const void *a, const void *b)
 {
-	uint32_t x = ((const struct cancel_key *)a)->pid, y = ((const struct cancel_key *)b)->pid;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
 	return x < y ? -1 : x > y;
 }
 
+/* Found by the whole secret, and by nothing that is one bit, one byte less or one byte more away from it. */
+static void check_found(struct keyring *k, uint32_t pid, const void *owner, size_t bytes)
+{
+	struct slice secret = keyring_secret(k, pid);
+	unsigned char near[KEYRING_SECRET_MAX + 1] = {0};
+
+	assert_int_equal(secret.n, bytes);
+	memcpy(near, secret.p, bytes);
+	assert_ptr_equal(keyring_find(k, pid, slice_of(near, bytes)), owner);
+	assert_null(keyring_find(k, pid, slice_of(near, bytes - 1)));
+	assert_null(keyring_find(k, pid, slice_of(near, bytes + 1)));
+	assert_null(keyring_find(k, pid, slice_of(near, 0)));
+	for (size_t bit = 0; bit < 8 * bytes; bit += 5) {
+		near[bit / 8] ^= (unsigned char)(1u << bit % 8);
+		assert_null(keyring_find(k, pid, slice_of(near, bytes)));
+		near[bit / 8] ^= (unsigned char)(1u << bit % 8);
+	}
+}
+
 static void keys_are_unique_and_found(void **state)
 {
-	static struct cancel_key keys[MANY];
+	static uint32_t pids[MANY], sorted[MANY];
 	static char owners[MANY];
 	struct keyring *k = keyring_new(0, 1);
-	uint32_t set_pid = 0, set_secret = 0, all_pid = UINT32_MAX, all_secret = UINT32_MAX;
+	unsigned char set[KEYRING_SECRET_MAX] = {0}, all[KEYRING_SECRET_MAX];
+	uint32_t set_pid = 0, all_pid = UINT32_MAX;
 
 	(void)state;
+	memset(all, 0xff, sizeof(all));
 	for (size_t i = 0; i < MANY; i++) {
-		keys[i] = keyring_add(k, &owners[i]);
-		assert_true(keys[i].pid != 0 && keys[i].pid <= INT32_MAX);
-		assert_ptr_equal(keyring_find(k, keys[i].pid, keys[i].secret), &owners[i]);
-		assert_null(keyring_find(k, keys[i].pid, keys[i].secret ^ 1));
-		assert_null(keyring_find(k, keys[i].pid, keys[i].secret ^ 0x80000000u));
-		set_pid |= keys[i].pid;
-		set_secret |= keys[i].secret;
-		all_pid &= keys[i].pid;
-		all_secret &= keys[i].secret;
+		size_t bytes = i % 2 ? KEYRING_SECRET_MAX : 4;
+		struct slice secret;
+
+		pids[i] = sorted[i] = keyring_add(k, &owners[i], bytes);
+		assert_true(pids[i] != 0 && pids[i] <= INT32_MAX);
+		check_found(k, pids[i], &owners[i], bytes);
+		set_pid |= pids[i];
+		all_pid &= pids[i];
+		secret = keyring_secret(k, pids[i]);
+		for (size_t b = 0; b < secret.n; b++) {
+			set[b] |= secret.p[b];
+			all[b] &= secret.p[b];
+		}
 	}
 	/* no bit stands still */
 	assert_int_equal(set_pid, 0x7fffffffu);
-	assert_int_equal(set_secret, UINT32_MAX);
 	assert_int_equal(all_pid, 0);
-	assert_int_equal(all_secret, 0);
-	qsort(keys, MANY, sizeof(*keys), by_pid);
-	for (size_t i = 1; i < MANY; i++)
-		assert_true(keys[i].pid != keys[i - 1].pid);
-	for (size_t i = 0; i < MANY; i += 2) {
-		struct cancel_key gone = keys[i];
-
-		keyring_del(k, &keys[i]);
-		assert_int_equal(keys[i].pid, 0);
-		keyring_del(k, &keys[i]);
-		assert_null(keyring_find(k, gone.pid, gone.secret));
-		assert_non_null(keyring_find(k, keys[i + 1].pid, keys[i + 1].secret));
+	for (size_t b = 0; b < sizeof(set); b++) {
+		assert_int_equal(set[b], 0xff);
+		assert_int_equal(all[b], 0);
 	}
-	assert_null(keyring_find(k, 0, 0));
+	qsort(sorted, MANY, sizeof(*sorted), by_pid);
+	for (size_t i = 1; i < MANY; i++)
+		assert_true(sorted[i] != sorted[i - 1]);
+	for (size_t i = 0; i < MANY; i += 2) {
+		unsigned char secret[4];
+		uint32_t gone = pids[i];
+
+		memcpy(secret, keyring_secret(k, gone).p, sizeof(secret));
+		keyring_del(k, &pids[i]);
+		assert_int_equal(pids[i], 0);
+		keyring_del(k, &pids[i]);
+		assert_null(keyring_find(k, gone, slice_of(secret, sizeof(secret))));
+		assert_int_equal(keyring_secret(k, gone).n, 0);
+		check_found(k, pids[i + 1], &owners[i + 1], KEYRING_SECRET_MAX);
+	}
+	assert_null(keyring_find(k, 0, slice_of("\0\0\0\0", 4)));
 	keyring_free(k); /* what is left goes with it */
 }
 
@@ -67,11 +98,11 @@ static void the_worker_is_in_the_key(void **state)
 			int owner;
 
 			for (int i = 0; i < 100; i++) {
-				struct cancel_key key = keyring_add(k, &owner);
+				uint32_t pid = keyring_add(k, &owner, 4);
 
-				assert_int_equal(keyring_worker(k, key.pid), w);
-				assert_int_equal(keyring_worker(other, key.pid), w);
-				assert_true(keyring_worker(k, key.pid ^ 1) != w || counts[c] == 1);
+				assert_int_equal(keyring_worker(k, pid), w);
+				assert_int_equal(keyring_worker(other, pid), w);
+				assert_true(keyring_worker(k, pid ^ 1) != w || counts[c] == 1);
 			}
 			keyring_free(k);
 			keyring_free(other);

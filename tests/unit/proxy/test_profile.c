@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include "pg/startup.h"
 #include "proxy/profile.h"
 
 static const struct {
@@ -80,6 +81,8 @@ static void table(void **state)
 	assert_false(profile_get(PROFILE_RDS_PROXY)->options);
 	assert_false(profile_get(PROFILE_RDS_PROXY)->rds_ca);
 	assert_true(profile_get(PROFILE_RDS)->rds_ca);
+	for (int k = 0; k < PROFILE_COUNT; k++)
+		assert_int_equal(profile_get((enum profile_kind)k)->protocol, k == PROFILE_RDS ? STARTUP_3_2 : STARTUP_3_0);
 }
 
 int main(void)
