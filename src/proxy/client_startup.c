@@ -1,11 +1,15 @@
-/* From the first byte to the StartupMessage. Everything here is reachable without any authentication: sizes are small and
+/* From the first byte to the StartupMessage. That byte is looked at before it is read: 0x16 begins a TLS handshake and no
+ * packet, and is OpenSSL's to read (PostgreSQL 17's direct TLS). Everything here is reachable without any authentication: sizes are small and
  * fixed, every packet kind is accepted at most once, exactly one StartupMessage is ever read (pitfalls 1-3, 10, 73), and
  * nothing is buffered when TLS starts. */
+#include <sys/socket.h>
+
 #include "pg/message.h"
 #include "pg/msg.h"
 #include "proxy/client_login.h"
 
-#define READ_CHUNK 4096
+#define READ_CHUNK    4096
+#define TLS_HANDSHAKE 0x16 /* ContentType of a ClientHello, RFC 8446 section 5.1; a packet's length begins with 0 */
 
 static void refuse(struct client *c, enum err_code code, const char *what)
 {
@@ -44,6 +48,14 @@ static bool answer(struct client *c, char yes_or_no)
 	return client_flush(c) >= 0;
 }
 
+/* As in PostgreSQL: there is no way to say it to the client, before TLS or inside. */
+static void handshake_failed(struct client *c, const struct err *e)
+{
+	c->env->totals->client_errors[e->code]++;
+	log_info(loop_log(c->env->loop), "client TLS handshake failed", LERR(e));
+	client_close(c);
+}
+
 static void handshake(struct client *c)
 {
 	struct err e;
@@ -52,21 +64,38 @@ static void handshake(struct client *c)
 	if (rc == 0)
 		return;
 	if (rc < 0) {
-		c->env->totals->client_errors[e.code]++;
-		log_info(loop_log(c->env->loop), "client TLS handshake failed", LERR(&e));
-		client_close(c);
+		handshake_failed(c, &e);
+		return;
+	}
+	/* Without an SSLRequest only ALPN says that PostgreSQL's protocol is what comes next. */
+	if (!c->ssl_asked && stream_tls_alpn(c->stream).n == 0) {
+		err_set(&e, ERR_CLIENT_PROTOCOL,
+		        "received direct SSL connection request without ALPN protocol negotiation extension");
+		handshake_failed(c, &e);
 		return;
 	}
 	client_set_state(c, CLIENT_STARTUP);
 	stream_want_read(c->stream, true);
 }
 
+static bool offers_tls(const struct client *c)
+{
+	return c->env->opts->client_tls && !addr_is_unix(&c->ends->local);
+}
+
+static void begin_tls(struct client *c)
+{
+	client_set_state(c, CLIENT_TLS);
+	stream_tls_server(c->stream, c->env->opts->client_tls);
+	handshake(c);
+}
+
 /* True if reading goes on. */
 static bool ssl_request(struct client *c, size_t packet)
 {
-	bool offer = c->env->opts->client_tls && !addr_is_unix(&c->ends->local);
+	bool offer = offers_tls(c) && !stream_is_tls(c->stream);
 
-	if (c->ssl_asked || stream_is_tls(c->stream)) {
+	if (c->ssl_asked) {
 		refuse_version(c, STARTUP_CODE_SSL);
 		return false;
 	}
@@ -77,15 +106,14 @@ static bool ssl_request(struct client *c, size_t packet)
 		return false;
 	if (!offer)
 		return true;
-	client_set_state(c, CLIENT_TLS);
-	stream_tls_server(c->stream, c->env->opts->client_tls);
-	handshake(c);
+	c->gss_asked = true; /* inside it would be refused as a second one */
+	begin_tls(c);
 	return false;
 }
 
 static bool gss_request(struct client *c, size_t packet)
 {
-	if (c->gss_asked || stream_is_tls(c->stream)) {
+	if (c->gss_asked) {
 		refuse_version(c, STARTUP_CODE_GSSENC);
 		return false;
 	}
@@ -179,10 +207,35 @@ static void read_startup(struct client *c)
 	}
 }
 
+/* ---- the first byte ---- */
+
+static bool nothing_read(const struct client *c)
+{
+	return c->in.n == 0 && !c->ssl_asked && !c->gss_asked && !stream_is_tls(c->stream);
+}
+
+static void look_at_first(struct client *c)
+{
+	unsigned char first = 0;
+	ssize_t n = recv(stream_fd(c->stream), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+	struct err e;
+
+	if (n != 1 || first != TLS_HANDSHAKE) {
+		read_startup(c); /* it finds the end, or the error, as well */
+	} else if (offers_tls(c)) {
+		begin_tls(c);
+	} else {
+		err_set(&e, ERR_CLIENT_PROTOCOL, "direct TLS was asked for, and TLS is not offered here");
+		handshake_failed(c, &e);
+	}
+}
+
 void client_startup_ready(struct client *c)
 {
 	if (c->state == CLIENT_TLS)
 		handshake(c);
+	else if (nothing_read(c))
+		look_at_first(c);
 	else
 		read_startup(c);
 }

@@ -1,5 +1,6 @@
 /* From a client's first byte to its welcome: requests and packets in every form and pieces, time-outs, TLS, and who is
  * kept out. */
+#include <signal.h>
 #include "sim.h"
 #include "base/mem.h"
 
@@ -300,6 +301,90 @@ static void a_session_over_tls(void **state)
 	sim_free(s);
 }
 
+/* A ClientHello as the first thing (PostgreSQL 17). */
+static struct sim_client *direct(struct sim *s, struct tls_world *w, const char *alpn)
+{
+	struct sim_client *c = sim_connect(s);
+
+	if (alpn)
+		SSL_CTX_set_alpn_protos(w->client, (const unsigned char *)alpn, (unsigned)strlen(alpn));
+	peer_tls_connect(&c->p, w->client);
+	SSL_CTX_set_alpn_protos(w->client, NULL, 0);
+	return c;
+}
+
+static void direct_tls(void **state)
+{
+	struct tls_world *w = *state;
+	struct sim *s = sim_new();
+	struct sim_client *c, *k;
+
+	s->opts.client_tls = w->ctx;
+	s->opts.client_tls_required = true;
+	sim_start(s);
+	c = direct(s, w, "\012postgresql");
+	sim_send(c, STARTUP, 31);
+	sim_expect(c, "RSKZ");
+	sim_query(c, "ROWS 300 20000");
+	sim_expect(c, "TDCZ");
+	/* TLS is there already: no, and then a second one is none; GSS is asked as without TLS */
+	k = direct(s, w, "\012postgresql");
+	k->expect_byte = true;
+	sim_send(k, SSL_REQUEST, 8);
+	sim_settle(s);
+	assert_int_equal(k->byte, 'N');
+	k->expect_byte = true;
+	sim_send(k, GSS_REQUEST, 8);
+	sim_settle(s);
+	assert_int_equal(k->byte, 'N');
+	sim_send(k, SSL_REQUEST, 8);
+	sim_expect_fatal(k, "0A000", "unsupported frontend protocol");
+	/* a cancel */
+	sim_query(c, "HANG");
+	sim_settle(s);
+	k = direct(s, w, "\012postgresql");
+	startup_write_cancel(&k->p.out, c->pid, slice_of(c->key, 4));
+	sim_settle(s);
+	assert_int_equal(s->pg.cancels, 1);
+	sim_free(s);
+}
+
+static void direct_tls_that_is_refused(void **state)
+{
+	static const char *const alpn[] = {NULL, "\010http/1.1", "\012postgresql"};
+	struct tls_world *w = *state;
+	struct sim *s = sim_new();
+
+	signal(SIGPIPE, SIG_IGN); /* of the client: OpenSSL's socket BIO writes to what was closed */
+	for (int i = 0; i < 3; i++) {
+		struct sim_client *c;
+
+		s->opts.client_tls = i < 2 ? w->ctx : NULL; /* the last is right, but there is no TLS */
+		sim_start(s);
+		c = direct(s, w, alpn[i]);
+		c->expect_raw = true;
+		sim_settle(s);
+		assert_true(sim_closed(c));
+		assert_int_equal(s->pg.n, 0);
+		assert_int_equal(proxy_clients(s->proxy), 0);
+		sim_end(s);
+	}
+	/* not once a packet was read */
+	s->opts.client_tls = w->ctx;
+	sim_start(s);
+	{
+		struct sim_client *c = sim_connect(s);
+
+		c->expect_byte = true;
+		sim_send(c, GSS_REQUEST, 8);
+		sim_settle(s);
+		sim_send(c, "\x16\x03\x01\x02\x00\x01\x00\x01", 8);
+		sim_settle(s);
+		sim_expect_fatal(c, "08P01", "invalid length of startup packet");
+	}
+	sim_free(s);
+}
+
 static void handshakes_that_fail(void **state)
 {
 	struct tls_world *w = *state;
@@ -345,6 +430,8 @@ int main(void)
 		cmocka_unit_test(startup_parameters_make_the_pool),
 		cmocka_unit_test(the_name_is_set_behind_the_clients_back),
 		cmocka_unit_test_setup_teardown(a_session_over_tls, tls_setup, tls_teardown),
+		cmocka_unit_test_setup_teardown(direct_tls, tls_setup, tls_teardown),
+		cmocka_unit_test_setup_teardown(direct_tls_that_is_refused, tls_setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(handshakes_that_fail, tls_setup, tls_teardown),
 	};
 
