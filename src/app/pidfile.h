@@ -6,8 +6,9 @@
 
 struct pidfile;
 
-/* Creates or takes over path (a file nobody holds is stale), writes the pid. NULL with e set: another process
- * holds it, or it cannot be written. */
+/* Creates or takes over path, writes the pid. What is taken over: an empty file, or one that holds nothing but the
+ * number of a process that is no more, or of this one. NULL with e set: another process holds it or is named in it, it is
+ * no pid file, or it cannot be written. */
 struct pidfile *pidfile_new(const char *path, struct err *e);
 
 /* Removes the file. NULL is fine. */

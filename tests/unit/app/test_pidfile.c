@@ -73,25 +73,90 @@ static void held_by_another(void **state)
 	pidfile_free(p);
 }
 
-/* Longer text of a process that was killed: taken over, nothing of it left. */
+static void fill(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	fputs(text, f);
+	fclose(f);
+}
+
+/* Left by a process that was killed: taken over, nothing of it left. */
 static void stale(void **state)
 {
 	struct err e;
-	FILE *f = fopen(path, "w");
 	struct pidfile *p;
 	struct stat st;
 
 	(void)state;
-	fputs("99999999\nrubbish rubbish rubbish\n", f);
-	fclose(f);
+	fill("2147483647\n"); /* more than pid_max can be */
 	p = pidfile_new(path, &e);
 	assert_non_null(p);
 	assert_int_equal(written(), getpid());
 	assert_int_equal(stat(path, &st), 0);
-	assert_true(st.st_size < 12);
+	assert_true(st.st_size < 11);
 	/* who could open it could lock it, and wait for our end */
 	assert_int_equal(st.st_mode & 07777, 0600);
 	pidfile_free(p);
+}
+
+static void ours_or_empty(void **state)
+{
+	static const char *const good[] = {"", "0", "2147483647"};
+	char own[32];
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		fill(good[i]);
+		pidfile_free(pidfile_new(path, &e));
+		assert_int_equal(access(path, F_OK), -1);
+	}
+	snprintf(own, sizeof own, "%ld\n", (long)getpid());
+	fill(own);
+	pidfile_free(pidfile_new(path, &e));
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+/* Whose file it is can be told from what is in it only if it is exactly that. */
+static void somebody_elses_file_is_left_alone(void **state)
+{
+	static const char *const texts[] = {
+		"99999999\nrubbish\n", "\n",    "12 \n", " 12\n", "-1\n",         "+7\n",   "12\n\n",
+		"[pgiam]\n",           "12x\n", "x\n",   "0x10",  "999999999999", "12\r\n", "2147483648",
+	};
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		char back[64] = "";
+		FILE *f;
+
+		fill(texts[i]);
+		chmod(path, 0644);
+		assert_null(pidfile_new(path, &e));
+		assert_non_null(strstr(e.msg, "is no pid file"));
+		assert_non_null(strstr(e.hint, "pidfile"));
+		f = fopen(path, "r");
+		assert_int_equal(fread(back, 1, sizeof back, f), strlen(texts[i]));
+		fclose(f);
+		assert_string_equal(back, texts[i]);
+	}
+}
+
+/* A pid file of another program, or of a pgiam that locks another file system's. */
+static void names_a_process_that_runs(void **state)
+{
+	struct err e;
+	char text[32];
+
+	(void)state;
+	snprintf(text, sizeof text, "%ld\n", (long)getppid());
+	fill(text);
+	assert_null(pidfile_new(path, &e));
+	assert_non_null(strstr(e.msg, "which runs"));
+	assert_non_null(strstr(e.hint, "remove the file"));
+	assert_int_equal(written(), getppid());
 }
 
 static void says_why_not(void **state)
@@ -112,6 +177,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(writes_and_removes, setup, teardown),
 		cmocka_unit_test_setup_teardown(held_by_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(stale, setup, teardown),
+		cmocka_unit_test_setup_teardown(ours_or_empty, setup, teardown),
+		cmocka_unit_test_setup_teardown(somebody_elses_file_is_left_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_a_process_that_runs, setup, teardown),
 		cmocka_unit_test_setup_teardown(says_why_not, setup, teardown),
 	};
 
