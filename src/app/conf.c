@@ -105,6 +105,7 @@ static struct target *target_share(const struct target *whole, const struct prox
 	t.min_pool_size = share(whole->min_pool_size, o);
 	t.max_db_connections = share(whole->max_db_connections, o);
 	t.login_parallel = share(whole->login_parallel, o);
+	t.login_rate = whole->login_rate / o->workers;
 	t.login_rate_max = whole->login_rate_max / o->workers;
 	return target_new(&t);
 }

@@ -422,6 +422,17 @@ static void check_sql(struct targets *ts, enum option_id id)
 		bad(ts, id, NULL, "is longer than %d bytes", SQL_MAX);
 }
 
+/* Where the governor begins. Without a limit that somebody set, only a database that checks tokens has a rate to be afraid
+ * of. */
+static double start_rate(const struct target *t)
+{
+	double max = t->login_rate_max, rate = t->profile->login_rate;
+
+	if (t->auth != TARGET_AUTH_IAM && max <= 0)
+		return 0;
+	return max > 0 && (rate <= 0 || rate > max) ? max : rate;
+}
+
 static void build_pool(struct targets *ts)
 {
 	struct target *t = ts->t;
@@ -455,6 +466,7 @@ static void build_pool(struct targets *ts)
 	t->login_retry_us = num(ts, OPT_SERVER_LOGIN_RETRY);
 	t->login_parallel = (uint32_t)num(ts, OPT_LOGIN_PARALLEL);
 	t->login_rate_max = rate->text ? rate->v.rate : t->profile->login_rate_max;
+	t->login_rate = start_rate(t);
 	t->dial = ts->b->c->priv->opts.keepalive;
 	t->dial.timeout_us = t->server_connect_timeout_us;
 }

@@ -43,6 +43,14 @@ static void describe_limit(struct buf *out, const char *name, uint32_t v)
 		buf_printf(out, ", %s %u", name, v);
 }
 
+static void describe_rate(struct buf *out, const struct target *t)
+{
+	if (t->login_rate > 0)
+		buf_printf(out, ", logins a second %g to start with", t->login_rate);
+	if (t->login_rate > 0 && t->login_rate_max > 0)
+		buf_printf(out, ", %g at most", t->login_rate_max);
+}
+
 static void describe_target(const struct conf *c, const struct conf_target *ct, struct buf *out)
 {
 	const struct target *t = &ct->whole;
@@ -65,8 +73,7 @@ static void describe_target(const struct conf *c, const struct conf_target *ct, 
 	buf_printf(out, "           pool_size %u", t->pool_size);
 	describe_limit(out, "min_pool_size", t->min_pool_size);
 	describe_limit(out, "max_db_connections", t->max_db_connections);
-	if (t->login_rate_max > 0)
-		buf_printf(out, ", at most %g logins a second", t->login_rate_max);
+	describe_rate(out, t);
 	buf_add_char(out, '\n');
 }
 
@@ -82,8 +89,7 @@ static void describe_worker(const struct conf_worker *w, struct buf *out)
 		describe_limit(out, "min_pool_size", t->min_pool_size);
 		describe_limit(out, "max_db_connections", t->max_db_connections);
 		buf_printf(out, ", login_parallel %u", t->login_parallel);
-		if (t->login_rate_max > 0)
-			buf_printf(out, ", login_rate %g", t->login_rate_max);
+		describe_rate(out, t);
 		buf_add_char(out, '\n');
 	}
 }
@@ -93,7 +99,8 @@ int conf_describe(struct conf *c, struct buf *out)
 	describe_clients(c, out);
 	for (size_t i = 0; i < c->priv->target_count; i++)
 		describe_target(c, &c->priv->targets[i], out);
-	buf_printf(out, "workers    %u\n", c->workers);
+	buf_printf(out, "workers    %u%s\n", c->workers,
+		   c->workers > 1 ? "; each keeps to its share of the limits above:" : "");
 	for (unsigned i = 0; c->workers > 1 && i < c->workers; i++) {
 		struct conf_worker *w = conf_worker_new(c, i);
 		describe_worker(w, out);

@@ -16,17 +16,13 @@ struct database *database_new(struct target *t, struct loop *l, struct secret_so
                               void (*evict)(struct list *node))
 {
 	struct database *d = mem_zalloc(sizeof(*d));
-	double max = t->login_rate_max, rate = t->profile->login_rate;
 
 	d->target = target_ref(t);
 	d->loop = l;
 	d->secret = secret;
 	d->evict = evict;
 	d->tls = t->tls ? tls_ctx_ref(t->tls) : NULL;
-	/* Only a database that checks tokens has a rate to be afraid of. */
-	if (t->auth != TARGET_AUTH_IAM && max <= 0)
-		rate = 0;
-	governor_init(&d->governor, rate, max, t->login_parallel, loop_now_us(l));
+	governor_init(&d->governor, t->login_rate, t->login_rate_max, t->login_parallel, loop_now_us(l));
 	list_init(&d->turns);
 	list_init(&d->idle);
 	timer_init(&d->turn_timer, l, grant_turns, d);

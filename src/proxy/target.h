@@ -42,6 +42,7 @@ struct target {
 	uint64_t server_idle_timeout_us, server_connect_timeout_us;
 	uint64_t query_wait_timeout_us, login_retry_us;
 	uint32_t login_parallel;   /* logins at a time */
+	double login_rate;         /* to start with, a worker's share; 0: not limited */
 	double login_rate_max;     /* a worker's share; 0: not limited */
 };
 

@@ -54,6 +54,25 @@ static void pool_size_holds_under_many_clients(void **state)
 	sim_free(s);
 }
 
+static void logins_keep_to_their_rate(void **state)
+{
+	struct sim *s = sim_new();
+
+	(void)state;
+	s->target.login_rate = s->target.login_rate_max = 1;
+	sim_start(s);
+	for (int i = 0; i < 4; i++)
+		sim_query(sim_login(s, "joe", NULL), "SELECT 1");
+	for (unsigned n = 1; n <= 4; n++) {
+		sim_settle(s);
+		sim_assert_servers(s, 0, n);
+		sim_pass(s, SEC - 50 * MS);
+		sim_assert_servers(s, 0, n);
+		sim_pass(s, 100 * MS);
+	}
+	sim_free(s);
+}
+
 static void waiting_for_a_server_has_an_end(void **state)
 {
 	struct sim *s = begin(one_server);
@@ -547,6 +566,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pool_size_holds_under_many_clients),
+		cmocka_unit_test(logins_keep_to_their_rate),
 		cmocka_unit_test(waiting_for_a_server_has_an_end),
 		cmocka_unit_test(gone_while_waiting),
 		cmocka_unit_test(connections_kept_ready),

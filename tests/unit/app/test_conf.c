@@ -214,6 +214,7 @@ static void shares(void **state)
 		assert_int_equal(first(w)->max_db_connections, i < 3 ? 3 : 2);
 		assert_int_equal(first(w)->min_pool_size, i < 2 ? 1 : 0);
 		assert_true(first(w)->login_rate_max == 25);
+		assert_true(first(w)->login_rate == 2.5);
 		conn += w->opts.max_client_conn;
 		pools += w->opts.max_pools;
 		pool += first(w)->pool_size;

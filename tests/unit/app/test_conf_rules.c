@@ -272,6 +272,7 @@ static void pools(void **state)
 	assert_string_equal(params_get(&x->startup_defaults, "TimeZone"), "UTC");
 	assert_string_equal(params_get(&x->startup_defaults, "DateStyle"), "ISO");
 	assert_true(x->login_rate_max == 0.5);
+	assert_true(x->login_rate == 0.5);
 	assert_int_equal(x->login_retry_us, 2500000);
 	assert_int_equal(x->pool_size, 9);
 	conf_worker_free(w);
@@ -284,6 +285,23 @@ static void pools(void **state)
 	conf_test_said(t,
 		       "warning|t.ini:2|database \"x\": min_pool_size 5 is more than the pool may have, 2");
 	conf_worker_free(w);
+	static const struct {
+		const char *keys;
+		double start, max;
+	} rates[] = {
+		{"host=" RDS,                            10, 100},
+		{"host=" RDS " login_rate=0",            10, 0  },
+		{"host=" RDS " login_rate=200",          10, 200},
+		{"host=db.example auth=none",            0,  0  },
+		{"host=" RDS " auth=none login_rate=0",  0,  0  },
+		{"host=db.example auth=none login_rate=3", 3, 3 }, /* the profile has none: what was set holds */
+	};
+	for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+		w = db_good(t, rates[i].keys);
+		assert_true(w->opts.targets[0]->login_rate == rates[i].start);
+		assert_true(w->opts.targets[0]->login_rate_max == rates[i].max);
+		conf_worker_free(w);
+	}
 	w = db_good(t, "host=x.proxy-abc123.us-east-1.rds.amazonaws.com");
 	assert_string_equal(w->opts.targets[0]->profile->name, "rds_proxy");
 	conf_worker_free(w);

@@ -239,6 +239,21 @@ static void exit_codes(void **state)
 	assert_int_equal(check(r, "--workers=2", "t.ini", NULL), CMD_CONFIG);
 }
 
+/* Who set a limit for the whole learns what each worker keeps to. */
+static void shares_of_several_workers(void **state)
+{
+	struct run *r = *state;
+
+	assert_int_equal(check(r, "--host", RDS, "--default-pool-size=9"), CMD_OK);
+	assert_non_null(strstr(r->out, "workers    1\n"));
+	assert_null(strstr(r->out, "share"));
+	assert_int_equal(check(r, "--host", RDS, "--workers=2"), CMD_OK);
+	assert_non_null(strstr(r->out, "pool_size 20, logins a second 10 to start with, 100 at most\n"));
+	assert_non_null(strstr(r->out, "workers    2; each keeps to its share of the limits above:\n"));
+	assert_non_null(strstr(r->out, "worker 1   max_client_conn 50, max_pools 500\n"));
+	assert_non_null(strstr(r->out, "pool_size 10, login_parallel 5, logins a second 5 to start with, 50 at most\n"));
+}
+
 static void help(void **state)
 {
 	struct run *r = *state;
@@ -289,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exit_codes),
+		cmocka_unit_test(shares_of_several_workers),
 		cmocka_unit_test(help),
 		cmocka_unit_test(all_of_pgbouncer),
 	};
