@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct err_info table[ERR_CODE_COUNT] = {
-#define X(code, sqlstate, label, retryable, hint) [code] = {#code, sqlstate, label, retryable, hint},
+#define X(code, sqlstate, label, class, hint) [code] = {#code, sqlstate, label, ERR_CLASS_##class, hint},
 	ERR_TABLE(X)
 #undef X
 };
@@ -13,6 +13,32 @@ static const struct err_info table[ERR_CODE_COUNT] = {
 const struct err_info *err_info(enum err_code code)
 {
 	return &table[(unsigned)code < ERR_CODE_COUNT ? code : ERR_INTERNAL];
+}
+
+/* The first that fits. Any other SQLSTATE is about who wants in, and where. */
+static const struct {
+	const char *prefix;
+	enum err_class class;
+} sqlstates[] = {
+	{"53",    ERR_CLASS_FULL    }, /* insufficient resources */
+	{"57014", ERR_CLASS_BUSY    }, /* authentication timed out */
+	{"57P01", ERR_CLASS_AWAY    }, /* administrator's command, ... */
+	{"57P02", ERR_CLASS_AWAY    }, /* ... or a crash of another session ended this one */
+	{"57P03", ERR_CLASS_STARTING}, /* cannot connect now */
+	{"57",    ERR_CLASS_FINAL   }, /* operator intervention */
+	{"58",    ERR_CLASS_FINAL   }, /* system error */
+	{"XX",    ERR_CLASS_FINAL   }, /* internal error */
+	{"08",    ERR_CLASS_FINAL   }, /* a proxy on the way that has lost its server */
+};
+
+enum err_class err_class(const struct err *e)
+{
+	if (e->code != ERR_LOGIN_REFUSED || !e->from_server)
+		return err_info(e->code)->class;
+	for (size_t i = 0; i < sizeof(sqlstates) / sizeof(*sqlstates); i++)
+		if (strncmp(e->sqlstate, sqlstates[i].prefix, strlen(sqlstates[i].prefix)) == 0)
+			return sqlstates[i].class;
+	return ERR_CLASS_REFUSED;
 }
 
 /* Takes back the beginning of a character that did not fit. */

@@ -1,6 +1,6 @@
 /* Errors as values. A function that can fail takes `struct err *e`, returns 0, or -1 with
  * the code and a message set; on the way up each caller may put its context in front.
- * One table gives each code its SQLSTATE, metric label, retryability and hint; whoever
+ * One table gives each code its SQLSTATE, metric label, class and hint; whoever
  * handles the error (ErrorResponse, log line, counter, doctor) reads that row. */
 #ifndef PGIAM_BASE_ERR_H
 #define PGIAM_BASE_ERR_H
@@ -8,72 +8,84 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-/* X(code, sqlstate, label, retryable, hint or NULL). SQLSTATEs: PostgreSQL appendix A. */
+/* X(code, sqlstate, label, class, hint or NULL). SQLSTATEs: PostgreSQL appendix A. */
 #define ERR_TABLE(X)                                                                                          \
-	X(ERR_NONE, "00000", "none", false, NULL)                                                             \
-	X(ERR_INTERNAL, "XX000", "internal", false, "This is a defect of pgiam; please report it.")           \
-	X(ERR_CONFIG, "F0000", "config", false, NULL)                                                         \
-	X(ERR_USAGE, "F0000", "usage", false, NULL)                                                           \
-	X(ERR_IO, "58030", "io", false, NULL)                                                                 \
-	X(ERR_LIMIT, "54000", "limit", false, NULL)                                                           \
+	X(ERR_NONE, "00000", "none", FINAL, NULL)                                                             \
+	X(ERR_INTERNAL, "XX000", "internal", FINAL, "This is a defect of pgiam; please report it.")           \
+	X(ERR_CONFIG, "F0000", "config", FINAL, NULL)                                                         \
+	X(ERR_USAGE, "F0000", "usage", FINAL, NULL)                                                           \
+	X(ERR_IO, "58030", "io", FINAL, NULL)                                                                 \
+	X(ERR_LIMIT, "54000", "limit", FINAL, NULL)                                                           \
 	/* the way to the server */                                                                           \
-	X(ERR_RESOLVE, "08001", "resolve", true, "Check the host name and this machine's DNS settings.")      \
-	X(ERR_CONNECT, "08001", "connect", true,                                                              \
+	X(ERR_RESOLVE, "08001", "resolve", AWAY, "Check the host name and this machine's DNS settings.")      \
+	X(ERR_CONNECT, "08001", "connect", AWAY,                                                              \
 	  "Check that the database is running and that security groups and routes let this machine reach it.") \
-	X(ERR_CONNECT_TIMEOUT, "08001", "connect_timeout", true,                                              \
+	X(ERR_CONNECT_TIMEOUT, "08001", "connect_timeout", BUSY,                                              \
 	  "Nothing answered: check security groups, routes, and server_connect_timeout.")                     \
-	X(ERR_TLS, "08001", "tls", true, NULL)                                                                \
-	X(ERR_TLS_REFUSED, "08001", "tls_refused", false,                                                     \
+	X(ERR_TLS, "08001", "tls", FINAL, NULL)                                                               \
+	X(ERR_TLS_REFUSED, "08001", "tls_refused", FINAL,                                                     \
 	  "The server offers no TLS; pgiam sends no secret without it.")                                      \
-	X(ERR_TLS_VERIFY, "08001", "tls_verify", false,                                                       \
+	X(ERR_TLS_VERIFY, "08001", "tls_verify", FINAL,                                                       \
 	  "Check tls_ca (RDS and Aurora need the RDS bundle, RDS Proxy and DSQL Amazon's public roots) and "  \
 	  "that host, or tls_server_name, is the name in the certificate.")                                   \
-	X(ERR_SERVER_CLOSED, "08006", "server_closed", true, NULL)                                            \
-	X(ERR_SERVER_PROTOCOL, "08P01", "server_protocol", false, NULL)                                       \
+	X(ERR_SERVER_CLOSED, "08006", "server_closed", BUSY, NULL)                                            \
+	X(ERR_SERVER_PROTOCOL, "08P01", "server_protocol", FINAL, NULL)                                       \
 	/* logging in */                                                                                      \
-	X(ERR_AUTH_IAM, "28000", "auth_iam", true, NULL)                                                      \
-	X(ERR_AUTH_NOT_IAM, "28000", "auth_not_iam", false,                                                   \
+	X(ERR_AUTH_IAM, "28000", "auth_iam", REFUSED, NULL)                                                   \
+	X(ERR_AUTH_NOT_IAM, "28000", "auth_not_iam", REFUSED,                                                 \
 	  "Run: GRANT rds_iam TO the database user, or use auth=password for this database.")                 \
-	X(ERR_AUTH_PASSWORD, "28P01", "auth_password", true, NULL)                                            \
-	X(ERR_AUTH_METHOD, "28000", "auth_method", false, NULL)                                               \
-	X(ERR_AUTH_UNSAFE, "28000", "auth_unsafe", false,                                                     \
+	X(ERR_AUTH_PASSWORD, "28P01", "auth_password", REFUSED, NULL)                                         \
+	X(ERR_AUTH_METHOD, "28000", "auth_method", REFUSED, NULL)                                             \
+	X(ERR_AUTH_UNSAFE, "28000", "auth_unsafe", FINAL,                                                     \
 	  "pgiam sends a secret only over verified TLS (server_tls_sslmode = verify-full).")                  \
-	X(ERR_LOGIN_TIMEOUT, "08001", "login_timeout", true,                                                  \
+	X(ERR_LOGIN_TIMEOUT, "08001", "login_timeout", BUSY,                                                  \
 	  "The server accepted the connection but did not finish the login within server_connect_timeout.")   \
-	X(ERR_LOGIN_REFUSED, "08004", "login_refused", true, NULL)                                            \
-	X(ERR_LOGIN_QUEUE, "53300", "login_queue", true,                                                      \
+	X(ERR_LOGIN_REFUSED, "08004", "login_refused", FINAL, NULL)                                           \
+	X(ERR_LOGIN_QUEUE, "53300", "login_queue", QUEUED,                                                    \
 	  "More logins are waiting than this database's login rate allows; see login_rate.")                  \
-	X(ERR_CREDENTIALS, "28000", "credentials", true,                                                      \
+	X(ERR_CREDENTIALS, "28000", "credentials", FINAL,                                                     \
 	  "Give pgiam AWS credentials; `pgiam token` shows what it finds.")                                   \
-	X(ERR_REGION, "28000", "region", false, "Set region= for this database, or AWS_REGION.")              \
+	X(ERR_REGION, "28000", "region", FINAL, "Set region= for this database, or AWS_REGION.")              \
 	/* clients */                                                                                         \
-	X(ERR_CLIENT_PROTOCOL, "08P01", "client_protocol", false, NULL)                                       \
-	X(ERR_CLIENT_UNSUPPORTED, "0A000", "client_unsupported", false, NULL)                                 \
-	X(ERR_CLIENT_TIMEOUT, "08006", "client_timeout", false, NULL)                                         \
-	X(ERR_CLIENT_USER, "28000", "client_user", false, NULL)                                               \
-	X(ERR_NO_DATABASE, "3D000", "no_database", false,                                                     \
-	  "pgiam's configuration has no entry of this name in [databases], and none called *.")              \
-	X(ERR_TOO_MANY_CLIENTS, "53300", "too_many_clients", true, "See max_client_conn.")                    \
-	X(ERR_TOO_MANY_POOLS, "53300", "too_many_pools", true,                                                \
+	X(ERR_CLIENT_PROTOCOL, "08P01", "client_protocol", FINAL, NULL)                                       \
+	X(ERR_CLIENT_UNSUPPORTED, "0A000", "client_unsupported", FINAL, NULL)                                 \
+	X(ERR_CLIENT_TIMEOUT, "08006", "client_timeout", FINAL, NULL)                                         \
+	X(ERR_CLIENT_USER, "28000", "client_user", FINAL, NULL)                                               \
+	X(ERR_NO_DATABASE, "3D000", "no_database", FINAL,                                                     \
+	  "pgiam's configuration has no entry of this name in [databases], and none called *.")               \
+	X(ERR_TOO_MANY_CLIENTS, "53300", "too_many_clients", FINAL, "See max_client_conn.")                   \
+	X(ERR_TOO_MANY_POOLS, "53300", "too_many_pools", FINAL,                                               \
 	  "Too many combinations of database, user and startup parameters; see max_pools.")                   \
-	X(ERR_QUERY_WAIT, "08006", "query_wait_timeout", true,                                                \
+	X(ERR_QUERY_WAIT, "08006", "query_wait_timeout", FINAL,                                               \
 	  "No server connection became free in time; see query_wait_timeout and default_pool_size.")          \
-	X(ERR_IDLE_TIMEOUT, "57P05", "client_idle_timeout", false, "See client_idle_timeout.")                \
-	X(ERR_SHUTDOWN, "57P01", "shutdown", true, NULL)                                                      \
-	X(ERR_STARTUP_PARAM, "0A000", "startup_parameter", false, NULL)
+	X(ERR_IDLE_TIMEOUT, "57P05", "client_idle_timeout", FINAL, "See client_idle_timeout.")                \
+	X(ERR_SHUTDOWN, "57P01", "shutdown", FINAL, NULL)                                                     \
+	X(ERR_STARTUP_PARAM, "0A000", "startup_parameter", FINAL, NULL)
 
 enum err_code {
-#define X(code, sqlstate, label, retryable, hint) code,
+#define X(code, sqlstate, label, class, hint) code,
 	ERR_TABLE(X)
 #undef X
 		ERR_CODE_COUNT
+};
+
+/* What the failure of a login says about the next one. */
+enum err_class {
+	ERR_CLASS_FINAL,    /* the same for everybody until somebody mends something */
+	ERR_CLASS_REFUSED,  /* the server turned down this user, database or setting */
+	ERR_CLASS_FULL,     /* it has no connection or memory left, for this user or at all */
+	ERR_CLASS_AWAY,     /* nobody is there */
+	ERR_CLASS_BUSY,     /* somebody is there, and too slow or overloaded */
+	ERR_CLASS_STARTING, /* it starts, stops or recovers, and says so */
+	ERR_CLASS_QUEUED,   /* this process is busy itself */
+	ERR_CLASS_COUNT
 };
 
 struct err_info {
 	const char *name;     /* "ERR_TLS" */
 	const char *sqlstate; /* five characters */
 	const char *label;    /* of metrics and logs */
-	bool retryable;       /* may the same attempt succeed a little later? */
+	enum err_class class; /* err_class() knows more */
 	const char *hint;     /* what to do, or NULL */
 };
 
@@ -87,6 +99,9 @@ struct err {
 };
 
 const struct err_info *err_info(enum err_code code);
+
+/* The class of the row, or where a server refused a login in its own words, of the SQLSTATE it gave. */
+enum err_class err_class(const struct err *e);
 
 /* Sets code, its SQLSTATE and the message; clears detail and hint. Returns -1, so that
  * `return err_set(...)` reads well. e may be NULL. Over-long text is cut at a character. "%m" is errno's

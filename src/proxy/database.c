@@ -4,7 +4,6 @@
 #include "proxy/database.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include "base/mem.h"
 #include "proxy/turn.h"
 
@@ -81,25 +80,9 @@ static void grant_turns(void *arg)
 	}
 }
 
-/* Does this failure mean that the database or its authentication helper is overloaded? Names that were never let in say
- * nothing about that: whoever may connect could make them up and slow down everybody's logins. */
-static bool is_strain(const struct err *e, bool known)
+void database_login_done(struct database *d, const struct err *e, enum governor_outcome o)
 {
-	static const enum err_code codes[] = {ERR_CONNECT_TIMEOUT, ERR_LOGIN_TIMEOUT, ERR_SERVER_CLOSED};
-
-	if (e->code == ERR_AUTH_IAM)
-		return known;
-	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
-		if (e->code == codes[i])
-			return true;
-	/* class 53: insufficient resources; 57P03: cannot connect now; 57014: authentication timed out */
-	return e->from_server && (memcmp(e->sqlstate, "53", 2) == 0 || memcmp(e->sqlstate, "57P03", 5) == 0 ||
-	                          memcmp(e->sqlstate, "57014", 5) == 0);
-}
-
-void database_login_done(struct database *d, const struct err *e, bool known)
-{
-	governor_done(&d->governor, !e ? GOVERNOR_OK : is_strain(e, known) ? GOVERNOR_STRAIN : GOVERNOR_REFUSED);
+	governor_done(&d->governor, o);
 	if (e)
 		stats_login_failed(&d->stats, e);
 	else

@@ -35,9 +35,8 @@ void database_free(struct database *d);
 /* Grants turns as far as the governor and max_db_connections allow; from the loop. */
 void database_grant(struct database *d);
 
-/* A granted login ended. e: NULL if it succeeded. known: the same has been let in before, so that a refused token may mean
- * that whoever checks tokens is overloaded. Counts it and adapts the rate. */
-void database_login_done(struct database *d, const struct err *e, bool known);
+/* A granted login ended. e: NULL if it succeeded. Counts it and adapts the rate. */
+void database_login_done(struct database *d, const struct err *e, enum governor_outcome o);
 
 /* A connection of this database was closed: there may be room for a waiting turn. */
 void database_connection_closed(struct database *d);

@@ -3,23 +3,15 @@
  * only a later login: a session may stand on a connection whose other end is gone. */
 #include "proxy/health.h"
 
-#include <string.h>
+#include <stddef.h>
 
-/* Is it the server that answered, and turned down this login: its user, database or settings? */
+/* Is it the server that answered, and turned down this login: its user, database or settings? It may be full for one user
+ * alone, too. */
 static bool is_refusal(const struct err *e)
 {
-	/* of the server itself: shutting down or starting, broken, losing connections */
-	static const char *const of_server[] = {"57", "58", "XX", "08"};
-	static const enum err_code codes[] = {ERR_AUTH_IAM, ERR_AUTH_NOT_IAM, ERR_AUTH_PASSWORD,
-					      ERR_AUTH_METHOD};
+	enum err_class c = err_class(e);
 
-	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-		if (e->code == codes[i])
-			return true;
-	for (size_t i = 0; i < sizeof of_server / sizeof of_server[0]; i++)
-		if (memcmp(e->sqlstate, of_server[i], 2) == 0)
-			return false;
-	return e->from_server;
+	return c == ERR_CLASS_REFUSED || c == ERR_CLASS_FULL;
 }
 
 void health_good(struct health *h, uint64_t now_us)

@@ -10,35 +10,8 @@
 #include "base/mem.h"
 
 #define STILLBORN_US     (1 * CLOCK_US_PER_SEC)
-/* A refusal is not asked for again soon: it costs the database an IAM check each time. A server that is away is: it costs
- * nothing, and whoever waits wants it the moment it is back. */
-#define BACKOFF_MAX_US   (15 * CLOCK_US_PER_SEC)
-#define BACKOFF_AWAY_US  (2 * CLOCK_US_PER_SEC)
 
 static void pump(void *arg);
-
-/* ---- errors ----
- * Whom does a failed login concern? A client that is only just connecting wants to know what a direct connection would
- * tell it. One that is waiting with a query has been promised query_wait_timeout: it is told only what waiting cannot
- * mend. A server that is starting up answers nobody: that passes (pitfall 59). */
-enum failure { FAILURE_PASSING, FAILURE_NETWORK, FAILURE_FINAL };
-
-static enum failure failure_of(const struct err *e)
-{
-	if (e->from_server && (strcmp(e->sqlstate, "57P03") == 0))
-		return FAILURE_PASSING;
-	if (e->from_server && memcmp(e->sqlstate, "53", 2) == 0)
-		return FAILURE_NETWORK; /* full: that passes, too, but not soon */
-	switch ((int)e->code) {
-	case ERR_LOGIN_QUEUE: return FAILURE_PASSING;
-	case ERR_RESOLVE:
-	case ERR_CONNECT:
-	case ERR_CONNECT_TIMEOUT:
-	case ERR_LOGIN_TIMEOUT:
-	case ERR_SERVER_CLOSED: return FAILURE_NETWORK;
-	default: return FAILURE_FINAL;
-	}
-}
 
 static struct loop *pool_loop(const struct pool *p)
 {
@@ -125,18 +98,15 @@ static struct pool_waiter *first_waiter(struct pool *p, enum pool_queue q)
 	return n ? container_of(n, struct pool_waiter, node) : NULL;
 }
 
-/* Answers every waiter the failure concerns. */
-static void refuse_all(struct pool *p, const struct err *e)
+/* Answers every waiter the last failure concerns. */
+static void tell_failure(struct pool *p)
 {
-	enum failure f = failure_of(e);
 	struct pool_waiter *w;
 
-	if (f == FAILURE_PASSING)
-		return;
-	while ((w = first_waiter(p, POOL_WELCOME)))
-		refuse(w, e);
-	while (f == FAILURE_FINAL && (w = first_waiter(p, POOL_SERVER)))
-		refuse(w, e);
+	while (p->verdict->told >= VERDICT_NEWCOMERS && (w = first_waiter(p, POOL_WELCOME)))
+		refuse(w, &p->last_error);
+	while (p->verdict->told == VERDICT_ALL && (w = first_waiter(p, POOL_SERVER)))
+		refuse(w, &p->last_error);
 }
 
 /* ---- servers ---- */
@@ -165,24 +135,29 @@ static void turn_granted(void *arg)
 	defer_set(&p->pump);
 }
 
-/* Is a refused login tried once more before anybody is told? A password only if another one may be had meanwhile. A
- * token always: RDS's authentication helper also refuses good ones now and then, when it is slow or throttled. */
-static bool worth_another_try(struct pool *p, const struct err *e)
+/* Asks the source, once in a row of refusals, whether it may have another secret meanwhile. */
+static bool refreshed(struct pool *p, const struct err *e)
 {
 	struct secret_source *src = p->db->secret;
-	bool refreshed;
+	bool of_secret = e->code == ERR_AUTH_IAM || e->code == ERR_AUTH_PASSWORD;
 
-	if (p->retried || !src || (e->code != ERR_AUTH_IAM && e->code != ERR_AUTH_PASSWORD))
-		return false;
-	refreshed = src->ops->refused && src->ops->refused(src);
-	p->retried = refreshed || e->code == ERR_AUTH_IAM;
-	return p->retried;
+	return of_secret && !p->retried && src && src->ops->refused && src->ops->refused(src);
+}
+
+static const struct verdict *judge(struct pool *p, const struct err *e)
+{
+	struct verdict_input in = {.code = e->code,
+	                           .class = err_class(e),
+	                           .retried = p->retried,
+	                           .refreshed = refreshed(p, e),
+	                           .known = p->welcome_known};
+
+	return verdict_of(&in);
 }
 
 static uint64_t backoff_us(const struct pool *p)
 {
-	uint64_t max = failure_of(&p->last_error) == FAILURE_FINAL ? BACKOFF_MAX_US : BACKOFF_AWAY_US;
-	uint64_t us = p->db->target->login_retry_us;
+	uint64_t max = p->verdict->backoff_max_us, us = p->db->target->login_retry_us;
 	uint32_t r;
 
 	for (unsigned i = 1; i < p->failures && us < max; i++)
@@ -206,11 +181,12 @@ static void learn(struct pool *p, struct server *s)
 	s->params_version = p->welcome_version;
 }
 
-static void note_failure(struct pool *p, const struct err *e)
+static void note_failure(struct pool *p, const struct err *e, const struct verdict *v)
 {
 	uint64_t now = loop_now_us(pool_loop(p));
 
 	p->last_error = *e;
+	p->verdict = v;
 	health_failed(&p->db->health, now, e, p->welcome_known);
 	if (now >= p->retry_at_us) { /* else it began together with one that has failed: one failure, not two */
 		p->failures++;
@@ -223,9 +199,11 @@ static void note_failure(struct pool *p, const struct err *e)
 static void on_login_done(void *arg, struct server *s, const struct err *e)
 {
 	struct pool *p = arg;
+	const struct verdict *v;
 
 	p->logins--;
-	database_login_done(p->db, e, p->welcome_known);
+	v = e ? judge(p, e) : NULL;
+	database_login_done(p->db, e, v ? v->outcome : GOVERNOR_OK);
 	if (!e) {
 		health_good(&p->db->health, loop_now_us(pool_loop(p)));
 		p->failures = 0;
@@ -237,14 +215,14 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 		          LS("user", p->user), LU("auth_us", s->session->auth_us));
 		return;
 	}
-	if (worth_another_try(p, e)) {
+	p->retried = v->again;
+	if (v->again) {
 		log_info(loop_log(pool_loop(p)), "login refused; trying once more",
 		         LS("database", p->db->target->name), LS("user", p->user), LERR(e));
 		return;
 	}
-	p->retried = false;
-	note_failure(p, e);
-	refuse_all(p, e);
+	note_failure(p, e, v);
+	tell_failure(p);
 }
 
 static void on_idle(void *arg, struct server *s)
@@ -266,7 +244,7 @@ static void on_closed(void *arg, struct server *s)
 	/* A login that leads to nothing is none: without a pause the next one would follow at once, and for ever. */
 	if (s->lost && s->fresh && loop_now_us(pool_loop(p)) - s->born_us < STILLBORN_US) {
 		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection right after the login");
-		note_failure(p, &e);
+		note_failure(p, &e, judge(p, &e));
 	}
 	if (s->lost && p->total == p->logins)
 		p->suspect = true;
@@ -343,7 +321,7 @@ static void pump(void *arg)
 	if (p->failures > 0 && now < p->retry_at_us) {
 		/* Somebody has just been told why; whoever comes now is told the same. */
 		if (p->logins == 0)
-			refuse_all(p, &p->last_error);
+			tell_failure(p);
 		turn_drop(&p->turn);
 		if (p->waiting[POOL_WELCOME] + p->waiting[POOL_SERVER] > 0)
 			timer_set(&p->retry, p->retry_at_us - now);

@@ -6,6 +6,7 @@
 
 #include "proxy/server.h"
 #include "proxy/turn.h"
+#include "proxy/verdict.h"
 
 enum pool_queue {
 	POOL_WELCOME, /* waits for the pool to know its server */
@@ -43,6 +44,7 @@ struct pool {
 	unsigned failures;       /* logins failed in a row */
 	bool retried;            /* the last refusal was not believed yet */
 	struct err last_error;
+	const struct verdict *verdict; /* on last_error; non-NULL if failures > 0 */
 	uint64_t retry_at_us;    /* no login before; 0: at any time */
 	struct params welcome;   /* the server's ParameterStatus values */
 	bool welcome_known;

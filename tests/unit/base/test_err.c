@@ -34,6 +34,32 @@ static void every_row_is_whole(void **state)
 	assert_ptr_equal(err_info((enum err_code)9999), err_info(ERR_INTERNAL));
 }
 
+static void classes(void **state)
+{
+	static const struct {
+		const char *sqlstate;
+		enum err_class class;
+	} rows[] = {
+		{"28P01", ERR_CLASS_REFUSED},  {"3D000", ERR_CLASS_REFUSED}, {"42704", ERR_CLASS_REFUSED},
+		{"53300", ERR_CLASS_FULL},     {"53200", ERR_CLASS_FULL},    {"57P01", ERR_CLASS_AWAY},
+		{"57P02", ERR_CLASS_AWAY},     {"57P03", ERR_CLASS_STARTING}, {"57014", ERR_CLASS_BUSY},
+		{"57P04", ERR_CLASS_FINAL},    {"58030", ERR_CLASS_FINAL},   {"XX000", ERR_CLASS_FINAL},
+		{"08006", ERR_CLASS_FINAL},    {"", ERR_CLASS_REFUSED},      {"5", ERR_CLASS_REFUSED},
+	};
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		err_set(&e, ERR_LOGIN_REFUSED, "no");
+		memcpy(e.sqlstate, rows[i].sqlstate, strlen(rows[i].sqlstate) + 1);
+		assert_int_equal(err_class(&e), ERR_CLASS_FINAL); /* not its own words */
+		e.from_server = true;
+		assert_int_equal(err_class(&e), rows[i].class);
+		e.code = ERR_AUTH_IAM; /* known better */
+		assert_int_equal(err_class(&e), ERR_CLASS_REFUSED);
+	}
+}
+
 static void sets(void **state)
 {
 	struct err e;
@@ -135,7 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_is_whole), cmocka_unit_test(sets),
 		cmocka_unit_test(prefixes),           cmocka_unit_test(hints),
-		cmocka_unit_test(null_is_fine),       cmocka_unit_test(cuts_at_a_character),
+		cmocka_unit_test(classes), cmocka_unit_test(null_is_fine),       cmocka_unit_test(cuts_at_a_character),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
