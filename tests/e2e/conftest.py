@@ -12,6 +12,8 @@ import pytest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "aws"))
+import awsfake  # noqa: E402
 import fakepg  # noqa: E402
 import proxy  # noqa: E402
 import standin  # noqa: E402
@@ -134,6 +136,32 @@ def pgiam_for(pgiam_factory):
 def pgiam(rds, pgiam_for):
     """pgiam in front of the usual instance."""
     return pgiam_for(rds)
+
+
+# ---- the stand-in for AWS ----
+
+@pytest.fixture(scope="session")
+def aws_server(authority):
+    """The stand-in for AWS, for the whole run; tests use `aws`."""
+    chain, key = authority.issue(["127.0.0.1", "localhost"], key="ec")
+    with tempfile.NamedTemporaryFile(suffix=".pem") as cert, tempfile.NamedTemporaryFile(suffix=".key") as secret:
+        cert.write(chain)
+        cert.flush()
+        secret.write(key)
+        secret.flush()
+        one = awsfake.Aws(cert=cert.name, key=secret.name)
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def aws(aws_server, authority):
+    """The stand-in for AWS without faults, as new. aws.env(...) is an environment that reaches it: add what configures the
+    provider. aws.serve(rds): what it issues from now on, the instance accepts."""
+    aws_server.reset()
+    aws_server.ca_path = authority.path
+    yield aws_server
+    aws_server.reset()
 
 
 # ---- servers and certificates of the test's own ----

@@ -115,3 +115,40 @@ class Token:
         """What the signature had to be, were this the secret key."""
         pairs = [(k, v) for k, v in self.pairs if k != "X-Amz-Signature"]
         return signature(secret, self.region, self.amzdate, self.host_port, pairs)
+
+
+class SignedRequest:
+    """The Authorization header of a request signed in its headers. Raises ValueError unless it has the form of one."""
+    FORM = re.compile(ALGORITHM + r" Credential=([^,/]+)/(\d{8})/([^,/]+)/([^,/]+)/aws4_request, ?"
+                      r"SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})")
+
+    def __init__(self, method, target, headers, body):
+        """headers: a mapping with names in lower case; target as in the request line."""
+        found = self.FORM.fullmatch(headers.get("authorization", ""))
+        if not found:
+            raise ValueError("no Authorization header of Signature Version 4")
+        self.key_id, self.date, self.region, self.service, signed, self.signature = found.groups()
+        self.method, self.target, self.headers, self.body = method, target, headers, body
+        self.names = signed.split(";")
+        self.amzdate = headers.get("x-amz-date", "")
+        self.session_token = headers.get("x-amz-security-token")
+        if not re.fullmatch(r"\d{8}T\d{6}Z", self.amzdate) or self.amzdate[:8] != self.date:
+            raise ValueError("X-Amz-Date is missing, malformed, or not of the scope's day")
+        self.signed_at = datetime.datetime.strptime(self.amzdate, "%Y%m%dT%H%M%SZ").replace(
+            tzinfo=datetime.timezone.utc)
+        must = {"host", "x-amz-date"} | ({"x-amz-security-token"} if self.session_token else set())
+        must |= {n for n in headers if n in ("content-type", "x-amz-target")}
+        if self.names != sorted(set(self.names)) or not must <= set(self.names) or not set(self.names) <= set(headers):
+            raise ValueError("SignedHeaders %s do not cover %s" % (self.names, sorted(must)))
+
+    def signature_with(self, secret):
+        """What the signature had to be, were this the secret key."""
+        path, _, query = self.target.partition("?")
+        pairs = sorted(tuple(part.partition("=")[::2]) for part in query.split("&") if part)
+        lines = [self.method, path, "&".join("%s=%s" % p for p in pairs)]
+        lines += ["%s:%s" % (n, re.sub(r" +", " ", self.headers[n].strip())) for n in self.names]
+        lines += ["", ";".join(self.names), hashlib.sha256(self.body).hexdigest()]
+        scope = "/".join([self.date, self.region, self.service, "aws4_request"])
+        to_sign = "\n".join([ALGORITHM, self.amzdate, scope, hashlib.sha256("\n".join(lines).encode()).hexdigest()])
+        return hmac.new(signing_key(secret, self.date, self.region, self.service), to_sign.encode(),
+                        hashlib.sha256).hexdigest()

@@ -96,14 +96,18 @@ class Verifier:
             raise invalid("the session token is not that of %s" % token.key_id)
         if not hmac.compare_digest(token.signature_with(key["secret"]), token.signature):
             raise invalid("the signature does not match")
+        if key.get("expires") and self.now().timestamp() >= key["expires"]:
+            raise Refused("ExpiredToken", 400, "the credentials of %s have expired" % token.key_id)
         if token.key_id in self.faults.revoked:
             raise Refused("NotAuthorized", 403, "the access key %s is revoked" % token.key_id)
         if user in self.faults.denied:
             raise Refused("NotAuthorized", 403, "rds-db:connect is not allowed for %s" % user)
 
+    def now(self):
+        return datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.faults.skew_sec)
+
     def check_age(self, token):
-        now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.faults.skew_sec)
-        age = (now - token.signed_at).total_seconds()
+        age = (self.now() - token.signed_at).total_seconds()
         if age < -FUTURE_SKEW_SEC:
             raise invalid("signature not yet current: it is from %d seconds ahead" % -age)
         if age > token.expires:
@@ -191,7 +195,8 @@ class Verifier:
             elif verb == "allow":
                 f.denied.discard(args[0])
             elif verb == "add-key":
-                self.keys[args[0]] = {"secret": args[1], "session_token": args[2] if args[2:] else None}
+                self.keys[args[0]] = {"secret": args[1], "session_token": (args[2] if args[2:] else None) or None,
+                                      "expires": float(args[3]) if args[3:] and args[3] else None}
             elif verb == "clear":
                 self.faults = Faults()
                 self.generation += 1
