@@ -254,6 +254,8 @@ static void unknown_users_do_not_slow_down_logins(void **state)
 	(void)state;
 	s->target.auth = TARGET_AUTH_IAM;
 	s->target.profile = profile_get(PROFILE_RDS);
+	s->target.login_rate = s->target.profile->login_rate;
+	s->target.login_rate_max = s->target.profile->login_rate_max;
 	sim_start(s);
 	d = database_new(s->targets[0], s->loop, NULL, NULL);
 	err_set(&e, ERR_AUTH_IAM, "PAM authentication failed");
