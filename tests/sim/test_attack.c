@@ -1,5 +1,6 @@
 /* Attacks that once worked. */
 #include "sim.h"
+#include "proxy/verdict.h"
 #include <stdio.h>
 #include "base/mem.h"
 #include "pg/message.h"
@@ -248,6 +249,7 @@ static void packets_full_of_parameters(void **state)
 static void unknown_users_do_not_slow_down_logins(void **state)
 {
 	struct sim *s = sim_new();
+	struct verdict_input in;
 	struct database *d;
 	struct err e;
 
@@ -259,10 +261,13 @@ static void unknown_users_do_not_slow_down_logins(void **state)
 	sim_start(s);
 	d = database_new(s->targets[0], s->loop, NULL, NULL);
 	err_set(&e, ERR_AUTH_IAM, "PAM authentication failed");
-	for (unsigned i = 0; i < 10; i++)
-		database_login_done(d, &e, false);
+	for (unsigned i = 0; i < 10; i++) {
+		in = (struct verdict_input){.code = e.code, .class = err_class(&e), .retried = i & 1};
+		database_login_done(d, &e, verdict_of(&in)->outcome);
+	}
 	assert_true(d->governor.rate == 10);
-	database_login_done(d, &e, true); /* somebody it knew yesterday */
+	in.known = true; /* somebody it knew yesterday */
+	database_login_done(d, &e, verdict_of(&in)->outcome);
 	assert_true(d->governor.rate == 5);
 	database_free(d);
 	sim_free(s);
