@@ -150,7 +150,7 @@ static const struct verdict *judge(struct pool *p, const struct err *e)
 	                           .class = err_class(e),
 	                           .retried = p->retried,
 	                           .refreshed = refreshed(p, e),
-	                           .known = p->welcome_known};
+	                           .known = p->known != POOL_UNTRIED};
 
 	return verdict_of(&in);
 }
@@ -172,10 +172,9 @@ static uint64_t backoff_us(const struct pool *p)
  * linked: the version says who that is. */
 static void learn(struct pool *p, struct server *s)
 {
-	if (!p->welcome_known || !params_equal(&p->welcome, &s->session->params)) {
+	if (p->known == POOL_UNTRIED || !params_equal(&p->welcome, &s->session->params)) {
 		params_free(&p->welcome);
 		params_copy(&p->welcome, &s->session->params);
-		p->welcome_known = true;
 		p->welcome_version++;
 	}
 	s->params_version = p->welcome_version;
@@ -187,7 +186,7 @@ static void note_failure(struct pool *p, const struct err *e, const struct verdi
 
 	p->last_error = *e;
 	p->verdict = v;
-	health_failed(&p->db->health, now, e, p->welcome_known);
+	health_failed(&p->db->health, now, e, p->known != POOL_UNTRIED);
 	if (now >= p->retry_at_us) { /* else it began together with one that has failed: one failure, not two */
 		p->failures++;
 		p->retry_at_us = now + backoff_us(p);
@@ -208,9 +207,9 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 		health_good(&p->db->health, loop_now_us(pool_loop(p)));
 		p->failures = 0;
 		p->retry_at_us = 0;
-		p->suspect = false;
 		p->retried = false;
 		learn(p, s);
+		p->known = POOL_KNOWN;
 		log_debug(loop_log(pool_loop(p)), "server logged in", LS("database", p->db->target->name),
 		          LS("user", p->user), LU("auth_us", s->session->auth_us));
 		return;
@@ -242,12 +241,12 @@ static void on_closed(void *arg, struct server *s)
 	list_del(&s->pool_node);
 	p->total--;
 	/* A login that leads to nothing is none: without a pause the next one would follow at once, and for ever. */
-	if (s->lost && s->fresh && loop_now_us(pool_loop(p)) - s->born_us < STILLBORN_US) {
+	if (s->fate == SERVER_LOST && s->use == SERVER_FRESH && loop_now_us(pool_loop(p)) - s->born_us < STILLBORN_US) {
 		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection right after the login");
 		note_failure(p, &e, judge(p, &e));
 	}
-	if (s->lost && p->total == p->logins)
-		p->suspect = true;
+	if (s->fate == SERVER_LOST && p->total == p->logins && p->known == POOL_KNOWN)
+		p->known = POOL_SUSPECT;
 	defer_set(&p->pump);
 }
 
@@ -277,7 +276,8 @@ static struct server *take_idle(struct pool *p)
 static void serve_waiters(struct pool *p)
 {
 	/* Known values are good as long as a server stands behind them. */
-	bool known = p->welcome_known && ((p->failures == 0 && !p->suspect) || p->total > p->logins);
+	bool known = (p->known == POOL_KNOWN && p->failures == 0) ||
+	             (p->known != POOL_UNTRIED && p->total > p->logins);
 	struct pool_waiter *w;
 	struct server *s;
 

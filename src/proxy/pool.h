@@ -14,6 +14,13 @@ enum pool_queue {
 	POOL_QUEUES,
 };
 
+/* What a pool knows of its server, to welcome clients with. */
+enum pool_welcome {
+	POOL_UNTRIED, /* nothing: nobody was ever let in */
+	POOL_KNOWN,
+	POOL_SUSPECT, /* its last server was lost: what it knows stands for nobody until a login succeeds */
+};
+
 /* A client's place in a queue. Exactly one of the callbacks comes, once, never inside pool_wait. */
 struct pool_waiter {
 	struct list node;
@@ -47,8 +54,7 @@ struct pool {
 	const struct verdict *verdict; /* on last_error; non-NULL if failures > 0 */
 	uint64_t retry_at_us;    /* no login before; 0: at any time */
 	struct params welcome;   /* the server's ParameterStatus values */
-	bool welcome_known;
-	bool suspect;            /* its last server was lost: the values stand for nobody until a login succeeds */
+	enum pool_welcome known; /* are they good? */
 	uint32_t welcome_version; /* grows when they change */
 	uint32_t refs;           /* clients that name this pool */
 	uint64_t unused_since_us; /* 0: in use */

@@ -15,11 +15,39 @@
 /* relay.wrong if it was not the type. */
 #define WRONG_LENGTH (-1)
 
+#define END STATE_BIT(RELAY_DETACHED)
+
+/* Whoever leaves is given the time by the client's owner; whoever stays has it, as long as the server stays. */
+static const struct state_row rows[] = {
+	[RELAY_OPEN] = {"open", STATE_BIT(RELAY_MUTE) | STATE_BIT(RELAY_LEAVING) | END, DEADLINE_NONE},
+	[RELAY_MUTE] = {"mute", STATE_BIT(RELAY_LEAVING) | END, DEADLINE_NONE},
+	[RELAY_LEAVING] = {"leaving", STATE_BIT(RELAY_GOODBYE) | END, DEADLINE_OUTER},
+	[RELAY_GOODBYE] = {"goodbye", END, DEADLINE_OUTER},
+	[RELAY_DETACHED] = {"detached", 0, DEADLINE_FINAL},
+};
+
 static void server_ready(void *arg, unsigned what);
 static void client_ready(void *arg, unsigned what);
 
 /* What a step says about going on. A callback may have closed the relay: then nothing may be touched. */
 enum step { STEP_ON, STEP_GONE };
+
+const struct state_row *relay_state_rows(size_t *count)
+{
+	*count = sizeof(rows) / sizeof(*rows);
+	return rows;
+}
+
+static void set_state(struct relay *r, enum relay_state to)
+{
+	state_check(rows, r->state, to);
+	r->state = to;
+}
+
+static inline bool is_leaving(const struct relay *r)
+{
+	return r->state == RELAY_LEAVING || r->state == RELAY_GOODBYE;
+}
 
 void relay_init(struct relay *r, struct iobuf_pool *bufs, struct stream *server, const struct relay_server_ops *ops,
                 void *arg)
@@ -30,6 +58,7 @@ void relay_init(struct relay *r, struct iobuf_pool *bufs, struct stream *server,
 	r->server_ops = ops;
 	r->server_arg = arg;
 	r->tx = 'I';
+	r->state = RELAY_DETACHED;
 	inflight_init(&r->inflight);
 	stream_set_owner(server, server_ready, r);
 	stream_want_read(server, true);
@@ -40,7 +69,7 @@ void relay_close(struct relay *r)
 	if (!r->server)
 		return;
 	assert(!r->client);
-	if (relay_aligned(r) && !r->up.b && !r->fatal && !r->goodbye) {
+	if (relay_aligned(r) && !r->up.b && r->last_word == RELAY_WORD_NONE) {
 		static const unsigned char terminate[] = {'X', 0, 0, 0, 4};
 		(void)stream_write(r->server, terminate, sizeof(terminate));
 	}
@@ -106,10 +135,8 @@ static enum step server_message(struct relay *r, const struct frame *f, struct s
 			return ready_passed(r);
 		break;
 	case 'E':
-		if (is_fatal(body)) {
-			r->fatal = true;
-			r->fatal_told = !hide;
-		}
+		if (is_fatal(body))
+			r->last_word = hide ? RELAY_WORD_FATAL : RELAY_WORD_FATAL_TOLD;
 		break;
 	case 'S':
 		r->server_ops->reported(r->server_arg, body);
@@ -192,7 +219,8 @@ static enum step client_end(struct relay *r, enum relay_end how)
 		err_set(&e, ERR_CLIENT_PROTOCOL, "invalid message length");
 	else
 		err_set(&e, ERR_CLIENT_PROTOCOL, "invalid frontend message type %d", r->wrong);
-	r->up_stopped = true;
+	if (r->state == RELAY_OPEN)
+		set_state(r, RELAY_MUTE);
 	stream_want_read(r->client, false);
 	r->client_ops->end(r->client_arg, how, how == RELAY_VIOLATION ? &e : NULL);
 	return STEP_GONE;
@@ -205,7 +233,8 @@ static void server_mute(struct relay *r)
 	stream_want_read(r->server, true);
 	stream_kick(r->server);
 	r->up.blocked = false;
-	r->up_stopped = true;
+	if (r->state == RELAY_OPEN)
+		set_state(r, RELAY_MUTE);
 	if (r->client)
 		stream_want_read(r->client, false);
 }
@@ -219,7 +248,7 @@ static enum step say_goodbye(struct relay *r)
 	size_t skip = r->how == RELAY_VIOLATION ? 0 : 5;
 	struct flow *u = &r->up;
 
-	if (r->goodbye)
+	if (r->state == RELAY_GOODBYE)
 		return STEP_ON;
 	if (!u->b)
 		u->b = iobuf_get(r->bufs);
@@ -227,7 +256,9 @@ static enum step say_goodbye(struct relay *r)
 	iobuf_compact(u->b);
 	if (IOBUF_BYTES - u->b->filled < sizeof(flush_terminate))
 		return client_end(r, r->how);
-	r->goodbye = true;
+	set_state(r, RELAY_GOODBYE);
+	if (r->last_word == RELAY_WORD_NONE)
+		r->last_word = RELAY_WORD_GOODBYE;
 	memcpy(u->b->data + u->b->filled, flush_terminate + skip, sizeof(flush_terminate) - skip);
 	u->b->filled += sizeof(flush_terminate) - skip;
 	u->b->parsed = u->b->filled;
@@ -242,7 +273,7 @@ static enum step client_leaves(struct relay *r, enum relay_end how)
 {
 	if (!r->busy || !relay_aligned(r))
 		return client_end(r, how);
-	r->up_stopped = r->leaving = true;
+	set_state(r, RELAY_LEAVING);
 	r->how = how;
 	stream_want_read(r->client, false);
 	r->client_ops->leaving(r->client_arg);
@@ -254,7 +285,7 @@ static enum step report(struct relay *r)
 {
 	if (r->hidden > 0 || r->down.remain > 0)
 		return STEP_ON;
-	if (r->client && r->leaving && !inflight_closed(&r->inflight))
+	if (is_leaving(r) && !inflight_closed(&r->inflight))
 		return say_goodbye(r);
 	if (r->client ? !inflight_quiet(&r->inflight) : !inflight_idle(&r->inflight) && inflight_closed(&r->inflight))
 		return STEP_ON;
@@ -269,7 +300,7 @@ static enum step report(struct relay *r)
 		r->client_ops->ready(r->client_arg, r->tx);
 		if (!r->server || !r->client)
 			return STEP_GONE;
-		if (r->leaving && !r->down.b)
+		if (is_leaving(r) && !r->down.b)
 			return client_end(r, r->how);
 	}
 	return STEP_ON;
@@ -289,7 +320,7 @@ static enum step pump_down(struct relay *r)
 		const char *why = stream_error(r->server);
 		if (r->client)
 			(void)flow_flush(r->bufs, d, r->client); /* what cannot be sent now is handed over at detach */
-		if (r->client && r->goodbye)
+		if (r->state == RELAY_GOODBYE)
 			return client_end(r, r->how);
 		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection unexpectedly%s%s", *why ? ": " : "", why);
 		return server_end(r, &e);
@@ -308,7 +339,7 @@ static enum step pump_down(struct relay *r)
 	if (flow_full(d))
 		stream_want_read(r->server, false);
 	/* replies make room for messages that were held back */
-	if (r->client && r->up.b && r->up.b->parsed < r->up.b->filled && !r->up_stopped &&
+	if (r->state == RELAY_OPEN && r->up.b && r->up.b->parsed < r->up.b->filled &&
 	    pump_up(r) == STEP_GONE)
 		return STEP_GONE;
 	return was_settled && !r->busy ? STEP_ON : report(r);
@@ -412,9 +443,9 @@ static enum step resume(struct relay *r, struct flow *f, struct stream *to, stru
 		server_mute(r);
 		return STEP_ON;
 	}
-	if (to == r->client && r->leaving && !r->busy && !f->b)
+	if (to == r->client && is_leaving(r) && !r->busy && !f->b)
 		return client_end(r, r->how); /* it has been given all it was owed */
-	if (from && flow_roomy(f) && !(from == r->client && (r->up_stopped || held_back(r))))
+	if (from && flow_roomy(f) && !(from == r->client && (r->state != RELAY_OPEN || held_back(r))))
 		stream_want_read(from, true);
 	return STEP_ON;
 }
@@ -439,7 +470,7 @@ static void client_ready(void *arg, unsigned what)
 
 	if ((what & STREAM_WRITABLE) && resume(r, &r->down, r->client, r->server) == STEP_GONE)
 		return;
-	if ((what & STREAM_READABLE) && !r->up_stopped)
+	if ((what & STREAM_READABLE) && r->state == RELAY_OPEN)
 		read_up(r);
 }
 
@@ -455,7 +486,7 @@ void relay_attach(struct relay *r, struct stream *client, struct iobuf *first, c
 	r->up = (struct flow){.b = first};
 	r->down = (struct flow){.b = NULL};
 	r->busy = false;
-	r->up_stopped = r->leaving = r->goodbye = false;
+	r->state = RELAY_OPEN; /* a new client, a new machine */
 	r->how = RELAY_EOF;
 	r->ready_count = r->tx_count = 0;
 	stream_set_owner(client, client_ready, r);
@@ -485,6 +516,7 @@ struct iobuf *relay_detach(struct relay *r, bool *clean)
 {
 	struct iobuf *unsent = r->down.b;
 
+	set_state(r, RELAY_DETACHED);
 	*clean = r->down.remain == 0;
 	stream_want_read(r->client, false);
 	stream_want_write(r->client, false);

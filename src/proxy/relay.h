@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "proxy/flow.h"
 #include "proxy/inflight.h"
+#include "proxy/state.h"
 
 enum relay_end {
 	RELAY_TERMINATE, /* the client said Terminate */
@@ -44,6 +45,23 @@ struct relay_client_ops {
 	void (*busy)(void *arg);
 };
 
+/* What is still to be had from the client: a machine from attaching to detaching. */
+enum relay_state {
+	RELAY_OPEN,     /* its messages are read and passed on */
+	RELAY_MUTE,     /* nothing more is read: the server takes no more, or it is told that this is the end */
+	RELAY_LEAVING,  /* it said or did `how`, and is still owed something */
+	RELAY_GOODBYE,  /* ... and the server was told, since it would wait for more */
+	RELAY_DETACHED, /* no client */
+};
+
+/* A server connection that has heard or said its last is good for nobody else. */
+enum relay_word {
+	RELAY_WORD_NONE,
+	RELAY_WORD_GOODBYE,    /* it was told to end */
+	RELAY_WORD_FATAL,      /* it said FATAL, and no client heard it */
+	RELAY_WORD_FATAL_TOLD, /* it said FATAL, and its client heard it */
+};
+
 struct relay {
 	struct iobuf_pool *bufs;
 	struct stream *client, *server; /* client: borrowed, NULL while detached; server: owned */
@@ -52,12 +70,10 @@ struct relay {
 	uint32_t hidden;                /* ReadyForQuery messages of our own queries to come */
 	char tx;
 	bool busy;                      /* something is owed to the client */
-	bool fatal, fatal_told;         /* the server said FATAL, and the client heard it */
-	bool up_stopped;                /* nothing more is read from the client */
-	bool leaving;                   /* because it said or did `how`, and it is still owed something */
-	bool goodbye;                   /* the server was told, too: it is good for nobody else */
+	enum relay_state state;
+	enum relay_word last_word;
 	int wrong;                      /* the type of the message that broke the protocol */
-	enum relay_end how;
+	enum relay_end how;             /* why it is RELAY_LEAVING or RELAY_GOODBYE */
 	uint64_t drained_bytes;         /* dropped since the client left */
 	uint64_t ready_count, tx_count; /* ReadyForQuery passed on; with status 'I' */
 	const struct relay_server_ops *server_ops;
@@ -96,6 +112,8 @@ bool relay_aligned(const struct relay *r);
 
 /* Sends a query of our own. Only while nothing is owed. Its replies are hidden. */
 void relay_query(struct relay *r, const char *sql);
+
+const struct state_row *relay_state_rows(size_t *count);
 
 /* Is the server silent, as it should be? For a server about to be handed out. */
 bool relay_server_quiet(struct relay *r);

@@ -19,7 +19,8 @@ static const struct state_row rows[] = {
 	[SERVER_SETUP] = {"setup", STATE_BIT(SERVER_IDLE) | END, DEADLINE_OWN},
 	[SERVER_IDLE] = {"idle", STATE_BIT(SERVER_LINKED) | END, DEADLINE_OWN},
 	[SERVER_LINKED] = {"linked", AFTER_CLIENT, DEADLINE_NONE},
-	[SERVER_DRAIN] = {"drain", AFTER_CLIENT, DEADLINE_OWN},
+	[SERVER_DRAIN] = {"drain", AFTER_CLIENT | STATE_BIT(SERVER_CANCELLED), DEADLINE_OWN},
+	[SERVER_CANCELLED] = {"cancelled", AFTER_CLIENT & ~STATE_BIT(SERVER_DRAIN), DEADLINE_OWN},
 	[SERVER_FENCE] = {"fence", AFTER_CLIENT, DEADLINE_OWN},
 	[SERVER_ROLLBACK] = {"rollback", AFTER_CLIENT, DEADLINE_OWN},
 	[SERVER_RESET] = {"reset", AFTER_CLIENT, DEADLINE_OWN},
@@ -44,6 +45,12 @@ const struct state_row *server_state_rows(size_t *count)
 {
 	*count = sizeof(rows) / sizeof(*rows);
 	return rows;
+}
+
+static void worsen(struct server *s, enum server_fate fate)
+{
+	if (s->fate < fate)
+		s->fate = fate;
 }
 
 static struct loop *server_loop(const struct server *s)
@@ -91,7 +98,7 @@ void server_close(struct server *s, const struct err *e)
 			why = *e;
 		else
 			err_set(&why, ERR_SHUTDOWN, "terminating connection: the server connection was closed");
-		s->ending = true;
+		worsen(s, SERVER_ENDING);
 		s->link->server_gone(s->link_arg, &why, false); /* unlinks, which ends it */
 		return;
 	}
@@ -116,7 +123,7 @@ static void become_idle(struct server *s)
 {
 	uint64_t now = loop_now_us(server_loop(s)), idle = s->rq.db->target->server_idle_timeout_us, left = idle;
 
-	if (s->ending) {
+	if (s->fate != SERVER_STAYS) {
 		end(s); /* told to go while it logged in */
 		return;
 	}
@@ -138,8 +145,8 @@ static void become_idle(struct server *s)
 bool server_check(struct server *s)
 {
 	if (!relay_server_quiet(&s->relay))
-		s->lost = true;
-	else if (s->state == SERVER_IDLE && !s->ending && !too_old(s))
+		worsen(s, SERVER_LOST);
+	else if (s->state == SERVER_IDLE && s->fate == SERVER_STAYS && !too_old(s))
 		return true;
 	end(s);
 	return false;
@@ -173,8 +180,8 @@ static void next_step(struct server *s)
 		.idle = inflight_idle(&s->relay.inflight) && !s->relay.up.b && s->relay.hidden == 0,
 		.tx = s->relay.tx,
 		.dedicated = s->rq.replication,
-		.ending = s->ending || s->relay.fatal || s->relay.goodbye || too_old(s),
-		.clean = s->clean || !*reset,
+		.ending = s->fate != SERVER_STAYS || s->relay.last_word != RELAY_WORD_NONE || too_old(s),
+		.clean = s->use != SERVER_USED || !*reset,
 	};
 	enum policy_action a = policy_released(&in);
 
@@ -186,7 +193,10 @@ static void next_step(struct server *s)
 	}
 	switch (a) {
 	case POLICY_CLOSE: end(s); return;
-	case POLICY_DRAIN: drain(s); return;
+	case POLICY_DRAIN:
+		if (s->state != SERVER_CANCELLED)
+			drain(s);
+		return;
 	case POLICY_ROLLBACK: own_query(s, SERVER_ROLLBACK, "ROLLBACK"); return;
 	case POLICY_RESET: own_query(s, SERVER_RESET, reset); return;
 	case POLICY_IDLE: become_idle(s); return;
@@ -213,9 +223,9 @@ static void on_timer(void *arg)
 		setup_failed(s, &e);
 		return;
 	}
-	if (s->state == SERVER_DRAIN && !s->cancelled && s->env->cancel(s->env->arg, s)) {
+	if (s->state == SERVER_DRAIN && s->env->cancel(s->env->arg, s)) {
 		/* Closing would free our slot but leave the query running in the database. */
-		s->cancelled = true;
+		set_state(s, SERVER_CANCELLED);
 		timer_set(&s->timer, CANCELLED_US);
 		return;
 	}
@@ -231,9 +241,9 @@ static void on_end(void *arg, const struct err *e)
 {
 	struct server *s = arg;
 
-	s->ending = s->lost = true;
+	worsen(s, SERVER_LOST);
 	if (s->state == SERVER_LINKED) {
-		s->link->server_gone(s->link_arg, e, s->relay.fatal_told);
+		s->link->server_gone(s->link_arg, e, s->relay.last_word == RELAY_WORD_FATAL_TOLD);
 		return;
 	}
 	if (s->state == SERVER_SETUP) {
@@ -259,7 +269,8 @@ static void on_reported(void *arg, struct slice body)
 	s->news = true;
 	if (s->state == SERVER_LINKED) {
 		/* as often as its client likes */
-		s->ending |= login_result_parameter(s->session, name, value) != 0;
+		if (login_result_parameter(s->session, name, value) != 0)
+			worsen(s, SERVER_ENDING);
 	} else if (++s->reported > REPORTED_MAX || login_result_parameter(s->session, name, value) != 0) {
 		err_set(&e, ERR_SERVER_PROTOCOL, "the server reports parameters without end");
 		on_end(s, &e);
@@ -272,7 +283,7 @@ static void on_hidden(void *arg, uint8_t type, struct slice body)
 {
 	struct server *s = arg;
 
-	if (type == 'E' && s->state != SERVER_DRAIN) {
+	if (type == 'E' && s->state != SERVER_DRAIN && s->state != SERVER_CANCELLED) {
 		struct parse_error pe;
 		parse_error_prefix(body, &pe);
 		s->failed_query = true;
@@ -294,21 +305,22 @@ static void on_settled(void *arg, char tx)
 			setup_failed(s, &e);
 			return;
 		}
-		s->fresh = true;
+		s->use = SERVER_FRESH;
 		s->ops->login_done(s->pool, s, NULL);
 		become_idle(s);
 		return;
 	case SERVER_ROLLBACK:
 	case SERVER_RESET:
 		if (s->failed_query || tx != 'I') {
-			s->ending = true;
+			worsen(s, SERVER_ENDING);
 		} else if (s->state == SERVER_RESET) {
-			s->clean = true;
+			s->use = SERVER_CLEAN;
 			s->app_name[0] = '\0';
 		}
 		next_step(s);
 		return;
-	case SERVER_DRAIN: next_step(s); return;
+	case SERVER_DRAIN:
+	case SERVER_CANCELLED: next_step(s); return;
 	case SERVER_LOGIN:
 	case SERVER_IDLE:
 	case SERVER_LINKED:
@@ -330,11 +342,12 @@ void server_link(struct server *s, struct stream *client, struct iobuf *first, c
 	list_del(&s->db_node);
 	s->link = link;
 	s->link_arg = arg;
-	s->clean = s->fresh = s->cancelled = false;
+	s->use = SERVER_USED;
 	s->abandoned_us = 0;
 	s->reported = 0;
 	/* server_lifetime = 0: every connection serves one client */
-	s->ending |= s->rq.db->target->server_lifetime_us == 0;
+	if (s->rq.db->target->server_lifetime_us == 0)
+		worsen(s, SERVER_ENDING);
 	relay_attach(&s->relay, client, first, &link->relay, arg);
 	if (s->rq.replication || strcmp(s->app_name, app_name) == 0)
 		return; /* a replication connection has said so when it logged in: it may know no SQL */
@@ -375,7 +388,7 @@ void server_abandon(struct server *s)
 
 void server_retire(struct server *s)
 {
-	s->ending = true;
+	worsen(s, SERVER_ENDING);
 	if (s->state == SERVER_IDLE)
 		end(s);
 }
@@ -388,7 +401,8 @@ void server_cancel_begin(struct server *s)
 void server_cancel_end(struct server *s, bool settled)
 {
 	s->cancels--;
-	s->ending |= !settled;
+	if (!settled)
+		worsen(s, SERVER_ENDING);
 	if (s->state == SERVER_CLOSED && s->cancels == 0)
 		loop_free_later(server_loop(s), server_free, s); /* the last to name it */
 	else if (s->state == SERVER_FENCE && s->cancels == 0)
@@ -433,12 +447,12 @@ static void on_login(void *arg, struct login_result *r, const struct err *e)
 		st->tokens++;
 	relay_init(&s->relay, s->env->bufs, r->stream, &relay_ops, s);
 	r->stream = NULL;
-	s->clean = true;
+	s->use = SERVER_CLEAN;
 	if (s->rq.db->target->connect_query && !s->rq.replication) {
 		own_query(s, SERVER_SETUP, s->rq.db->target->connect_query);
 		return;
 	}
-	s->fresh = true;
+	s->use = SERVER_FRESH;
 	s->ops->login_done(s->pool, s, NULL);
 	become_idle(s);
 }

@@ -13,10 +13,24 @@ enum server_state {
 	SERVER_IDLE,     /* may be handed out */
 	SERVER_LINKED,   /* a client has it */
 	SERVER_DRAIN,    /* the client left; what is owed is read and dropped */
+	SERVER_CANCELLED, /* the same, when that took too long: what it runs was cancelled */
 	SERVER_FENCE,    /* a cancel request for it is under way: it could hit whoever comes next */
 	SERVER_ROLLBACK, /* ending an abandoned transaction */
 	SERVER_RESET,    /* the reset query is running */
 	SERVER_CLOSED,
+};
+
+/* What is in it of those who used it. */
+enum server_use {
+	SERVER_USED,
+	SERVER_CLEAN, /* nothing: nobody used it since its reset, or since its connect_query began */
+	SERVER_FRESH, /* nobody used it since its login, connect_query included */
+};
+
+enum server_fate {
+	SERVER_STAYS,
+	SERVER_ENDING, /* to be closed when its client leaves */
+	SERVER_LOST,   /* the server ended it, not we */
 };
 
 struct server;
@@ -80,12 +94,9 @@ struct server {
 	uint32_t params_version; /* the pool's: which values it reported */
 	bool news;             /* the pool was not told yet of what it reported */
 	uint32_t reported;     /* ParameterStatus messages that no client saw, since it was last linked */
-	bool clean;            /* nobody used it since login or reset */
-	bool fresh;            /* nobody used it since login */
 	bool failed_query;     /* one of our own queries ended in an error */
-	bool lost;             /* the server ended it, not we */
-	bool cancelled;        /* what an absent client left running was cancelled */
-	bool ending;           /* to be closed when its client leaves */
+	enum server_use use;
+	enum server_fate fate; /* never gets better */
 };
 
 /* Starts logging in. login_done comes later, never inside. */

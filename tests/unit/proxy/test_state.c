@@ -18,11 +18,13 @@ struct machine {
 
 static const char *const client_endless[] = {"idle", "linked", NULL};
 static const char *const server_endless[] = {"linked", NULL};
+static const char *const relay_endless[] = {"open", "mute", NULL};
 static const char *const none[] = {NULL};
 
 static const struct machine machines[] = {
 	{"client",   client_state_rows,   client_endless},
 	{"server",   server_state_rows,   server_endless},
+	{"relay",    relay_state_rows,    relay_endless },
 	{"login",    login_state_rows,    none          },
 	{"upstream", upstream_state_rows, none          },
 	{"cancel",   cancel_state_rows,   none          },
