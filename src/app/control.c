@@ -311,9 +311,16 @@ int control_prepare(struct err *e)
 /* To the log, and to whoever sits before the terminal if the log does not go there. */
 static void say_failed(const struct control *c, const struct err *e)
 {
+	const char *hint = err_hint_text(e);
+
 	log_error(c->log.log, "cannot start", LERR(e));
-	if (c->log.log == NULL || c->conf->logfile)
-		fprintf(stderr, "error: %s\n", e->msg);
+	if (c->log.log && c->conf->logfile == NULL)
+		return;
+	fprintf(stderr, "error: %s\n", e->msg);
+	if (e->detail[0])
+		fprintf(stderr, "       %s\n", e->detail);
+	if (hint[0])
+		fprintf(stderr, "       %s\n", hint);
 }
 
 int control_run(const struct control_opts *o, struct err *e)

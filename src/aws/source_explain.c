@@ -33,11 +33,15 @@ static void add_detail(const struct secret_request *rq, const char *region, cons
 }
 
 /* What can be seen from here to be wrong, or nearly. */
-static void add_findings(const struct secret_request *rq, const struct credentials *creds, struct err *e)
+static void add_findings(const struct secret_request *rq, const char *region, const struct credentials *creds,
+			 struct err *e)
 {
+	const struct endpoint host = endpoint_parse(rq->host);
 	char text[TEXT_MAX];
 	unsigned step = 0;
 
+	if (host.region[0] && strcmp(host.region, region) != 0)
+		err_detail(e, "The host name says %s: region= is probably wrong.", host.region);
 	if (strncmp(creds->access_key, "ASIA", 4) == 0 && !secret_is_set(&creds->session_token))
 		err_detail(e, "An ASIA key is temporary and needs its session token, which is not set.");
 	while (token_host_warning(rq->host, &step, text, sizeof(text)))
@@ -68,7 +72,7 @@ void source_explain_refusal(const struct secret_request *rq, const char *region,
 	struct buf hint;
 
 	add_detail(rq, region, creds, now_wall_us, e);
-	add_findings(rq, creds, e);
+	add_findings(rq, region, creds, e);
 	buf_init(&hint, TEXT_MAX);
 	add_likely(&hint, rq, region, creds);
 	err_hint(e, "%s", buf_cstr(&hint));

@@ -2,12 +2,14 @@
  * bytes ever queued, so that the place where lines are missing is a number too, and the line that says so is
  * written exactly there. A descriptor that fails (disk full, reader gone) is tried again once a second, the
  * lines waiting meanwhile. */
+#include "config.h" /* for strerror_r */
 #include "io/log_writer.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -34,6 +36,7 @@ struct log_writer {
 	uint64_t gap_lines;   /* dropped since then */
 	struct log_writer_stats stats;
 	bool json;            /* the form of the last line queued */
+	bool failing;         /* the last write failed, and it has been told */
 	bool waiting, stop, ended;
 	unsigned owners; /* the caller and the thread; the last frees */
 };
@@ -80,11 +83,27 @@ static ssize_t write_some(int fd, const char *p, size_t n)
 	}
 }
 
+/* A log file that cannot be written cannot say so itself. Not to a stderr that nobody reads: that would stall the log
+ * beyond the outage. */
+static void tell_stderr(const struct log_writer *w, int error)
+{
+	struct pollfd pfd = {.fd = STDERR_FILENO, .events = POLLOUT};
+	char text[128];
+
+	if (w->fd == STDERR_FILENO || poll(&pfd, 1, 0) != 1 || !(pfd.revents & POLLOUT))
+		return;
+	dprintf(STDERR_FILENO, "error: cannot write the log: %s\n       It is tried again every second.\n",
+		strerror_r(error, text, sizeof text));
+}
+
 /* Locked, as are the following. Waits a while before the next try; false if there is to be none. */
-static bool pause_after_failure(struct log_writer *w)
+static bool pause_after_failure(struct log_writer *w, int error)
 {
 	struct timespec until = after_us(LOG_WRITER_RETRY_US);
 
+	if (!w->failing)
+		tell_stderr(w, error);
+	w->failing = true;
 	w->stats.failures++;
 	while (!w->stop)
 		if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT)
@@ -118,12 +137,13 @@ static bool write_gap(struct log_writer *w)
 	while (ok && done < text.n) {
 		pthread_mutex_unlock(&w->lock);
 		ssize_t did = write_some(w->fd, (const char *)text.p + done, text.n - done);
+		int error = errno;
 
 		pthread_mutex_lock(&w->lock);
 		if (did > 0)
 			done += (size_t)did;
 		else
-			ok = pause_after_failure(w);
+			ok = pause_after_failure(w, error);
 	}
 	buf_free(&text);
 	return ok;
@@ -142,10 +162,12 @@ static bool write_piece(struct log_writer *w)
 		n = LOG_WRITER_CHUNK;
 	pthread_mutex_unlock(&w->lock);
 	ssize_t did = write_some(w->fd, w->ring + at, n);
+	int error = errno;
 
 	pthread_mutex_lock(&w->lock);
 	if (did < 0)
-		return pause_after_failure(w);
+		return pause_after_failure(w, error);
+	w->failing = false;
 	w->tail += (uint64_t)did;
 	return true;
 }

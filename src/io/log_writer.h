@@ -1,6 +1,7 @@
 /* Writes log lines on a thread of its own, so that a full disk, a stalled pipe or a slow
  * terminal stalls nothing else. The queue is bounded; what does not fit is dropped and
- * counted, and the count is written as a line when writing works again. */
+ * counted, and the count is written as a line when writing works again. That a log file cannot be written is told on
+ * stderr, once an outage. */
 #ifndef PGIAM_IO_LOG_WRITER_H
 #define PGIAM_IO_LOG_WRITER_H
 

@@ -22,6 +22,57 @@ def test_too_few_descriptors_to_start(rds, workdir, limit):
     assert "limit of open files is %d" % limit in done.stderr and "ulimit -n" in done.stderr
 
 
+def refuses_to_start(rds, workdir, **options):
+    """What is on stderr of a pgiam that cannot start."""
+    file = workdir + "/pgiam.ini"
+    options = dict({"listen_port": next(proxy.PORTS), "listen_addr": "127.0.0.1", "http_listen": ""}, **options)
+    with open(file, "w", encoding="utf-8") as f:
+        f.write(proxy.ini({"app": rds.database()}, options))
+    done = proxy.pgiam("run", file, env=rds.aws())
+    assert done.returncode == 1
+    return done.stderr
+
+
+def test_port_in_use_names_who_has_it(rds, workdir):
+    """In the log, and on stderr where the log goes elsewhere: whoever starts it by hand looks there."""
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+        assert "in use by python" in refuses_to_start(rds, workdir, listen_port=port)
+        log = workdir + "/log"
+        stderr = refuses_to_start(rds, workdir, listen_port=port, logfile=log)
+        assert "error: cannot listen on 127.0.0.1:%d: Address already in use" % port in stderr
+        assert "in use by python" in stderr
+        with open(log, encoding="utf-8") as f:
+            assert "in use by python" in f.read()
+        assert "http_listen: cannot listen" in refuses_to_start(rds, workdir, http_listen="127.0.0.1:%d" % port)
+
+
+def test_pidfile_that_is_somebody_elses(rds, workdir):
+    mine = workdir + "/mine"
+    with open(mine, "w", encoding="utf-8") as f:
+        f.write("precious")
+    stderr = refuses_to_start(rds, workdir, pidfile=mine, logfile=workdir + "/log")
+    assert "is no pid file" in stderr and "Choose another name" in stderr
+    with open(mine, encoding="utf-8") as f:
+        assert f.read() == "precious"
+
+
+def test_full_disk_of_the_log(rds, workdir):
+    """There is nothing in the log about it: stderr says it, and it serves all the same."""
+    pgiam = proxy.Pgiam(workdir + "/x", {"app": rds.database()}, env=rds.aws(), logfile="/dev/full")
+    assert pgiam.sql("select 1") == [(1,)]
+    pgiam.stop()
+    assert pgiam.log().count("cannot write the log: No space left on device") == 1
+
+
+def test_wrong_region_is_pointed_at(rds, pgiam_factory):
+    pgiam = pgiam_factory({"app": rds.database(region="eu-west-1")}, env=rds.aws())
+    fields = pgiam.refusal()
+    assert "signed for" in fields["D"] and "in eu-west-1" in fields["D"]
+    assert "The host name says %s" % rds.region in fields["D"]
+    assert "The host name says %s" % rds.region in pgiam.http("/readiness")[1]
+
+
 def test_out_of_descriptors_is_logged(pgiam):
     """There is no /metrics then: it needs one, too."""
     pgiam.sql("select 1")

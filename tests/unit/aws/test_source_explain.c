@@ -24,6 +24,7 @@ static void explained_findings(void **state)
 	/* the longest user name there is, and one that tries to draw lines of its own */
 	static const char longest[] = "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu";
 	struct secret_request proxy = {"p.proxy-xyz.rds.cn-north-1.amazonaws.com.cn", 5432, longest};
+	struct secret_request astray = {"mydb.c9akciq32rgw.eu-west-1.rds.amazonaws.com", 5432, "joe"};
 	struct secret_request tunnel = {"localhost", 15432, "a\n\"b"};
 	struct err e;
 
@@ -33,6 +34,9 @@ static void explained_findings(void **state)
 	assert_non_null(strstr(e.detail, "ASIA key"));
 	assert_non_null(strstr(e.hint, "arn:aws-cn:rds-db:cn-north-1:123456789012:dbuser:RESOURCE-ID/uuuu"));
 	assert_non_null(strstr(e.hint, "prx-...).")); /* not cut */
+	assert_null(strstr(e.detail, "The host name says"));
+	explain(&astray, "AKIAIOSFODNN7EXAMPLE", NULL, 0, &e);
+	assert_non_null(strstr(e.detail, "The host name says eu-west-1: region= is probably wrong."));
 	explain(&tunnel, "AKIAIOSFODNN7EXAMPLE", "topsecret", 0, &e);
 	assert_non_null(strstr(e.detail, "no known expiry"));
 	assert_non_null(strstr(e.detail, "is this machine"));

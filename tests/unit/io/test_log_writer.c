@@ -376,6 +376,41 @@ static void a_line_longer_than_the_queue(void **state)
 	close(full);
 }
 
+/* Nothing in the log can say that there is no log. Once, although every try fails; and a stderr that is full is not
+ * waited for. */
+static void a_full_disk_is_told_on_stderr(void **state)
+{
+	static const char want[] = "error: cannot write the log: No space left on device\n"
+				   "       It is tried again every second.\n";
+	int fds[2], kept = dup(2), disk = open("/dev/full", O_WRONLY);
+	struct log_writer *w;
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(dup2(fds[1], 2), 2);
+	w = log_writer_new(disk, 4096, NULL);
+	put(w, "lost\n");
+	while (log_writer_stats(w).failures < 2)
+		usleep(10000);
+	assert_int_equal(log_writer_free(w, 10000), 0);
+	buf_init(&out, 1 << 20);
+	read_until(fds[0], &out, want);
+	assert_string_equal(buf_cstr(&out), want);
+	fill(fds[1]);
+	w = log_writer_new(disk, 4096, NULL);
+	put(w, "lost\n");
+	while (log_writer_stats(w).failures < 1)
+		usleep(10000);
+	assert_int_equal(log_writer_free(w, 10000), 0);
+	assert_int_equal(dup2(kept, 2), 2);
+	close(kept);
+	close(disk);
+	close(fds[0]);
+	close(fds[1]);
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +423,7 @@ int main(void)
 		cmocka_unit_test(free_does_not_wait_for_ever),
 		cmocka_unit_test(a_reader_that_is_gone),
 		cmocka_unit_test(a_full_disk),
+		cmocka_unit_test(a_full_disk_is_told_on_stderr),
 		cmocka_unit_test(a_line_longer_than_the_queue),
 	};
 
