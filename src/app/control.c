@@ -55,7 +55,7 @@ struct control {
 	struct process_signals *signals;
 	struct stop *stop;
 	int64_t started_wall_us;
-	uint64_t max_client_conn;
+	uint64_t max_client_conn, nofile;
 };
 
 static bool needs_credentials(const struct conf *c)
@@ -149,6 +149,7 @@ static int make_workers(struct control *c, struct err *e)
 		.offload = c->offload,
 		.sockets = &c->clients,
 		.balance = c->balance,
+		.nofile = c->nofile,
 		.control = c->mail,
 		.notify = on_notify,
 	};
@@ -208,7 +209,7 @@ static int make_stop(struct control *c, struct err *e)
 }
 
 /* One line that says what is served. */
-static void say_started(struct control *c, uint64_t nofile)
+static void say_started(struct control *c)
 {
 	const struct proxy_opts *o = worker_opts(c->workers[0]);
 	char listen[512], http[256], databases[512] = "";
@@ -222,12 +223,12 @@ static void say_started(struct control *c, uint64_t nofile)
 	log_info(c->log.log, "pgiam serves", LS("version", PACKAGE_VERSION), LI("pid", getpid()),
 		 LS("listen", listen), LS("http", http[0] ? http : NULL), LU("databases", o->target_count),
 		 LS("names", databases), LU("workers", c->conf->workers),
-		 LU("max_client_conn", c->max_client_conn), LU("descriptors", nofile),
+		 LU("max_client_conn", c->max_client_conn), LU("descriptors", c->nofile),
 		 LS("file", c->conf->file));
 	/* A client, its server, and what the process itself needs. */
-	if (nofile && c->max_client_conn > nofile / 2)
+	if (c->nofile && c->max_client_conn > c->nofile / 2)
 		log_warning(c->log.log, "fewer descriptors than max_client_conn may need",
-			    LU("descriptors", nofile), LU("max_client_conn", c->max_client_conn),
+			    LU("descriptors", c->nofile), LU("max_client_conn", c->max_client_conn),
 			    LS("hint", "Raise the limit of open files (ulimit -n, LimitNOFILE=) or lower "
 				       "max_client_conn."));
 }
@@ -246,9 +247,8 @@ static int check_nofile(const struct conf *conf, uint64_t nofile, struct err *e)
 
 static int start(struct control *c, struct err *e)
 {
-	uint64_t nofile = self_raise_nofile();
-
-	if (check_nofile(c->conf, nofile, e) < 0)
+	c->nofile = self_raise_nofile();
+	if (check_nofile(c->conf, c->nofile, e) < 0)
 		return -1;
 	if (c->conf->pidfile && (c->pidfile = pidfile_new(c->conf->pidfile, e)) == NULL)
 		return -1;
@@ -258,7 +258,7 @@ static int start(struct control *c, struct err *e)
 	for (unsigned i = 0; i < c->conf->workers; i++)
 		if (worker_start(c->workers[i], e) < 0)
 			return -1;
-	say_started(c, nofile);
+	say_started(c);
 	return 0;
 }
 

@@ -164,6 +164,13 @@ static void on_accept(void *arg, int fd, const struct addr *peer, const struct a
 	mailbox_post(w->deps.workers[to], &a->mail);
 }
 
+static bool on_starved(void *arg)
+{
+	const struct worker *w = arg;
+
+	return proxy_make_room(w->proxy);
+}
+
 static void on_client_gone(void *arg)
 {
 	const struct worker *w = arg;
@@ -233,6 +240,18 @@ void worker_fill(void *worker, unsigned want, struct collect_answer *out)
 
 /* ---- life ---- */
 
+#define LOGINS_MIN 1000 /* at the same time: so many strangers' connections cost next to nothing */
+
+/* Room for all clients to log in at the same time, but no more than half of the descriptors for connections that have not
+ * said who they are: the others are for those that have, and their servers. */
+static uint32_t max_logins(const struct worker_deps *d, uint32_t max_client_conn)
+{
+	uint64_t most = (d->nofile ? d->nofile : UINT32_MAX) / 2 / d->conf->workers;
+	uint64_t n = max_client_conn > LOGINS_MIN ? max_client_conn : LOGINS_MIN;
+
+	return (uint32_t)(n < most ? n : most);
+}
+
 static struct secret_source *make_source(struct worker *w, const struct conf_secret *s)
 {
 	switch (s->kind) {
@@ -278,6 +297,7 @@ struct worker *worker_new(const struct worker_deps *d, unsigned index, struct er
 		return NULL;
 	}
 	w->share = conf_worker_new(d->conf, index);
+	w->share->opts.max_logins = max_logins(d, w->share->opts.max_client_conn);
 	w->secrets = mem_array(c->secret_count, sizeof(struct secret_source *));
 	for (size_t i = 0; i < c->secret_count; i++)
 		w->secrets[i] = make_source(w, &c->secrets[i]);
@@ -314,7 +334,7 @@ static void *worker_main(void *arg)
 
 	for (size_t i = 0; i < w->listener_count; i++)
 		if (w->deps.sockets->fd[i] >= 0)
-			w->listeners[i] = listener_start(w->loop, w->deps.sockets->fd[i], on_accept, w);
+			w->listeners[i] = listener_start(w->loop, w->deps.sockets->fd[i], on_accept, on_starved, w);
 	loop_run(w->loop);
 	take_down(w);
 	tell(w, WORKER_ENDED);

@@ -29,6 +29,7 @@ struct worker_deps {
 	struct offload *offload;
 	const struct sockets *sockets;
 	struct balance *balance;
+	uint64_t nofile;                /* descriptors there may be; 0: not known */
 	struct mailbox *control;        /* where notify runs */
 	struct mailbox *const *workers; /* by index, conf->workers of them; complete before worker_start */
 	/* On the control loop, with its mailbox's receiver. */

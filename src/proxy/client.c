@@ -47,10 +47,36 @@ const struct state_row *client_state_rows(size_t *count)
 	return rows;
 }
 
+static void login_over(struct client *c)
+{
+	if (c->ends && list_linked(&c->ends->login)) {
+		list_del(&c->ends->login);
+		c->env->login_count--;
+	}
+}
+
+void client_got_on(struct client *c)
+{
+	login_over(c);
+	list_add_tail(c->env->logins, &c->ends->login);
+	c->env->login_count++;
+}
+
 void client_set_state(struct client *c, enum client_state s)
 {
 	state_check(rows, c->state, s);
 	c->state = s;
+	switch (s) {
+	case CLIENT_STARTUP:
+	case CLIENT_TLS: client_got_on(c); break;
+	case CLIENT_CLOSING: break; /* as long as it takes its last words */
+	case CLIENT_CANCEL:         /* there are few of those (cancels_max) */
+	case CLIENT_WELCOME:
+	case CLIENT_IDLE:
+	case CLIENT_WAIT:
+	case CLIENT_LINKED:
+	case CLIENT_CLOSED: login_over(c); break;
+	}
 }
 
 bool client_is_busy(const struct client *c)
@@ -204,6 +230,20 @@ void client_fail(struct client *c, const struct err *e)
 	else if (clean)
 		message_fatal_err(&c->out, e, c->trusted);
 	close_when_sent(c);
+}
+
+bool client_push_out(struct client_env *env)
+{
+	struct list *n = list_first(env->logins);
+	struct client *c = n ? container_of(n, struct client_ends, login)->client : NULL;
+	struct err e;
+
+	if (!c)
+		return false;
+	err_set(&e, ERR_TOO_MANY_CLIENTS, "too many connections that have not logged in: this one was there for longest");
+	client_fail(c, &e);
+	client_close(c); /* if it does not even take its last words */
+	return true;
 }
 
 void client_stop(struct client *c)
@@ -507,7 +547,8 @@ void client_new(struct client_env *env, int fd, const struct addr *peer, const s
 	c->state = CLIENT_STARTUP;
 	c->protocol = STARTUP_3_0;
 	c->ends = mem_alloc(sizeof(*c->ends));
-	*c->ends = (struct client_ends){.peer = *peer, .local = *local};
+	*c->ends = (struct client_ends){.peer = *peer, .local = *local, .client = c};
+	list_init(&c->ends->login);
 	c->trusted = addr_is_loopback(peer);
 	c->connected_us = loop_now_us(env->loop);
 	buf_init(&c->in, CLIENT_IN_MAX);
@@ -524,5 +565,6 @@ void client_new(struct client_env *env, int fd, const struct addr *peer, const s
 	list_add_tail(env->clients, &c->node);
 	env->count++;
 	env->totals->client_accepts++;
+	client_got_on(c);
 	stream_want_read(c->stream, true);
 }

@@ -32,6 +32,8 @@ struct client_env {
 	struct cancels *cancels;
 	struct stats_snapshot *totals;
 	struct list *clients;
+	struct list *logins;      /* client_ends of those that are logging in; who got on last comes last */
+	uint32_t login_count;
 	uint32_t count, welcomed; /* connections; those that count for max_client_conn */
 	bool stopping;            /* nobody new is let in, and whoever is between transactions is sent away */
 	/* A CancelRequest: not NULL if it was started for somebody here, and then done(client) will come. */
@@ -40,9 +42,12 @@ struct client_env {
 	void *arg;
 };
 
-/* The addresses of a connection: who it is depends on them, nothing else does. */
+/* What matters until a connection has been let in: its addresses, on which depends who it is, and its place among those
+ * that are logging in. */
 struct client_ends {
 	struct addr peer, local;
+	struct list login; /* on env->logins */
+	struct client *client;
 };
 
 struct client {
@@ -81,6 +86,10 @@ void client_fail(struct client *c, const struct err *e);
 
 /* Closes without a word. Idempotent. */
 void client_close(struct client *c);
+
+/* There is no room: the connection that is logging in and has not got on for longest is told, and closed. False if none
+ * is. */
+bool client_push_out(struct client_env *env);
 
 /* Told to go: at once if nothing is going on, else at the end of its transaction (client_env.stopping). */
 void client_stop(struct client *c);

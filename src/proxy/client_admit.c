@@ -112,11 +112,11 @@ void client_admit(struct client *c, const struct startup *s, size_t packet)
 		client_fail(c, &e);
 		return;
 	}
-	free(c->ends);
-	c->ends = NULL;
 	c->counted = true;
 	c->env->welcomed++;
 	timer_clear(&c->timer);
 	client_set_state(c, CLIENT_WELCOME);
+	free(c->ends);
+	c->ends = NULL;
 	pool_wait(c->pool, &c->waiter, POOL_WELCOME);
 }

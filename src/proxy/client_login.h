@@ -21,6 +21,10 @@ void client_welcome(struct client *c);
 void client_set_state(struct client *c, enum client_state s);
 void client_idle(struct client *c); /* welcomed */
 
+/* It made a step of its login: others are pushed out before it. Bytes alone are no step, or one a second would do; a
+ * connection can make few of them. */
+void client_got_on(struct client *c);
+
 /* Sends what is in out. 0 all sent, 1 waits, -1 the client is gone. */
 int client_flush(struct client *c);
 

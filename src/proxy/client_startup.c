@@ -44,6 +44,7 @@ static bool nothing_behind(struct client *c, size_t packet, const char *what)
 
 static bool answer(struct client *c, char yes_or_no)
 {
+	client_got_on(c);
 	buf_add_char(&c->out, yes_or_no);
 	return client_flush(c) >= 0;
 }

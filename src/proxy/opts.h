@@ -11,6 +11,7 @@ struct proxy_opts {
 	size_t target_count;
 
 	uint32_t max_client_conn;
+	uint32_t max_logins; /* connections that have not said yet who they are, at most */
 	uint32_t max_pools;
 	uint64_t client_login_timeout_us, client_idle_timeout_us; /* 0: none (the second) */
 	uint64_t cancel_wait_timeout_us;

@@ -8,11 +8,8 @@
 #include "pg/message.h"
 #include "proxy/client.h"
 
-/* Connections beyond max_client_conn that may be logging in: they are told, and cancels get through. */
-#define LOGIN_SLACK   64
-#define LOGIN_FRESH_US (2 * CLOCK_US_PER_SEC) /* nobody who is just logging in is pushed out */
-#define IDLE_BUFFERS  64
-#define CANCELS_MIN   16
+#define IDLE_BUFFERS 64
+#define CANCELS_MIN  16
 
 struct proxy {
 	struct proxy_deps deps;
@@ -22,7 +19,7 @@ struct proxy {
 	struct registry registry;
 	struct keyring *keys;
 	struct cancels cancels;
-	struct list clients;
+	struct list clients, logins;
 	struct stats_snapshot *totals; /* without databases */
 	struct client_env client_env;
 	struct timer grace;
@@ -162,17 +159,14 @@ void proxy_cancel(struct proxy *p, uint32_t pid, struct slice secret)
 
 /* ---- clients ---- */
 
-/* Not even a login can be had: PostgreSQL, too, says so before it reads anything. */
+/* PostgreSQL, too, says so before it reads anything. */
 static void turn_away(struct proxy *p, int fd)
 {
 	struct buf b;
 	struct err e;
 	ssize_t told;
 
-	if (p->client_env.stopping)
-		err_set(&e, ERR_SHUTDOWN, "pgiam is shutting down");
-	else
-		err_set(&e, ERR_TOO_MANY_CLIENTS, "no more connections allowed (max_client_conn)");
+	err_set(&e, ERR_SHUTDOWN, "pgiam is shutting down");
 	p->totals->client_errors[e.code]++;
 	log_info(loop_log(p->deps.loop), "client turned away", LERR(&e));
 	buf_init(&b, 2048);
@@ -183,35 +177,25 @@ static void turn_away(struct proxy *p, int fd)
 	close(fd);
 }
 
-/* Connections that say nothing must not keep out those that have something to say: the oldest of them goes. */
-static bool make_login_room(struct proxy *p)
-{
-	uint64_t now = loop_now_us(p->deps.loop);
-
-	list_each (n, tmp, &p->clients) {
-		struct client *c = container_of(n, struct client, node);
-		if (c->state != CLIENT_STARTUP && c->state != CLIENT_TLS)
-			continue;
-		if (now - c->connected_us < LOGIN_FRESH_US)
-			return false; /* the others are younger */
-		p->totals->client_errors[ERR_CLIENT_TIMEOUT]++;
-		client_close(c);
-		return true;
-	}
-	return false;
-}
-
+/* max_client_conn counts who has been let in, and its error is told then. Before, anybody can take a place by connecting:
+ * so nobody is turned away for those, and it is not the newcomer who has to go but whoever has not got on for longest. An
+ * honest client's packets are read before as many others as max_logins can have come in. */
 void proxy_accept(struct proxy *p, int fd, const struct addr *peer, const struct addr *local)
 {
-	bool full = p->client_env.count >= p->opts->max_client_conn + LOGIN_SLACK;
-
-	if (p->client_env.stopping || (full && !make_login_room(p))) {
+	if (p->client_env.stopping) {
 		turn_away(p, fd);
 		if (p->deps.client_gone)
 			p->deps.client_gone(p->deps.route_arg);
 		return;
 	}
+	if (p->client_env.login_count >= p->opts->max_logins)
+		client_push_out(&p->client_env);
 	client_new(&p->client_env, fd, peer, local);
+}
+
+bool proxy_make_room(struct proxy *p)
+{
+	return client_push_out(&p->client_env);
 }
 
 uint32_t proxy_clients(const struct proxy *p)
@@ -353,6 +337,7 @@ struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o)
 	p->keys = keyring_new(o->worker, o->workers);
 	p->totals = stats_snapshot_new();
 	list_init(&p->clients);
+	list_init(&p->logins);
 	registry_init(&p->registry, d->loop, &p->server_env, o, d->secrets);
 	cancel_all_init(&p->cancels, &p->server_env, cancels_max(o), on_something_gone, p);
 	timer_init(&p->grace, d->loop, grace_over, p);
@@ -366,6 +351,7 @@ struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o)
 		.cancels = &p->cancels,
 		.totals = p->totals,
 		.clients = &p->clients,
+		.logins = &p->logins,
 		.cancel = on_cancel,
 		.gone = on_client_gone,
 		.arg = p,

@@ -36,6 +36,9 @@ void proxy_free(struct proxy *p);
 /* A new client connection; takes fd. */
 void proxy_accept(struct proxy *p, int fd, const struct addr *peer, const struct addr *local);
 
+/* There is no descriptor left: gives up the connection that has been trying to log in for longest. False if none is. */
+bool proxy_make_room(struct proxy *p);
+
 /* A CancelRequest another worker received. */
 void proxy_cancel(struct proxy *p, uint32_t pid, struct slice secret);
 

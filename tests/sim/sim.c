@@ -152,6 +152,7 @@ struct sim *sim_new(void)
 	};
 	s->opts = (struct proxy_opts){
 		.max_client_conn = 300,
+		.max_logins = 300,
 		.max_pools = 50,
 		.client_login_timeout_us = 60 * SEC,
 		.cancel_wait_timeout_us = 10 * SEC,

@@ -273,24 +273,60 @@ static void unknown_users_do_not_slow_down_logins(void **state)
 	sim_free(s);
 }
 
-/* As many connections as there may be, and none says a word: they kept everybody out for client_login_timeout. */
+/* As many connections as there may be, and none says a word: they kept everybody out for client_login_timeout, and later
+ * for two seconds, which was as good if new ones kept coming. */
 static void silent_connections_keep_nobody_out(void **state)
 {
 	struct sim *s = sim_new();
-	struct sim_client *c;
+	struct sim_client *silent[8];
 
 	(void)state;
 	s->opts.max_client_conn = 4;
+	s->opts.max_logins = 8;
 	sim_start(s);
-	for (int i = 0; i < 68; i++)
-		sim_connect(s);
+	for (int i = 0; i < 8; i++)
+		silent[i] = sim_connect(s);
 	sim_settle(s);
-	c = sim_connect(s); /* they have just come: perhaps they mean it */
-	sim_expect_fatal(c, "53300", "max_client_conn");
-	sim_pass(s, 3 * SEC);
+	sim_send(silent[0], "\0", 1); /* a byte is no step of a login */
+	sim_settle(s);
 	for (int i = 0; i < 4; i++)
-		sim_works(sim_client(s));
-	assert_int_equal(proxy_clients(s->proxy), 68);
+		sim_works(sim_client(s)); /* at once */
+	sim_expect_fatal(silent[0], "53300", "not logged in");
+	for (int i = 1; i < 8; i++) /* one place was enough: nobody stays in it */
+		assert_false(sim_closed(silent[i]));
+	assert_int_equal(proxy_clients(s->proxy), 11);
+	sim_expect_fatal(sim_login(s, "joe", NULL), "53300", "max_client_conn");
+	sim_free(s);
+}
+
+/* Whoever gets on is not pushed out before those that do not. */
+static void newcomers_push_out_who_does_not_get_on(void **state)
+{
+	static const unsigned char gss[] = {0, 0, 0, 8, 4, 210, 22, 48};
+	struct sim *s = sim_new();
+	struct sim_client *slow, *silent;
+
+	(void)state;
+	s->opts.max_logins = 2;
+	sim_start(s);
+	slow = sim_connect(s);
+	sim_settle(s);
+	silent = sim_connect(s);
+	sim_settle(s);
+	slow->expect_byte = true;
+	sim_send(slow, gss, sizeof(gss));
+	sim_settle(s);
+	assert_int_equal(slow->byte, 'N');
+	sim_connect(s);
+	sim_expect_fatal(silent, "53300", "not logged in");
+	assert_false(sim_closed(slow));
+	assert_true(proxy_make_room(s->proxy));
+	sim_settle(s);
+	assert_true(sim_closed(slow));
+	assert_true(proxy_make_room(s->proxy));
+	assert_false(proxy_make_room(s->proxy));
+	sim_works(sim_client(s)); /* those who are in are not concerned */
+	assert_false(proxy_make_room(s->proxy));
 	sim_free(s);
 }
 
@@ -307,6 +343,7 @@ int main(void)
 		cmocka_unit_test(packets_full_of_parameters),
 		cmocka_unit_test(unknown_users_do_not_slow_down_logins),
 		cmocka_unit_test(silent_connections_keep_nobody_out),
+		cmocka_unit_test(newcomers_push_out_who_does_not_get_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,7 +78,7 @@ static void accepts(void **state)
 
 		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 		assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
-		g.ln = listener_start(l, fd, on_accept, &g);
+		g.ln = listener_start(l, fd, on_accept, NULL, &g);
 		c = dial(&a);
 		kit_until(l, g.n == 1);
 		assert_true(fcntl(g.fd[0], F_GETFD) & FD_CLOEXEC);
@@ -122,7 +122,7 @@ static void stops_inside_the_callback(void **state)
 	(void)state;
 	for (int i = 0; i < 5; i++)
 		c[i] = dial(&a);
-	g.ln = listener_start(l, fd, on_accept, &g);
+	g.ln = listener_start(l, fd, on_accept, NULL, &g);
 	kit_until(l, g.n == 2);
 	kit_for(l, 20000);
 	assert_int_equal(g.n, 2);
@@ -145,7 +145,7 @@ static void waits_for_descriptors(void **state)
 
 	(void)state;
 	c = dial(&a);
-	g.ln = listener_start(l, fd, on_accept, &g);
+	g.ln = listener_start(l, fd, on_accept, NULL, &g);
 	getrlimit(RLIMIT_NOFILE, &old);
 	low = old;
 	low.rlim_cur = 3; /* fewer than are open */
@@ -176,6 +176,55 @@ static void waits_for_descriptors(void **state)
 	loop_free(l);
 }
 
+/* The owner can give one up: no pause then. */
+static bool give_up(void *arg)
+{
+	int *fd = arg;
+
+	if (*fd < 0)
+		return false;
+	close(*fd);
+	*fd = -1;
+	return true;
+}
+
+static int spare; /* for give_up, which has the listener's arg */
+
+static void on_accept_spare(void *arg, int fd, const struct addr *peer, const struct addr *local)
+{
+	(void)arg;
+	(void)peer;
+	(void)local;
+	close(fd);
+}
+
+static void gives_up_for_a_newcomer(void **state)
+{
+	struct loop *l = kit_loop();
+	struct rlimit old, low;
+	struct listener *ln;
+	struct addr a;
+	int fd = open_tcp(&a, "127.0.0.1"), c = dial(&a);
+	uint64_t start;
+
+	(void)state;
+	ln = listener_start(l, fd, on_accept_spare, give_up, &spare);
+	spare = dup(0);
+	getrlimit(RLIMIT_NOFILE, &old);
+	low = old;
+	low.rlim_cur = (rlim_t)spare + 1;
+	setrlimit(RLIMIT_NOFILE, &low);
+	start = kit_now_us();
+	kit_until(l, spare == -1 && listener_exhausted(ln) == 1);
+	loop_turn(l, 0);
+	assert_true(kit_now_us() - start < 90000);
+	setrlimit(RLIMIT_NOFILE, &old);
+	close(c);
+	listener_stop(ln);
+	listener_close_fd(fd, &a);
+	loop_free(l);
+}
+
 /* A connection that is gone before it is accepted is nobody's problem. */
 static void survives_aborted_connections(void **state)
 {
@@ -188,7 +237,7 @@ static void survives_aborted_connections(void **state)
 	(void)state;
 	setsockopt(c, SOL_SOCKET, SO_LINGER, &rst, sizeof(rst));
 	close(c);
-	g.ln = listener_start(l, fd, on_accept, &g);
+	g.ln = listener_start(l, fd, on_accept, NULL, &g);
 	c = dial(&a);
 	kit_until(l, g.n >= 1);
 	close(c);
@@ -220,14 +269,14 @@ static void unix_sockets(void **state)
 	umask(mask);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
-	g.ln = listener_start(l, fd, on_accept, &g);
+	g.ln = listener_start(l, fd, on_accept, NULL, &g);
 	c = dial(&a);
 	kit_until(l, g.n == 1);
 	assert_true(addr_is_unix(&g.peer));
 	assert_true(addr_is_unix(&g.local));
 	close(c);
 	close_all(&g);
-	/* somebody is there: not taken over */
+	/* somebody is there: not taken over; it is who listens, not who was connected */
 	other = listener_open(&a, &opts, &e);
 	assert_int_equal(other, -1);
 	assert_int_equal(e.code, ERR_CONFIG);
@@ -261,7 +310,122 @@ static void unix_sockets(void **state)
 	loop_free(l);
 }
 
+/* A group that is not this process's first one: given by number. Nobody but root can give one it is not in. */
+static void unix_group(void **state)
+{
+	struct listen_opts o = {.backlog = 4, .unix_mode = 0660, .unix_gid_set = true, .unix_gid = getgid()};
+	char *dir = kit_dir_new(), *path = mem_printf("%s/s", dir);
+	struct addr a;
+	struct err e;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	if (geteuid() == 0)
+		o.unix_gid = 12345;
+	assert_int_equal(addr_unix(&a, path, &e), 0);
+	fd = listener_open(&a, &o, &e);
+	assert_true(fd >= 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_gid, o.unix_gid);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	listener_close_fd(fd, &a);
+	o.unix_gid = (gid_t)-2;
+	if (geteuid() != 0) {
+		assert_int_equal(listener_open(&a, &o, &e), -1);
+		assert_non_null(strstr(e.msg, "group"));
+		assert_int_equal(stat(path, &st), -1); /* nothing is left behind */
+	}
+	free(path);
+	kit_dir_free(dir);
+}
+
+/* ---- sockets of others ---- */
+
+static void refuses(int fd, const char *why)
+{
+	struct addr a;
+	struct err e;
+
+	assert_int_equal(listener_adopt(fd, &a, &e), -1);
+	if (!strstr(e.msg, why))
+		fail_msg("\"%s\" says nothing of \"%s\"", e.msg, why);
+}
+
+static void adopts(void **state)
+{
+	struct loop *l = kit_loop();
+	struct got g = {0};
+	struct addr a, b;
+	struct err e;
+	int fd = kit_listen(&a, "127.0.0.1", 4), c, pair[2], udp = socket(AF_INET, SOCK_DGRAM, 0);
+
+	(void)state;
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	fcntl(fd, F_SETFD, 0);
+	assert_int_equal(listener_adopt(fd, &b, &e), 0);
+	assert_int_equal(addr_port(&a), addr_port(&b));
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	g.ln = listener_start(l, fd, on_accept, NULL, &g);
+	c = dial(&a);
+	kit_until(l, g.n == 1);
+	close(c);
+	close_all(&g);
+	listener_stop(g.ln);
+	close(fd);
+	kit_tcp_pair(pair);
+	refuses(pair[0], "does not listen");
+	refuses(udp, "not a stream");
+	refuses(fd, "not a socket"); /* closed */
+	refuses(open("/dev/null", O_RDONLY | O_CLOEXEC), "not a socket");
+	close(udp);
+	close(pair[0]);
+	close(pair[1]);
+	loop_free(l);
+}
+
 /* ---- why not ---- */
+
+/* An abstract socket's owner, and a port that is only the local end of a connection. */
+static void finds_odd_owners(void **state)
+{
+	struct addr a, b;
+	struct err e;
+	char owner[LISTENER_OWNER_TEXT], *name = mem_printf("@pgiam-test-%ld", (long)getpid());
+	int fd, pair[2];
+
+	(void)state;
+	assert_int_equal(addr_unix(&a, name, &e), 0);
+	fd = listener_open(&a, &opts, &e);
+	assert_true(fd >= 0);
+	assert_int_equal(listener_open(&a, &opts, &e), -1);
+	assert_non_null(strstr(e.msg, name));
+	assert_non_null(strstr(e.detail, "test_listener (pid "));
+	close(fd);
+	assert_false(listener_owner(&a, owner));
+	free(name);
+	kit_tcp_pair(pair);
+	memset(&b, 0, sizeof b);
+	b.len = sizeof b.ss;
+	assert_int_equal(getsockname(pair[0], (struct sockaddr *)&b.ss, &b.len), 0);
+	assert_true(listener_owner(&b, owner));
+	assert_non_null(strstr(owner, "test_listener (pid "));
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void says_what_is_wrong_with_a_directory(void **state)
+{
+	struct addr a;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(addr_unix(&a, "/nonexistent/dir/.s.PGSQL.5432", &e), 0);
+	assert_int_equal(listener_open(&a, &opts, &e), -1);
+	assert_non_null(strstr(e.msg, "/nonexistent/dir/.s.PGSQL.5432"));
+	assert_non_null(strstr(e.hint, "directory"));
+}
 
 /* The same port of another address is nobody's fault. */
 static void names_the_right_owner(void **state)
@@ -320,6 +484,11 @@ int main(void)
 		cmocka_unit_test(unix_sockets),
 		cmocka_unit_test(names_the_right_owner),
 		cmocka_unit_test(says_who_has_the_port),
+		cmocka_unit_test(unix_group),
+		cmocka_unit_test(adopts),
+		cmocka_unit_test(finds_odd_owners),
+		cmocka_unit_test(says_what_is_wrong_with_a_directory),
+		cmocka_unit_test(gives_up_for_a_newcomer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
