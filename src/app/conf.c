@@ -139,6 +139,20 @@ void conf_worker_free(struct conf_worker *w)
 	free(w);
 }
 
+int conf_may_listen(const struct conf *c, const struct addr *a, struct err *e)
+{
+	char text[ADDR_TEXT];
+
+	if (c->remote_allowed || addr_is_loopback(a))
+		return 0;
+	err_set(e, ERR_CONFIG,
+		"%s can be reached from other hosts, and with auth_type = trust whoever reaches it is let in",
+		addr_text(a, text));
+	err_hint(e, "Listen on 127.0.0.1 and ::1, or, if the network in front of it is trusted, set "
+		    "allow_remote_trust = 1.");
+	return -1;
+}
+
 bool conf_option_next(const struct conf *c, size_t *pos, struct conf_option_view *out)
 {
 	for (; *pos < OPT_COUNT; (*pos)++) {

@@ -51,6 +51,8 @@ struct conf {
 	unsigned workers;
 	struct conf_listen *listen; /* clients */
 	size_t listen_count;
+	bool listen_named, http_named; /* not defaults */
+	bool remote_allowed;           /* other hosts may reach the clients' addresses: rule 7 */
 	struct listen_opts listen_opts;
 	struct conf_listen *http; /* metrics and probes */
 	size_t http_count;
@@ -72,6 +74,9 @@ struct conf {
 int conf_load(const struct conf_input *in, struct log *log, struct conf **out, struct err *e);
 struct conf *conf_ref(struct conf *c); /* thread-safe */
 void conf_unref(struct conf *c);
+
+/* Rule 7, for a client address: one that other hosts can reach needs remote_allowed. 0, or -1 with e set. */
+int conf_may_listen(const struct conf *c, const struct addr *a, struct err *e);
 
 /* What worker `index` of conf->workers gets: its shares of the limits. Holds a reference to c. */
 struct conf_worker {

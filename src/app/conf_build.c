@@ -1,4 +1,5 @@
 /* [pgiam]: listeners, restrictions, limits, and what holds between them. */
+#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,26 @@ static bool listen_wins(struct conf_builder *b)
 	return pairs->rank >= other;
 }
 
+static bool is_number(const char *name)
+{
+	return strspn(name, "0123456789") == strlen(name) && strlen(name) < 10;
+}
+
+static int group_id(const char *name, gid_t *gid, struct err *e)
+{
+	struct group gr, *found = NULL;
+	char buffer[16384];
+
+	if (is_number(name)) {
+		*gid = (gid_t)strtoul(name, NULL, 10);
+		return 0;
+	}
+	if (getgrnam_r(name, &gr, buffer, sizeof(buffer), &found) != 0 || !found)
+		return err_set(e, ERR_CONFIG, "there is no group \"%s\" on this machine", name);
+	*gid = found->gr_gid;
+	return 0;
+}
+
 static void add_tcp(struct conf_builder *b, struct conf_listen_list *l)
 {
 	bool pairs = listen_wins(b);
@@ -90,16 +111,21 @@ static void add_tcp(struct conf_builder *b, struct conf_listen_list *l)
 		for (size_t i = 0; i < l->n; i++)
 			l->v[i].optional = l->v[i].addr.ss.ss_family == AF_INET6;
 	for (size_t i = 0; i < l->n; i++) {
-		if (addr_is_loopback(&l->v[i].addr) || conf_build_num(b, NULL, OPT_ALLOW_REMOTE_TRUST))
-			continue;
-		err_set(&e, ERR_CONFIG,
-			"%s can be reached from other hosts, and with auth_type = trust whoever reaches it "
-			"is let in",
-			l->v[i].text);
-		err_hint(&e, "Listen on 127.0.0.1 and ::1, or, if the network in front of it is trusted, set "
-			     "allow_remote_trust = 1.");
-		conf_build_bad(b, NULL, id, &e);
+		if (conf_may_listen(b->c, &l->v[i].addr, &e) < 0)
+			conf_build_bad(b, NULL, id, &e);
 	}
+}
+
+static void build_unix_access(struct conf_builder *b)
+{
+	const char *name = conf_build_text(b, NULL, OPT_UNIX_SOCKET_GROUP);
+	struct listen_opts *o = &b->c->listen_opts;
+	struct err e;
+
+	o->unix_mode = (mode_t)conf_build_num(b, NULL, OPT_UNIX_SOCKET_MODE);
+	o->unix_gid_set = name != NULL;
+	if (name && group_id(name, &o->unix_gid, &e) != 0)
+		conf_build_bad(b, NULL, OPT_UNIX_SOCKET_GROUP, &e);
 }
 
 static void add_unix(struct conf_builder *b, struct conf_listen_list *l)
@@ -119,17 +145,26 @@ static void add_unix(struct conf_builder *b, struct conf_listen_list *l)
 				  "client_uids");
 }
 
+static bool is_named(struct conf_builder *b, enum option_id id)
+{
+	return setting(b, NULL, id)->rank > CONF_RANK_DEFAULT && conf_build_text(b, NULL, id);
+}
+
 static void build_listen(struct conf_builder *b)
 {
 	struct conf_listen_list clients = {0}, http = {0};
 	const char *text = conf_build_text(b, NULL, OPT_HTTP_LISTEN);
 	struct err e;
 
+	b->c->remote_allowed = conf_build_num(b, NULL, OPT_ALLOW_REMOTE_TRUST) != 0;
+	b->c->listen_named = is_named(b, OPT_LISTEN) || is_named(b, OPT_LISTEN_ADDR) || is_named(b, OPT_UNIX_SOCKET_DIR);
+	b->c->http_named = is_named(b, OPT_HTTP_LISTEN);
 	add_tcp(b, &clients);
 	add_unix(b, &clients);
 	if (clients.n == 0 && b->p->errors == 0)
-		bad(b, OPT_LISTEN_ADDR, "there is no address to listen on",
-		    "Set listen_addr or unix_socket_dir.");
+		conf_problem_note(b->p, LOG_WARNING, setting(b, NULL, OPT_LISTEN_ADDR)->where,
+				  "listen_addr: there is no address to listen on, unless a service manager passes sockets "
+				  "on: set listen_addr or unix_socket_dir");
 	if (text && conf_listen_add_pairs(&http, text, &e) != 0)
 		conf_build_bad(b, NULL, OPT_HTTP_LISTEN, &e);
 	b->c->listen = clients.v;
@@ -137,7 +172,7 @@ static void build_listen(struct conf_builder *b)
 	b->c->http = http.v;
 	b->c->http_count = http.n;
 	b->c->listen_opts.backlog = (int)conf_build_num(b, NULL, OPT_LISTEN_BACKLOG);
-	b->c->listen_opts.unix_mode = (mode_t)conf_build_num(b, NULL, OPT_UNIX_SOCKET_MODE);
+	build_unix_access(b);
 }
 
 /* ---- who may connect ---- */
@@ -197,7 +232,7 @@ static int user_id(const char *name, uid_t *uid, struct err *e)
 	struct passwd pw, *found = NULL;
 	char buffer[16384];
 
-	if (strspn(name, "0123456789") == strlen(name) && strlen(name) < 10) {
+	if (is_number(name)) {
 		*uid = (uid_t)strtoul(name, NULL, 10);
 		return 0;
 	}

@@ -99,17 +99,46 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 	};
 }
 
+/* Of each kind, sockets that were passed on stand in place of those the configuration names, as in PgBouncer. */
+static int inherit_sockets(struct control *c, struct err *e)
+{
+	struct inherited *in = c->opts->inherited;
+	char clients[512], http[256];
+
+	if (in->not_ours)
+		log_warning(c->log.log, "sockets passed on to another process are left alone", LS("LISTEN_PID", in->not_ours));
+	if (inherited_sort(in, c->conf, &c->clients, &c->http_sockets, e) < 0)
+		return -1;
+	sockets_text(&c->clients, clients, sizeof clients);
+	sockets_text(&c->http_sockets, http, sizeof http);
+	if (in->n)
+		log_info(c->log.log, "sockets passed on by the service manager", LS("clients", clients),
+			 LS("http", http[0] ? http : NULL));
+	if (c->clients.count && c->conf->listen_named)
+		log_warning(c->log.log, "listen_addr, listen and unix_socket_dir are ignored: the service manager passed sockets on");
+	if (c->http_sockets.count && c->conf->http_named)
+		log_warning(c->log.log, "http_listen is ignored: the service manager passed a socket on");
+	return 0;
+}
+
 static int open_sockets(struct control *c, struct err *e)
 {
 	const struct conf *conf = c->conf;
 	struct listen_opts http = conf->listen_opts;
 
 	http.backlog = HTTP_BACKLOG;
-	if (sockets_open(&c->clients, conf->listen, conf->listen_count, &conf->listen_opts, e) < 0)
+	if (inherit_sockets(c, e) < 0)
 		return -1;
-	if (sockets_open(&c->http_sockets, conf->http, conf->http_count, &http, e) < 0)
+	if (c->clients.count == 0 &&
+	    sockets_open(&c->clients, conf->listen, conf->listen_count, &conf->listen_opts, e) < 0)
+		return -1;
+	if (c->http_sockets.count == 0 && sockets_open(&c->http_sockets, conf->http, conf->http_count, &http, e) < 0)
 		return err_prefix(e, "http_listen");
-	return 0;
+	if (c->clients.count)
+		return 0;
+	err_set(e, ERR_CONFIG, "there is no address to listen on");
+	err_hint(e, "Set listen_addr or unix_socket_dir.");
+	return -1;
 }
 
 static int make_loop(struct control *c, struct err *e)
@@ -185,7 +214,7 @@ static int make_http(struct control *c, struct err *e)
 	if (c->http == NULL)
 		return err_set(e, ERR_INTERNAL, "libevent makes no HTTP server");
 	for (size_t i = 0; i < c->http_sockets.count; i++)
-		if (c->http_sockets.fd[i] >= 0 && http_server_listen(c->http, c->http_sockets.fd[i], e) < 0)
+		if (http_server_listen(c->http, c->http_sockets.fd[i], e) < 0)
 			return -1;
 	return 0;
 }

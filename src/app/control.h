@@ -11,6 +11,7 @@
 #define PGIAM_APP_CONTROL_H
 
 #include "app/conf.h"
+#include "app/inherited.h"
 
 #define CONTROL_INT_GRACE_US 2000000
 
@@ -19,6 +20,7 @@ struct control_opts {
 	const char *const *env;              /* as environ(7) */
 	const struct conf_problem *problems; /* warnings of loading, to be logged */
 	size_t problem_count;
+	struct inherited *inherited; /* borrowed: inherited_take's */
 };
 
 /* First of all: no core files, no closed stderr, signals wait (base/harden.h, io/process.h). */

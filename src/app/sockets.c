@@ -3,8 +3,25 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "io/socket_lock.h"
+
+struct sockets_entry {
+	struct addr addr;
+	char *text;
+	bool passed_on;
+	struct socket_lock *lock; /* of a unix socket with a file, if it is ours */
+};
+
+static void add(struct sockets *s, int fd, struct sockets_entry entry)
+{
+	s->fd = mem_resize(s->fd, (s->count + 1) * sizeof(s->fd[0]));
+	s->more = mem_resize(s->more, (s->count + 1) * sizeof(s->more[0]));
+	s->fd[s->count] = fd;
+	s->more[s->count++] = entry;
+}
 
 /* Does this machine lack the address altogether? Tried anew, because listener_open says it in words. */
 static bool is_missing(const struct addr *a)
@@ -22,33 +39,56 @@ static bool is_missing(const struct addr *a)
 	return missing;
 }
 
+static int open_one(struct sockets *s, const struct conf_listen *l, const struct listen_opts *o, struct err *e)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)&l->addr.ss;
+	struct socket_lock *lock = NULL;
+	int fd;
+
+	if (addr_is_unix(&l->addr) && un->sun_path[0] && (lock = socket_lock_new(un->sun_path, e)) == NULL)
+		return err_prefix(e, "cannot listen on %s", l->text);
+	fd = listener_open(&l->addr, o, e);
+	if (fd < 0) {
+		socket_lock_free(lock);
+		return -1;
+	}
+	add(s, fd, (struct sockets_entry){.addr = l->addr, .text = mem_strdup(l->text), .lock = lock});
+	return 0;
+}
+
 int sockets_open(struct sockets *s, const struct conf_listen *listen, size_t count,
 		 const struct listen_opts *o, struct err *e)
 {
-	size_t opened = 0;
-
-	*s = (struct sockets){.listen = listen, .count = count, .fd = mem_array(count, sizeof(int))};
+	*s = (struct sockets){0};
 	for (size_t i = 0; i < count; i++)
-		s->fd[i] = -1;
-	for (size_t i = 0; i < count; i++) {
-		s->fd[i] = listener_open(&listen[i].addr, o, e);
-		opened += s->fd[i] >= 0;
-		if (s->fd[i] < 0 && !(listen[i].optional && is_missing(&listen[i].addr)))
+		if (open_one(s, &listen[i], o, e) < 0 && !(listen[i].optional && is_missing(&listen[i].addr)))
 			goto fail;
-	}
-	if (opened || count == 0)
+	if (s->count || count == 0)
 		return 0;
 fail:
 	sockets_close(s);
 	return -1;
 }
 
+void sockets_add(struct sockets *s, int fd, const struct addr *a)
+{
+	char text[ADDR_TEXT];
+
+	add(s, fd, (struct sockets_entry){.addr = *a, .text = mem_strdup(addr_text(a, text)), .passed_on = true});
+}
+
 void sockets_close(struct sockets *s)
 {
-	for (size_t i = 0; i < s->count; i++)
-		if (s->fd[i] >= 0)
-			listener_close_fd(s->fd[i], &s->listen[i].addr);
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->more[i].passed_on)
+			close(s->fd[i]);
+		else
+			listener_close_fd(s->fd[i], &s->more[i].addr);
+		socket_lock_free(s->more[i].lock);
+		free(s->more[i].text);
+	}
 	free(s->fd);
+	free(s->more);
 	*s = (struct sockets){0};
 }
 
@@ -58,9 +98,7 @@ void sockets_text(const struct sockets *s, char *out, size_t size)
 
 	out[0] = '\0';
 	for (size_t i = 0; i < s->count; i++) {
-		if (s->fd[i] < 0)
-			continue;
-		int n = snprintf(out + at, size - at, "%s%s", at ? " " : "", s->listen[i].text);
+		int n = snprintf(out + at, size - at, "%s%s", at ? " " : "", s->more[i].text);
 
 		if (n < 0 || (size_t)n >= size - at)
 			return;

@@ -1,24 +1,27 @@
-/* The listening sockets of a list of addresses. */
+/* The listening sockets of one purpose: opened from a list of addresses, or passed on by a service manager. */
 #ifndef PGIAM_APP_SOCKETS_H
 #define PGIAM_APP_SOCKETS_H
 
 #include "app/conf.h"
 
 struct sockets {
-	const struct conf_listen *listen; /* borrowed */
 	size_t count;
-	int *fd; /* -1: left out (optional) or closed */
+	int *fd;                    /* count of them */
+	struct sockets_entry *more; /* sockets.c's, in the same order */
 };
 
 /* Opens all, or none. An optional one this machine cannot have is left out; all left out is an error. An
- * empty list is fine. */
+ * empty list is fine. A unix socket's lock file (io/socket_lock.h) is taken first. */
 int sockets_open(struct sockets *s, const struct conf_listen *listen, size_t count,
 		 const struct listen_opts *o, struct err *e);
 
-/* Closes and removes files of unix sockets; idempotent. */
+/* Adds one that was passed on, with its address: takes the descriptor. s is all zero at first. */
+void sockets_add(struct sockets *s, int fd, const struct addr *a);
+
+/* Closes and removes files of unix sockets, but for those that were passed on: they stay their maker's. Idempotent. */
 void sockets_close(struct sockets *s);
 
-/* "127.0.0.1:5432 [::1]:5432", for the log: those that are open, cut at the room there is. */
+/* "127.0.0.1:5432 [::1]:5432", for the log: cut at the room there is. */
 void sockets_text(const struct sockets *s, char *out, size_t size);
 
 #endif

@@ -333,8 +333,8 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 
 	for (size_t i = 0; i < w->listener_count; i++)
-		if (w->deps.sockets->fd[i] >= 0)
-			w->listeners[i] = listener_start(w->loop, w->deps.sockets->fd[i], on_accept, on_starved, w);
+		w->listeners[i] =
+			listener_start(w->loop, w->deps.sockets->fd[i], on_accept, on_starved, w);
 	loop_run(w->loop);
 	take_down(w);
 	tell(w, WORKER_ENDED);

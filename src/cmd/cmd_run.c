@@ -78,6 +78,7 @@ int cmd_run(int argc, char **argv)
 {
 	const char *const *env = (const char *const *)environ;
 	struct problems problems = {0};
+	struct inherited inherited;
 	struct conf *conf = NULL;
 	struct err e = {0};
 	int exit_code = CMD_OK;
@@ -92,9 +93,11 @@ int cmd_run(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
 			return help();
+	inherited_take(&inherited, environ);
 	if (control_prepare(&e) < 0) {
 		fprintf(stderr, "error: %s\n", e.msg);
-		return CMD_FAILED;
+		exit_code = CMD_FAILED;
+		goto out;
 	}
 	if (conf_load(&in, NULL, &conf, &e) < 0) {
 		problems_print(&problems);
@@ -104,11 +107,13 @@ int cmd_run(int argc, char **argv)
 	if (control_run(&(struct control_opts){.conf = conf,
 					       .env = env,
 					       .problems = problems.p,
-					       .problem_count = problems.count},
+					       .problem_count = problems.count,
+					       .inherited = &inherited},
 			&e) < 0)
 		exit_code = CMD_FAILED; /* it has said why */
 	conf_unref(conf);
 out:
 	problems_free(&problems);
+	inherited_free(&inherited);
 	return exit_code;
 }

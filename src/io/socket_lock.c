@@ -89,9 +89,9 @@ static int open_locked(const char *path, struct err *e)
 	}
 }
 
-struct socket_lock *socket_lock_new(const char *path, uint16_t port, struct err *e)
+struct socket_lock *socket_lock_new(const char *path, struct err *e)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
 	char *name = mem_printf("%s.lock", path), *text;
 	struct socket_lock *l;
 	int fd = open_locked(name, e);
@@ -102,7 +102,8 @@ struct socket_lock *socket_lock_new(const char *path, uint16_t port, struct err 
 		return NULL;
 	}
 	/* process, who, since when, port, directory */
-	text = mem_printf("%ld\n" OUR_LINE "\n%lld\n%u\n%.*s\n", (long)getpid(), (long long)(clock_wall_us(clock_system()) / (int64_t)CLOCK_US_PER_SEC), port,
+	text = mem_printf("%ld\n" OUR_LINE "\n%lld\n%s\n%.*s\n", (long)getpid(), (long long)(clock_wall_us(clock_system()) / (int64_t)CLOCK_US_PER_SEC),
+			  dot ? dot + 1 : "",
 			  slash ? (int)(slash - path) : 0, path);
 	n = (ssize_t)strlen(text);
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n) {

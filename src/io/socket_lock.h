@@ -6,14 +6,13 @@
 #ifndef PGIAM_IO_SOCKET_LOCK_H
 #define PGIAM_IO_SOCKET_LOCK_H
 
-#include <stdint.h>
 #include "base/err.h"
 
 struct socket_lock;
 
 /* Takes the lock of the socket with this path, which need not exist. A file left behind by a dead process is taken over.
  * NULL with e set (ERR_CONFIG): a PostgreSQL or pgiam that lives has it, or it cannot be written. */
-struct socket_lock *socket_lock_new(const char *path, uint16_t port, struct err *e);
+struct socket_lock *socket_lock_new(const char *path, struct err *e);
 
 /* Removes the file. NULL is fine. */
 void socket_lock_free(struct socket_lock *l);

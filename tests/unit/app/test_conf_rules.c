@@ -148,6 +148,9 @@ static void password_in_file(void **state)
 	conf_test_said(t, "warning|extra:2|database \"x\": a password stands in a file that others may read");
 }
 
+#define TEN     "1234567890"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
 /* Rule 7: no open doors. */
 static void rule_7(void **state)
 {
@@ -159,8 +162,8 @@ static void rule_7(void **state)
 	assert_int_equal(conf_test_load(t, DB "[pgiam]\nlisten_addr = *\n", NULL, NULL), -1);
 	conf_test_bad(t, DB, ARGS("--listen", "192.168.0.1:5432"),
 		      "--listen|listen: 192.168.0.1:5432 can be reached");
-	conf_test_bad(t, DB "[pgiam]\nlisten_addr =\n", NULL,
-		      "t.ini:4|listen_addr: there is no address to listen on");
+	conf_test_good(t, DB "[pgiam]\nlisten_addr =\n", NULL, NULL); /* for a service manager's sockets */
+	conf_test_said(t, "warning|t.ini:4|listen_addr: there is no address to listen on");
 	conf_test_good(t, DB "[pgiam]\nlisten_addr =\nunix_socket_dir = /run/pgiam\n", NULL, NULL);
 	assert_int_equal(t->c->listen_count, 1);
 	assert_string_equal(t->c->listen[0].text, "/run/pgiam/.s.PGSQL.5432");
@@ -168,6 +171,16 @@ static void rule_7(void **state)
 	conf_test_said(t, "warning|t.ini:4|unix_socket_dir: an abstract socket has no permissions");
 	conf_test_bad(t, DB "[pgiam]\nunix_socket_dir = run\n", NULL,
 		      "t.ini:4|unix_socket_dir: \"run\" is not an absolute path");
+	conf_test_bad(t, DB "[pgiam]\nunix_socket_dir = /run/" HUNDRED "\n", NULL,
+		      "t.ini:4|unix_socket_dir: unix socket path \"/run/" HUNDRED "/.s.PGSQL.5432\" is too long (maximum 107");
+	conf_test_good(t, DB "[pgiam]\nunix_socket_dir = /run\nunix_socket_group = 4711\nunix_socket_mode = 0600\n", NULL, NULL);
+	assert_true(t->c->listen_opts.unix_gid_set);
+	assert_int_equal(t->c->listen_opts.unix_gid, 4711);
+	assert_int_equal(t->c->listen_opts.unix_mode, 0600);
+	conf_test_good(t, DB "[pgiam]\nunix_socket_group = root\n", NULL, NULL);
+	assert_int_equal(t->c->listen_opts.unix_gid, 0);
+	conf_test_bad(t, DB "[pgiam]\nunix_socket_group = no-such-group\n", NULL,
+		      "t.ini:4|unix_socket_group: there is no group \"no-such-group\"");
 	conf_test_bad(t, DB "[pgiam]\nclient_users =\n", NULL, "t.ini:4|client_users: is empty");
 	conf_test_bad(t, DB "[pgiam]\nclient_uids = ,\n", NULL, "t.ini:4|client_uids: is empty");
 	conf_test_bad(t, DB "[pgiam]\nclient_uids = no-such-user-here\n", NULL,

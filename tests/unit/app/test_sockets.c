@@ -3,7 +3,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "app/sockets.h"
@@ -28,6 +31,7 @@ static void several(void **state)
 
 	(void)state;
 	assert_int_equal(sockets_open(&s, l, 2, &opts, &e), 0);
+	assert_int_equal(s.count, 2);
 	assert_true(s.fd[0] >= 0 && s.fd[1] >= 0);
 	sockets_text(&s, text, sizeof text);
 	assert_string_equal(text, "text text");
@@ -60,7 +64,7 @@ static void missing_address(void **state)
 	close(after);
 	assert_int_equal(before, after); /* all closed */
 	assert_int_equal(sockets_open(&s, optional, 2, &opts, &e), 0);
-	assert_true(s.fd[0] < 0 && s.fd[1] >= 0);
+	assert_int_equal(s.count, 1);
 	sockets_close(&s);
 }
 
@@ -80,12 +84,50 @@ static void port_in_use(void **state)
 	sockets_close(&one);
 }
 
+/* A unix socket, and its lock file for as long. */
+static void unix_socket(void **state)
+{
+	char dir[] = "/tmp/pgiam-sockets-XXXXXX", path[64], lock[80];
+	struct conf_listen l = {.text = path};
+	struct sockets one, two;
+	struct err e = {0};
+	struct addr a;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/.s.PGSQL.5432", dir);
+	snprintf(lock, sizeof lock, "%s.lock", path);
+	assert_int_equal(addr_unix(&l.addr, path, &e), 0);
+	assert_int_equal(sockets_open(&one, &l, 1, &opts, &e), 0);
+	assert_int_equal(access(lock, F_OK), 0);
+	assert_int_equal(sockets_open(&two, &l, 1, &opts, &e), -1);
+	assert_non_null(strstr(e.msg, path));
+	assert_non_null(strstr(e.msg, "another pgiam"));
+	sockets_close(&one);
+	assert_int_equal(access(lock, F_OK), -1);
+	assert_int_equal(access(path, F_OK), -1);
+	/* one that was passed on is not ours to remove */
+	fd = listener_open(&l.addr, &opts, &e);
+	assert_int_equal(listener_adopt(fd, &a, &e), 0);
+	one = (struct sockets){0};
+	sockets_add(&one, fd, &a);
+	sockets_text(&one, lock, sizeof lock);
+	assert_non_null(strstr(lock, path));
+	sockets_close(&one);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	unlink(path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several),
 		cmocka_unit_test(missing_address),
 		cmocka_unit_test(port_in_use),
+		cmocka_unit_test(unix_socket),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

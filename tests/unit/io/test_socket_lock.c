@@ -63,7 +63,7 @@ static void is_taken_once(void **state)
 	struct stat st;
 
 	(void)state;
-	l = socket_lock_new(path, 5432, &e);
+	l = socket_lock_new(path, &e);
 	assert_non_null(l);
 	read_back(text);
 	snprintf(wanted, sizeof wanted, "%ld\npgiam\n", (long)getpid()); /* as PostgreSQL reads it */
@@ -72,13 +72,13 @@ static void is_taken_once(void **state)
 	assert_non_null(strstr(text, dir));
 	assert_int_equal(stat(name, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_null(socket_lock_new(path, 5432, &e));
+	assert_null(socket_lock_new(path, &e));
 	assert_int_equal(e.code, ERR_CONFIG);
 	assert_non_null(strstr(e.msg, name));
 	assert_non_null(strstr(e.msg, "another pgiam"));
 	socket_lock_free(l);
 	assert_false(exists());
-	l = socket_lock_new(path, 5432, &e);
+	l = socket_lock_new(path, &e);
 	assert_non_null(l);
 	socket_lock_free(l);
 	socket_lock_free(NULL);
@@ -114,7 +114,7 @@ static void numbers(void **state)
 	/* a PostgreSQL that lives */
 	snprintf(text, sizeof text, "%ld\n/var/lib/postgresql/15/main\n1700000000\n5432\n/tmp\n", (long)pid);
 	put(text);
-	assert_null(socket_lock_new(path, 5432, &e));
+	assert_null(socket_lock_new(path, &e));
 	snprintf(text, sizeof text, "process %ld", (long)pid);
 	assert_non_null(strstr(e.msg, text));
 	assert_non_null(strstr(e.hint, "remove"));
@@ -122,7 +122,7 @@ static void numbers(void **state)
 	/* a pgiam that died, its number taken by somebody else */
 	snprintf(text, sizeof text, "%ld\npgiam\n1700000000\n5432\n/tmp\n", (long)pid);
 	put(text);
-	l = socket_lock_new(path, 5432, &e);
+	l = socket_lock_new(path, &e);
 	assert_non_null(l);
 	socket_lock_free(l);
 	/* a PostgreSQL that died */
@@ -130,7 +130,7 @@ static void numbers(void **state)
 	waitpid(pid, NULL, 0);
 	snprintf(text, sizeof text, "%ld\n/var/lib/postgresql/15/main\n1700000000\n5432\n/tmp\n", (long)pid);
 	put(text);
-	l = socket_lock_new(path, 5432, &e);
+	l = socket_lock_new(path, &e);
 	assert_non_null(l);
 	socket_lock_free(l);
 }
@@ -148,7 +148,7 @@ static void stale_files(void **state)
 		struct socket_lock *l;
 
 		put(texts[i]);
-		l = socket_lock_new(path, 5432, &e);
+		l = socket_lock_new(path, &e);
 		if (!l)
 			fail_msg("\"%s\": %s", texts[i], e.msg);
 		socket_lock_free(l);
@@ -164,15 +164,15 @@ static void what_is_in_the_way(void **state)
 
 	(void)state;
 	assert_int_equal(symlink(target, name), 0);
-	assert_null(socket_lock_new(path, 5432, &e));
+	assert_null(socket_lock_new(path, &e));
 	assert_non_null(strstr(e.msg, "cannot open the lock file"));
 	assert_int_equal(stat(target, &st), 0);
 	assert_int_equal(st.st_size, 1);
 	unlink(name);
-	assert_null(socket_lock_new(file, 5432, &e));
+	assert_null(socket_lock_new(file, &e));
 	assert_non_null(strstr(e.hint, "directory"));
 	/* removed and made anew by somebody: not ours to remove */
-	l = socket_lock_new(path, 5432, &e);
+	l = socket_lock_new(path, &e);
 	assert_non_null(l);
 	unlink(name);
 	put("1\n/data\n");
