@@ -12,7 +12,7 @@
 #include <event2/event_struct.h>
 #include "base/mem.h"
 
-#define LISTENER_BUDGET   64     /* accepts a turn */
+#define LISTENER_BUDGET   16     /* accepts a turn */
 #define LISTENER_PAUSE_US 100000 /* after running out of descriptors */
 #define LISTENER_SAY_US   (60 * CLOCK_US_PER_SEC)
 
@@ -24,9 +24,11 @@ struct listener {
 	void *arg;
 	struct event ev;
 	struct timer pause;
+	struct defer accept;
 	uint64_t exhausted;
 	uint64_t starved_us; /* since when there have been too few descriptors; 0: there are enough */
 	uint64_t said_us;    /* when that was last said; 0: never */
+	bool fresh; /* this turn has accepted somebody */
 	bool stopped;
 };
 
@@ -77,6 +79,8 @@ static bool listener_failed(struct listener *ln, int error)
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
+		if (ln->fresh)
+			return false; /* whoever has just come is heard first */
 		ln->exhausted++;
 		listener_say_starved(ln, error);
 		if (!ln->starved || !ln->starved(ln->arg))
@@ -92,31 +96,46 @@ static bool listener_failed(struct listener *ln, int error)
 	}
 }
 
+static bool accept_one(struct listener *ln)
+{
+	struct addr peer, local;
+	int on = 1, c;
+
+	memset(&peer, 0, sizeof peer);
+	memset(&local, 0, sizeof local);
+	peer.len = sizeof peer.ss;
+	local.len = sizeof local.ss;
+	c = accept4(ln->fd, (struct sockaddr *)&peer.ss, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (c < 0)
+		return listener_failed(ln, errno);
+	ln->fresh = true;
+	if (getsockname(c, (struct sockaddr *)&local.ss, &local.len) < 0)
+		local.len = 0;
+	if (!addr_is_unix(&local))
+		setsockopt(c, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	ln->cb(ln->arg, c, &peer, &local);
+	return true;
+}
+
+/* At the end of the turn, so that what was accepted in one is read before more is accepted: whoever has something to say is
+ * heard before it could have to make room for others. */
+static void accept_some(void *arg)
+{
+	struct listener *ln = arg;
+
+	ln->fresh = false;
+	for (int i = 0; i < LISTENER_BUDGET && !ln->stopped; i++)
+		if (!accept_one(ln))
+			return;
+}
+
 static void listener_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *ln = arg;
 
+	(void)fd;
 	(void)what;
-	for (int i = 0; i < LISTENER_BUDGET && !ln->stopped; i++) {
-		struct addr peer, local;
-		int on = 1, c;
-
-		memset(&peer, 0, sizeof peer);
-		memset(&local, 0, sizeof local);
-		peer.len = sizeof peer.ss;
-		local.len = sizeof local.ss;
-		c = accept4(fd, (struct sockaddr *)&peer.ss, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (c < 0) {
-			if (!listener_failed(ln, errno))
-				return;
-			continue;
-		}
-		if (getsockname(c, (struct sockaddr *)&local.ss, &local.len) < 0)
-			local.len = 0;
-		if (!addr_is_unix(&local))
-			setsockopt(c, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-		ln->cb(ln->arg, c, &peer, &local);
-	}
+	defer_set(&ln->accept);
 }
 
 struct listener *listener_start(struct loop *l, int fd, accept_cb cb, starved_cb starved, void *arg)
@@ -129,6 +148,7 @@ struct listener *listener_start(struct loop *l, int fd, accept_cb cb, starved_cb
 	ln->starved = starved;
 	ln->arg = arg;
 	timer_init(&ln->pause, l, listener_resume, ln);
+	defer_init(&ln->accept, l, accept_some, ln);
 	event_assign(&ln->ev, loop_base(l), fd, EV_READ | EV_PERSIST, listener_on_readable, ln);
 	event_add(&ln->ev, NULL);
 	return ln;
@@ -141,6 +161,7 @@ void listener_stop(struct listener *ln)
 	ln->stopped = true;
 	event_del(&ln->ev);
 	timer_clear(&ln->pause);
+	defer_clear(&ln->accept);
 	loop_free_later(ln->loop, free, ln);
 }
 

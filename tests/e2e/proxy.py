@@ -71,9 +71,9 @@ def workers(options):
 
 
 class Pgiam:
-    """`pgiam run FILE`. databases and options are as in the file."""
+    """`pgiam run FILE`, behind the words of prefix. databases and options are as in the file."""
 
-    def __init__(self, where, databases, env=None, stderr=None, wait=True, **options):
+    def __init__(self, where, databases, env=None, stderr=None, wait=True, prefix=(), pass_fds=(), **options):
         self.dir = where
         os.makedirs(where, exist_ok=True)
         self.options = {"listen_addr": "127.0.0.1", "listen_port": next(PORTS),
@@ -88,8 +88,8 @@ class Pgiam:
         if stderr is not None:  # the file stays empty
             self.stderr.close()
             self.stderr = stderr
-        self.process = subprocess.Popen([*WRAPPER, BINARY, "run", self.file], env=self.env, stdin=subprocess.DEVNULL,
-                                        stdout=self.stderr, stderr=self.stderr, cwd=where)
+        self.process = subprocess.Popen([*prefix, *WRAPPER, BINARY, "run", self.file], env=self.env, stdin=subprocess.DEVNULL,
+                                        stdout=self.stderr, stderr=self.stderr, cwd=where, pass_fds=pass_fds)
         self.stopped = self.told = False
         if wait:
             self.wait()
