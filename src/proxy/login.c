@@ -216,53 +216,55 @@ static void on_secret(void *arg, const struct secret_answer *a, const struct err
 	login_send(l);
 }
 
-/* The server asks for a secret: who does it think we are? */
-static void asked(struct login *l, uint32_t request, struct slice data)
+/* The server asks for a secret: who does it think we are, and may it have it? */
+static int may_answer(const struct login *l, uint32_t request, struct err *e)
 {
 	enum secret_kind kind = l->rq.secret ? l->rq.secret->ops->kind : SECRET_NONE;
+
+	if (kind == SECRET_NONE)
+		return err_set(e, ERR_AUTH_METHOD, "login: the server asks for a %s secret, and auth=none gives none",
+		               parse_auth_name(request));
+	if (kind == SECRET_IAM_TOKEN && request != AUTH_CLEARTEXT) {
+		err_set(e, ERR_AUTH_NOT_IAM, "login: the server asks user \"%s\" for %s instead of an IAM token", l->rq.user,
+		        parse_auth_name(request));
+		err_detail(e, "The role does not exist, is not a member of rds_iam, or the instance has IAM authentication "
+		              "turned off, so PostgreSQL expects a password. The token was not sent.");
+		err_hint(e, "Run: GRANT rds_iam TO \"%s\"; and check that IAM database authentication is enabled on the "
+		            "instance.", l->rq.user);
+		return -1;
+	}
+	if (request != AUTH_CLEARTEXT && request != AUTH_SASL)
+		return err_set(e, ERR_AUTH_METHOD, "login: the server asks for %s, which pgiam does not do",
+		               parse_auth_name(request));
+	if (!may_send_secret(l))
+		return err_set(e, ERR_AUTH_UNSAFE,
+		               "login: the server asks for a secret on a connection that is not verified TLS");
+	return 0;
+}
+
+/* The strongest of the SASL mechanisms it offers. */
+static int choose_mechanism(struct login *l, struct slice offers, struct err *e)
+{
+	int plus = parse_sasl_offers(offers, SCRAM_SHA_256_PLUS), plain = parse_sasl_offers(offers, SCRAM_SHA_256);
+
+	if (plus < 0 || plain < 0)
+		return err_set(e, ERR_SERVER_PROTOCOL, "login: the server sent a malformed list of SASL mechanisms");
+	if (!plus && !plain)
+		return err_set(e, ERR_AUTH_METHOD, "login: the server offers no SASL mechanism that pgiam knows");
+	l->mechanism = plus && stream_is_tls(l->stream) ? SCRAM_SHA_256_PLUS : plain ? SCRAM_SHA_256 : NULL;
+	if (!l->mechanism)
+		return err_set(e, ERR_AUTH_METHOD, "login: the server offers only SCRAM-SHA-256-PLUS, without TLS");
+	return 0;
+}
+
+static void asked(struct login *l, uint32_t request, struct slice data)
+{
 	struct secret_request rq;
 	struct err e;
-	int plus, plain;
 
-	if (kind == SECRET_NONE) {
-		err_set(&e, ERR_AUTH_METHOD, "login: the server asks for a %s secret, and auth=none gives none",
-		        parse_auth_name(request));
-		goto fail;
-	}
-	if (kind == SECRET_IAM_TOKEN && request != AUTH_CLEARTEXT) {
-		err_set(&e, ERR_AUTH_NOT_IAM, "login: the server asks user \"%s\" for %s instead of an IAM token", l->rq.user,
-		        parse_auth_name(request));
-		err_detail(&e, "The role does not exist, is not a member of rds_iam, or the instance has IAM authentication "
-		               "turned off, so PostgreSQL expects a password. The token was not sent.");
-		err_hint(&e, "Run: GRANT rds_iam TO \"%s\"; and check that IAM database authentication is enabled on the "
-		             "instance.", l->rq.user);
-		goto fail;
-	}
-	if (request != AUTH_CLEARTEXT && request != AUTH_SASL) {
-		err_set(&e, ERR_AUTH_METHOD, "login: the server asks for %s, which pgiam does not do",
-		        parse_auth_name(request));
-		goto fail;
-	}
-	if (!may_send_secret(l)) {
-		err_set(&e, ERR_AUTH_UNSAFE, "login: the server asks for a secret on a connection that is not verified TLS");
-		goto fail;
-	}
-	if (request == AUTH_SASL) {
-		plus = parse_sasl_offers(data, SCRAM_SHA_256_PLUS);
-		plain = parse_sasl_offers(data, SCRAM_SHA_256);
-		if (plus < 0 || plain < 0) {
-			login_fail_protocol(l, "a malformed list of SASL mechanisms");
-			return;
-		}
-		if (!plus && !plain) {
-			err_set(&e, ERR_AUTH_METHOD, "login: the server offers no SASL mechanism that pgiam knows");
-			goto fail;
-		}
-		l->mechanism = plus && stream_is_tls(l->stream) ? SCRAM_SHA_256_PLUS : plain ? SCRAM_SHA_256 : NULL;
-		if (!l->mechanism) {
-			err_set(&e, ERR_AUTH_METHOD, "login: the server offers only SCRAM-SHA-256-PLUS, without TLS");
-			goto fail;
-		}
+	if (may_answer(l, request, &e) != 0 || (request == AUTH_SASL && choose_mechanism(l, data, &e) != 0)) {
+		login_fail(l, &e);
+		return;
 	}
 	l->request = request;
 	login_set_state(l, LOGIN_SECRET);
@@ -270,9 +272,6 @@ static void asked(struct login *l, uint32_t request, struct slice data)
 	stream_want_read(l->stream, false);
 	secret_request(l, &rq);
 	l->secret_op = l->rq.secret->ops->start(l->rq.secret, &rq, on_secret, l);
-	return;
-fail:
-	login_fail(l, &e);
 }
 
 /* ---- messages ---- */
