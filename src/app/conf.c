@@ -86,21 +86,9 @@ static uint32_t share(uint32_t whole, const struct proxy_opts *o)
 
 static struct target *target_share(const struct target *whole, const struct proxy_opts *o)
 {
-	struct target t = *whole;
+	struct target t;
 
-	t.name = mem_strdup(whole->name);
-	t.host = mem_strdup(whole->host);
-	t.hostaddr = mem_strdup(whole->hostaddr);
-	t.tls_name = mem_strdup(whole->tls_name);
-	t.iam_host = mem_strdup(whole->iam_host);
-	t.dbname = mem_strdup(whole->dbname);
-	t.user = mem_strdup(whole->user);
-	t.reset_query = mem_strdup(whole->reset_query);
-	t.connect_query = mem_strdup(whole->connect_query);
-	params_init(&t.startup_defaults);
-	params_copy(&t.startup_defaults, &whole->startup_defaults);
-	if (t.tls)
-		tls_ctx_ref(t.tls);
+	target_copy(&t, whole);
 	t.pool_size = share(whole->pool_size, o);
 	t.min_pool_size = share(whole->min_pool_size, o);
 	t.max_db_connections = share(whole->max_db_connections, o);

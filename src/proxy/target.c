@@ -15,6 +15,25 @@ struct target *target_new(const struct target *t)
 	return n;
 }
 
+void target_copy(struct target *to, const struct target *from)
+{
+	*to = *from;
+	to->name = mem_strdup(from->name);
+	to->host = mem_strdup(from->host);
+	to->hostaddr = mem_strdup(from->hostaddr);
+	to->tls_name = mem_strdup(from->tls_name);
+	to->iam_host = mem_strdup(from->iam_host);
+	to->dbname = mem_strdup(from->dbname);
+	to->user = mem_strdup(from->user);
+	to->reset_query = mem_strdup(from->reset_query);
+	to->connect_query = mem_strdup(from->connect_query);
+	params_init(&to->startup_defaults);
+	params_copy(&to->startup_defaults, &from->startup_defaults);
+	to->tls = from->tls ? tls_ctx_ref(from->tls) : NULL;
+	to->dial.host = to->host;
+	to->dial.hostaddr = to->hostaddr;
+}
+
 struct target *target_ref(struct target *t)
 {
 	__atomic_add_fetch(&t->refs, 1, __ATOMIC_RELAXED);

@@ -48,6 +48,8 @@ struct target {
 
 /* Takes everything in t (its members are owned by it from then on). */
 struct target *target_new(const struct target *t);
+/* A copy of everything in `from`, owned: its members may be changed and it may be given to target_new. */
+void target_copy(struct target *to, const struct target *from);
 void target_fini(struct target *t); /* frees the members, for a target that was not made by target_new */
 struct target *target_ref(struct target *t); /* thread-safe */
 void target_unref(struct target *t);
