@@ -1,9 +1,9 @@
-/* Turns are granted from the loop, never inside the asking, in the order asked: every pool has one place in the
- * queue however many connections it wants, and goes to the end after each grant. That is what makes it fair
- * between users and bounds the queue by the number of pools. */
+/* Turns are granted from the loop, never inside the asking. Every pool has one place in the queue however many connections
+ * it wants, which bounds the queue by the number of pools; whose turn it is turn.c says. */
 #include "proxy/database.h"
 
 #include <stdlib.h>
+#include "base/map.h"
 #include "base/mem.h"
 #include "proxy/turn.h"
 
@@ -22,6 +22,7 @@ struct database *database_new(struct target *t, struct loop *l, struct secret_so
 	d->evict = evict;
 	d->tls = t->tls ? tls_ctx_ref(t->tls) : NULL;
 	governor_init(&d->governor, t->login_rate, t->login_rate_max, t->login_parallel, loop_now_us(l));
+	d->turn_users = map_new();
 	list_init(&d->turns);
 	list_init(&d->idle);
 	timer_init(&d->turn_timer, l, grant_turns, d);
@@ -36,6 +37,7 @@ void database_free(struct database *d)
 		return;
 	timer_clear(&d->turn_timer);
 	defer_clear(&d->turn_defer);
+	map_free(d->turn_users);
 	stats_fini(&d->stats);
 	tls_ctx_unref(d->tls);
 	target_unref(d->target);
@@ -63,7 +65,7 @@ static void grant_turns(void *arg)
 
 	while (!list_empty(&d->turns)) {
 		uint64_t now = loop_now_us(d->loop);
-		struct turn *t = container_of(list_first(&d->turns), struct turn, node);
+		struct turn *t;
 
 		if (!governor_ready(&d->governor, now)) {
 			uint64_t wait = governor_wait_us(&d->governor, now);
@@ -74,7 +76,7 @@ static void grant_turns(void *arg)
 		if (!make_room(d))
 			return; /* database_connection_closed comes back */
 		governor_take(&d->governor, now);
-		list_del(&t->node);
+		t = turn_take(d);
 		d->connections++;
 		t->granted(t->arg);
 	}

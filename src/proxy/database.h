@@ -12,12 +12,14 @@
 
 struct database {
 	struct target *target; /* a reference */
+	size_t index;          /* its place among its worker's, and in a snapshot */
 	struct loop *loop;
 	struct secret_source *secret; /* borrowed; NULL for auth=none */
 	struct tls_ctx *tls;   /* a reference; NULL: plaintext */
 	uint64_t tls_checked_us;
 	struct governor governor;
-	struct list turns;     /* struct turn waiting, oldest first */
+	struct map *turn_users; /* everybody who may ask for turns: name -> struct turn_user */
+	struct list turns;     /* struct turn_user waiting; whoever had a turn goes to the end */
 	struct timer turn_timer;
 	struct defer turn_defer;
 	uint32_t connections;  /* servers of all pools, logging in included */

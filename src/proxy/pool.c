@@ -354,7 +354,7 @@ struct pool *pool_new(const struct pool_request *rq)
 	list_init(&p->busy);
 	for (int q = 0; q < POOL_QUEUES; q++)
 		list_init(&p->queue[q]);
-	turn_init(&p->turn, rq->db, turn_granted, p);
+	turn_init(&p->turn, rq->db, p->user, turn_granted, p);
 	timer_init(&p->retry, rq->db->loop, pump, p);
 	defer_init(&p->pump, rq->db->loop, pump, p);
 	return p;
@@ -376,7 +376,7 @@ void pool_free(struct pool *p)
 		return;
 	assert(p->refs == 0);
 	close_servers(p);
-	turn_drop(&p->turn);
+	turn_fini(&p->turn);
 	timer_clear(&p->retry);
 	defer_clear(&p->pump);
 	params_free(&p->startup);

@@ -205,14 +205,6 @@ uint32_t proxy_clients(const struct proxy *p)
 
 /* ---- seeing it ---- */
 
-static struct stats *stats_of(struct stats_snapshot *s, const struct proxy *p, const struct database *d)
-{
-	for (size_t i = 0; i < p->registry.database_count; i++)
-		if (p->registry.databases[i] == d)
-			return &s->db[i];
-	return NULL;
-}
-
 struct collect_arg {
 	struct proxy *p;
 	struct stats_snapshot *s;
@@ -221,7 +213,7 @@ struct collect_arg {
 static void collect_pool(void *arg, struct pool *pool)
 {
 	struct collect_arg *a = arg;
-	struct stats *st = stats_of(a->s, a->p, pool->db);
+	struct stats *st = &a->s->db[pool->db->index];
 	uint64_t now = loop_now_us(a->p->deps.loop);
 
 	st->pools++;
@@ -247,7 +239,7 @@ static void collect_pool(void *arg, struct pool *pool)
 
 static void collect_client(struct collect_arg *a, struct client *c)
 {
-	struct stats *st = c->pool ? stats_of(a->s, a->p, c->pool->db) : NULL;
+	struct stats *st = c->pool ? &a->s->db[c->pool->db->index] : NULL;
 
 	if (c->state == CLIENT_LINKED)
 		st->cl_active++;

@@ -19,9 +19,9 @@ static void keep_warm(struct registry *r, struct database *d)
 	struct pool_request rq = {.db = d, .env = r->env, .user = t->user, .startup = &startup};
 	struct err e;
 
-	if (t->min_pool_size == 0 || !t->user || strcmp(t->name, "*") == 0)
+	rq.database = t->dbname ? t->dbname : strcmp(t->name, "*") != 0 ? t->name : NULL;
+	if (t->min_pool_size == 0 || !rq.user || !rq.database)
 		return;
-	rq.database = t->dbname ? t->dbname : t->name;
 	params_init(&none);
 	params_init(&startup);
 	if (startup_policy(t->profile, &none, &t->startup_defaults, NULL, &startup, &e) == 0)
@@ -39,6 +39,7 @@ void registry_init(struct registry *r, struct loop *l, const struct server_env *
 		struct target *t = o->targets[i];
 		struct secret_source *s = t->auth == TARGET_AUTH_NONE ? NULL : secrets[t->secret_index];
 		r->databases[i] = database_new(t, l, s, pool_evict);
+		r->databases[i]->index = i;
 	}
 	timer_init(&r->gc, l, collect, r);
 	for (size_t i = 0; i < r->database_count; i++)
