@@ -115,9 +115,10 @@ static void on_login_done(void *arg, struct server *s, const struct err *e);
 static void on_idle(void *arg, struct server *s);
 static void on_closed(void *arg, struct server *s);
 static void on_parameters(void *arg, struct server *s);
+static void on_overdue(void *arg, struct server *s);
 
 static const struct server_ops server_ops = {
-	.login_done = on_login_done, .idle = on_idle, .closed = on_closed, .parameters = on_parameters};
+	.login_done = on_login_done, .idle = on_idle, .closed = on_closed, .parameters = on_parameters, .overdue = on_overdue};
 
 static void turn_granted(void *arg)
 {
@@ -255,6 +256,14 @@ static void on_parameters(void *arg, struct server *s)
 	learn(arg, s);
 }
 
+static void on_overdue(void *arg, struct server *s)
+{
+	struct pool *p = arg;
+
+	(void)s;
+	defer_set(&p->pump);
+}
+
 /* ---- the pump ---- */
 
 /* An idle server that is alive, off the idle list; NULL if there is none. */
@@ -292,10 +301,8 @@ static uint32_t returning(struct pool *p)
 {
 	uint32_t n = 0;
 
-	list_each (it, tmp, &p->busy) {
-		enum server_state st = container_of(it, struct server, pool_node)->state;
-		n += st == SERVER_ROLLBACK || st == SERVER_RESET;
-	}
+	list_each (it, tmp, &p->busy)
+		n += server_returns_soon(container_of(it, struct server, pool_node));
 	return n;
 }
 

@@ -28,6 +28,7 @@ static const struct state_row rows[] = {
 };
 
 #define OWN_QUERY_US    (10 * CLOCK_US_PER_SEC)
+#define SOON_US         (1 * CLOCK_US_PER_SEC) /* so long may a reset take before somebody logs in instead */
 #define CANCELLED_US    (5 * CLOCK_US_PER_SEC)
 #define LIFETIME_JITTER 0.1
 
@@ -128,7 +129,6 @@ static void become_idle(struct server *s)
 		return;
 	}
 	set_state(s, SERVER_IDLE);
-	s->idle_since_us = now;
 	if (s->max_age_us > 0) {
 		uint64_t age = now - s->born_us, life = age < s->max_age_us ? s->max_age_us - age : 1;
 		if (left == 0 || life < left)
@@ -158,7 +158,8 @@ static void own_query(struct server *s, enum server_state st, const char *sql)
 {
 	set_state(s, st);
 	s->failed_query = false;
-	timer_set(&s->timer, OWN_QUERY_US);
+	s->query_us = loop_now_us(server_loop(s));
+	timer_set(&s->timer, st == SERVER_SETUP ? OWN_QUERY_US : SOON_US);
 	relay_query(&s->relay, sql);
 }
 
@@ -216,11 +217,17 @@ static void setup_failed(struct server *s, const struct err *e)
 static void on_timer(void *arg)
 {
 	struct server *s = arg;
+	uint64_t out = loop_now_us(server_loop(s)) - s->query_us;
 	struct err e;
 
 	if (s->state == SERVER_SETUP) {
 		err_set(&e, ERR_LOGIN_TIMEOUT, "no end within %u s", (unsigned)(OWN_QUERY_US / CLOCK_US_PER_SEC));
 		setup_failed(s, &e);
+		return;
+	}
+	if ((s->state == SERVER_ROLLBACK || s->state == SERVER_RESET) && out < OWN_QUERY_US) {
+		timer_set(&s->timer, OWN_QUERY_US - out);
+		s->ops->overdue(s->pool, s);
 		return;
 	}
 	if (s->state == SERVER_DRAIN && s->env->cancel(s->env->arg, s)) {
@@ -384,6 +391,12 @@ void server_abandon(struct server *s)
 	uint64_t now = loop_now_us(server_loop(s));
 
 	s->abandoned_us = now > SERVER_ABANDONED_US ? now - SERVER_ABANDONED_US : 1;
+}
+
+bool server_returns_soon(const struct server *s)
+{
+	return (s->state == SERVER_ROLLBACK || s->state == SERVER_RESET) &&
+	       loop_now_us(server_loop(s)) - s->query_us < SOON_US;
 }
 
 void server_retire(struct server *s)

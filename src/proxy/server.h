@@ -43,6 +43,8 @@ struct server_ops {
 	void (*login_done)(void *pool, struct server *s, const struct err *e); /* e: closed comes next */
 	void (*idle)(void *pool, struct server *s);                           /* may be handed out */
 	void (*closed)(void *pool, struct server *s); /* gone; memory goes after the turn */
+	/* server_returns_soon is not true any more, although it is still resetting. */
+	void (*overdue)(void *pool, struct server *s);
 	/* s->session->params changed: by the server itself, or by a reset after its configuration changed. */
 	void (*parameters)(void *pool, struct server *s);
 };
@@ -87,7 +89,8 @@ struct server {
 	void *link_arg;
 	struct timer timer;    /* deadline of the state, or of idling */
 	char *app_name;        /* application_name as we last set it; "" after login and reset */
-	uint64_t born_us, idle_since_us;
+	uint64_t born_us;
+	uint64_t query_us;     /* when our own query was sent */
 	uint64_t max_age_us;   /* server_lifetime with jitter; 0: none */
 	uint64_t abandoned_us; /* since when its client is gone, or going */
 	uint32_t cancels;      /* cancel requests under way */
@@ -105,6 +108,9 @@ struct server *server_new(const struct server_env *env, const struct server_requ
 
 /* Closes at once, whatever it does. A linked client is told (server_gone) with e. Idempotent while closing. */
 void server_close(struct server *s, const struct err *e);
+
+/* Is it on its way back to idle, and were it worth waiting for? A rollback or reset that gets no answer may take long. */
+bool server_returns_soon(const struct server *s);
 
 /* Closes it when it is free. */
 void server_retire(struct server *s);
