@@ -115,12 +115,72 @@ static int64_t offset_sec(struct rd *r)
 	return (sign == '-' ? -1 : 1) * (int64_t)(h * 3600 + m * 60);
 }
 
+/* A word of three letters out of a list of such words run together: its place, from 0. */
+static unsigned word_of(struct rd *r, const char *words)
+{
+	struct slice s = rd_bytes(r, 3);
+
+	for (unsigned i = 0; s.n && words[3 * i]; i++) {
+		if (memcmp(words + (size_t)3 * i, s.p, 3) == 0)
+			return i;
+	}
+	rd_fail(r);
+	return 0;
+}
+
+static void literal(struct rd *r, const char *text)
+{
+	if (!slice_eq_str(rd_bytes(r, strlen(text)), text))
+		rd_fail(r);
+}
+
+/* Checks the fields' ranges; what they come to. */
+static int wall_from_civil(const struct civil *c, int64_t east_sec, unsigned us, int64_t *wall_us)
+{
+	int64_t sec;
+
+	if (c->year < 1970 || c->month < 1 || c->month > 12 || c->day < 1 ||
+	    c->day > month_days(c->year, c->month))
+		return -1;
+	if (c->hour > 23 || c->minute > 59 || c->second > 60) /* a leap second counts as the next one */
+		return -1;
+	sec = days_from_civil(c->year, c->month, c->day) * 86400 + c->hour * 3600 + c->minute * 60 +
+	      c->second;
+	sec -= east_sec;
+	if (sec < 0 || sec > SEC_MAX)
+		return -1;
+	*wall_us = sec * US_PER_SEC + us;
+	return 0;
+}
+
+int date_parse_http(struct slice text, int64_t *wall_us)
+{
+	struct rd r = rd_init(text);
+	struct civil c;
+
+	word_of(&r, "MonTueWedThuFriSatSun");
+	literal(&r, ", ");
+	c.day = digits(&r, 2);
+	literal(&r, " ");
+	c.month = 1 + word_of(&r, "JanFebMarAprMayJunJulAugSepOctNovDec");
+	literal(&r, " ");
+	c.year = digits(&r, 4);
+	literal(&r, " ");
+	c.hour = digits(&r, 2);
+	literal(&r, ":");
+	c.minute = digits(&r, 2);
+	literal(&r, ":");
+	c.second = digits(&r, 2);
+	literal(&r, " GMT");
+	return rd_end(&r) ? wall_from_civil(&c, 0, 0, wall_us) : -1;
+}
+
 int date_parse_rfc3339(struct slice text, int64_t *wall_us)
 {
 	struct rd r = rd_init(text);
 	struct civil c;
 	unsigned us = 0;
-	int64_t sec;
+	int64_t east_sec;
 
 	c.year = digits(&r, 4);
 	one_of(&r, "-");
@@ -135,17 +195,8 @@ int date_parse_rfc3339(struct slice text, int64_t *wall_us)
 	c.second = digits(&r, 2);
 	if (r.left > 0 && *r.p == '.')
 		us = fraction_us(&r);
-	sec = -offset_sec(&r);
-	if (!rd_end(&r) || c.month < 1 || c.month > 12 || c.day < 1 || c.day > month_days(c.year, c.month) ||
-	    c.hour > 23 || c.minute > 59 || c.second > 60) /* 60: a leap second */
-		return -1;
-	if (c.year < 1970)
-		return -1;
-	sec += days_from_civil(c.year, c.month, c.day) * 86400 + c.hour * 3600 + c.minute * 60 + c.second;
-	if (sec < 0 || sec > SEC_MAX)
-		return -1;
-	*wall_us = sec * US_PER_SEC + us;
-	return 0;
+	east_sec = offset_sec(&r);
+	return rd_end(&r) ? wall_from_civil(&c, east_sec, us, wall_us) : -1;
 }
 
 void date_format_amz(int64_t wall_us, char out[DATE_AMZ_SIZE])

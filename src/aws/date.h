@@ -10,6 +10,10 @@
  * anything else; nothing but the date may be in the text. */
 int date_parse_rfc3339(struct slice text, int64_t *wall_us);
 
+/* HTTP's preferred form ("Thu, 15 Jan 2026 12:34:56 GMT", RFC 9110 section 5.6.7), the weekday not compared
+ * with the day. 0, or -1 if it is anything else. */
+int date_parse_http(struct slice text, int64_t *wall_us);
+
 /* "20260115T123456Z", as SigV4 writes it. The first 8 characters are the date of the scope. Instants outside
  * 1970 to 9999 are moved to the nearer end. */
 #define DATE_AMZ_SIZE 17

@@ -10,6 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char text[DATE_RFC3339_SIZE], amz[DATE_AMZ_SIZE], span[DATE_SPAN_SIZE];
 	int64_t us, back;
 
+	if (date_parse_http(slice_of(data, size), &us) == 0)
+		assert(us >= 0 && size == 29);
 	if (date_parse_rfc3339(slice_of(data, size), &us) != 0)
 		return 0;
 	assert(us >= 0);

@@ -137,11 +137,43 @@ static void spans(void **state)
 	}
 }
 
+static void http(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t us; /* -1: refused */
+	} cases[] = {
+		{"Thu, 15 Jan 2026 12:34:56 GMT",    1768480496 * SEC},
+		{"Sun, 06 Nov 1994 08:49:37 GMT",    784111777 * SEC },
+		{"Thu, 01 Jan 1970 00:00:00 GMT",    0               },
+		{"Thu, 15 Jan 2026 12:34:56 UTC",    -1              },
+		{"Thu, 15 Jan 2026 12:34:56 GMT ",   -1              },
+		{"Thu, 32 Jan 2026 12:34:56 GMT",    -1              },
+		{"Thu, 15 Jam 2026 12:34:56 GMT",    -1              },
+		{"thu, 15 Jan 2026 12:34:56 GMT",    -1              },
+		{"Thursday, 15-Jan-26 12:34:56 GMT", -1              },
+		{"Thu Jan 15 12:34:56 2026",         -1              },
+		{"Wed, 31 Dec 1969 23:59:59 GMT",    -1              },
+		{"",				 -1              },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t us = -7;
+		int rc = date_parse_http(slice_str(cases[i].text), &us);
+
+		assert_int_equal(rc, cases[i].us < 0 ? -1 : 0);
+		assert_true(us == (cases[i].us < 0 ? -7 : cases[i].us));
+		for (size_t n = 0; cases[i].us >= 0 && n < strlen(cases[i].text); n++)
+			assert_int_equal(date_parse_http(slice_of(cases[i].text, n), &us), -1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parsed),  cmocka_unit_test(truncated), cmocka_unit_test(formatted),
-		cmocka_unit_test(outside), cmocka_unit_test(spans),
+		cmocka_unit_test(parsed),    cmocka_unit_test(http),    cmocka_unit_test(truncated),
+		cmocka_unit_test(formatted), cmocka_unit_test(outside), cmocka_unit_test(spans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

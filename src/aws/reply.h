@@ -1,0 +1,30 @@
+/* What AWS's answers have in common: credentials in JSON under various names, and errors in half a dozen
+ * shapes. Pure. */
+#ifndef PGIAM_AWS_REPLY_H
+#define PGIAM_AWS_REPLY_H
+
+#include "aws/credentials.h"
+#include "aws/json.h"
+#include "base/buf.h"
+
+/* Paths (aws/json.h) of the fields; session_token and account_id may be NULL. */
+struct reply_fields {
+	const char *access_key, *secret_key, *session_token, *expiration, *account_id;
+	enum json_unit unit; /* of expiration, where it is a number */
+	bool must_expire;    /* no expiration is an error */
+};
+
+/* Renewable credentials. NULL with ERR_CREDENTIALS; provider is a literal and begins the message. */
+struct credentials *reply_credentials(const struct json *j, const struct reply_fields *f,
+				      const char *provider, struct err *e);
+
+/* What an answer that is no success says about itself: "" where it says nothing. Printable, cut. */
+struct reply_error {
+	char code[64]; /* "AccessDenied"; without a namespace in front or a ':' behind */
+	char message[256];
+};
+
+/* body: JSON or XML; error_type: the header x-amzn-errortype, n == 0 if there is none. */
+void reply_error_read(struct slice body, struct slice error_type, struct reply_error *out);
+
+#endif

@@ -1,0 +1,37 @@
+/* Where the services of AWS are: host names by region, partition, FIPS and dual-stack, and the settings that
+ * put another URL in their place. Spec: botocore's endpoint rule sets; SDK reference guide,
+ * "Service-specific endpoints". Pure. */
+#ifndef PGIAM_AWS_SERVICE_H
+#define PGIAM_AWS_SERVICE_H
+
+#include <stdbool.h>
+#include "base/err.h"
+
+enum service_id {
+	SERVICE_STS,
+	SERVICE_SECRETS_MANAGER,
+	SERVICE_REDSHIFT,
+	SERVICE_REDSHIFT_SERVERLESS,
+	SERVICE_SSO,
+	SERVICE_SSO_OIDC,
+};
+
+#define SERVICE_URL_SIZE 512
+
+struct service_place {
+	char url[SERVICE_URL_SIZE]; /* "https://sts.eu-west-1.amazonaws.com/": ends in a slash, a path may
+				       follow */
+	char region[64];            /* to sign for: the asked one, but for STS's global endpoint */
+	bool cleartext;             /* http://, which only an override on loopback may be */
+};
+
+/* The URL of a service in a region. configured is the profile's endpoint_url for this service, or NULL: what
+ * the environment says goes before it. ERR_CREDENTIALS. */
+int service_find(const char *const *env, enum service_id id, const char *region, const char *configured,
+		 struct service_place *out, struct err *e);
+
+/* The region of the environment, AWS_REGION before AWS_DEFAULT_REGION, or NULL. ERR_REGION if it has not the
+ * form of one. */
+int service_region(const char *const *env, const char **region, struct err *e);
+
+#endif

@@ -1,0 +1,30 @@
+/* An endpoint's URL: what is taken has a host without anything that a second reader could see otherwise. */
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "aws/url.h"
+#include "base/mem.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = mem_strndup((const char *)data, size), again[URL_AUTHORITY_SIZE + 64];
+	char authority[URL_AUTHORITY_SIZE];
+	struct url u, v;
+	struct err e;
+
+	if (url_parse(text, "fuzz", &u, &e) == 0) {
+		assert(u.host[0] && !strpbrk(u.host, "/@#?\\ %[]"));
+		assert(u.port != 0);
+		url_authority(&u, authority);
+		snprintf(again, sizeof(again), "%s://%s/", u.https ? "https" : "http", authority);
+		assert(url_parse(again, "fuzz", &v, &e) == 0);
+		assert(strcmp(u.host, v.host) == 0 && u.port == v.port && u.ipv6 == v.ipv6);
+		assert(url_is_loopback(&u) == url_is_loopback(&v));
+	}
+	free(text);
+	return 0;
+}
