@@ -24,9 +24,12 @@ static void conf_free(struct conf *c)
 	words_free(priv->ignore_startup);
 	words_free(priv->http_host_names);
 	free(priv->client_uids);
-	tls_ctx_unref(priv->opts.client_tls);
+	tls_live_unref(priv->opts.client_tls);
 	conf_values_free(&priv->values);
 	free(priv);
+	for (size_t i = 0; i < c->tls_count; i++)
+		tls_live_unref(c->tls[i].live);
+	free(c->tls);
 	for (size_t i = 0; i < c->secret_count; i++) {
 		free(c->secrets[i].region);
 		free(c->secrets[i].password_file);

@@ -45,6 +45,12 @@ struct conf_secret {
 	char *password;      /* ... or the password itself: a secret */
 };
 
+/* A TLS context; databases with the same settings share one. */
+struct conf_tls {
+	struct tls_live *live;
+	bool clients; /* for clients, else for servers */
+};
+
 struct conf {
 	int refs;   /* conf.c's */
 	char *file; /* the file it was read from, or NULL */
@@ -59,6 +65,8 @@ struct conf {
 	const char *const *http_host_names; /* NULL-terminated, or NULL */
 	struct conf_secret *secrets;
 	size_t secret_count;
+	struct conf_tls *tls; /* all there are */
+	size_t tls_count;
 	struct resolver_opts resolver;
 	enum log_level log_level;
 	enum log_format log_format;

@@ -262,30 +262,6 @@ static void build_client_uids(struct conf_builder *b)
 	priv->opts.client_uid_count = n;
 }
 
-enum { CLIENT_TLS_DISABLE, CLIENT_TLS_ALLOW, CLIENT_TLS_PREFER, CLIENT_TLS_REQUIRE };
-
-static void build_client_tls(struct conf_builder *b)
-{
-	struct tls_opts o = {.cert_file = conf_build_text(b, NULL, OPT_CLIENT_TLS_CERT_FILE),
-				    .key_file = conf_build_text(b, NULL, OPT_CLIENT_TLS_KEY_FILE),
-				    .host_name = "localhost"};
-	struct proxy_opts *opts = &b->c->priv->opts;
-	int64_t mode = conf_build_num(b, NULL, OPT_CLIENT_TLS_SSLMODE);
-	struct err e;
-
-	if (!o.cert_file != !o.key_file) {
-		bad(b, o.cert_file ? OPT_CLIENT_TLS_CERT_FILE : OPT_CLIENT_TLS_KEY_FILE,
-		    "client_tls_cert_file and client_tls_key_file need each other", NULL);
-		return;
-	}
-	opts->client_tls_required = mode == CLIENT_TLS_REQUIRE;
-	if (mode == CLIENT_TLS_DISABLE)
-		return;
-	opts->client_tls = tls_server_ctx_new(&o, &e);
-	if (!opts->client_tls)
-		conf_build_bad(b, NULL, OPT_CLIENT_TLS_CERT_FILE, &e);
-}
-
 /* ---- the rest ---- */
 
 static void build_opts(struct conf_builder *b)
@@ -351,7 +327,7 @@ void conf_build_global(struct conf_builder *b)
 	build_http_host_names(b);
 	build_client_users(b);
 	build_client_uids(b);
-	build_client_tls(b);
+	conf_build_client_tls(b);
 	build_opts(b);
 	check_shares(b);
 }

@@ -34,6 +34,13 @@ void conf_build_bad(struct conf_builder *b, const struct conf_database *db, enum
 const char *conf_build_text(const struct conf_builder *b, const struct conf_database *db, enum option_id id);
 int64_t conf_build_num(const struct conf_builder *b, const struct conf_database *db, enum option_id id);
 
+/* TLS for clients, into priv->opts. */
+void conf_build_client_tls(struct conf_builder *b);
+
+/* TLS to a database's server; returns a reference, or NULL when what is wrong was told. */
+struct tls_live *conf_build_server_tls(struct conf_builder *b, const struct conf_database *db, enum tls_verify verify,
+				       bool direct);
+
 /* Everything that is not a database's. */
 void conf_build_global(struct conf_builder *b);
 

@@ -15,22 +15,14 @@
 
 /* Values of the options, in the table's order. */
 enum { AUTH_IAM, AUTH_PASSWORD, AUTH_NONE };
-enum { SSLMODE_DISABLE, SSLMODE_REQUIRE, SSLMODE_VERIFY_FULL };
-
-/* TLS contexts made so far: databases with the same settings share one. */
-struct tls_shared {
-	const char *ca_file;
-	bool verify;
-	struct tls_ctx *ctx;
-};
+enum { SSLMODE_DISABLE, SSLMODE_ALLOW, SSLMODE_PREFER, SSLMODE_REQUIRE, SSLMODE_VERIFY_CA, SSLMODE_VERIFY_FULL };
+enum { SSLNEGOTIATION_POSTGRES, SSLNEGOTIATION_DIRECT };
 
 struct targets {
 	struct conf_builder *b;
 	const struct conf_database *db;
 	struct target *t; /* of db */
 	bool failed;      /* an error in db was told */
-	struct tls_shared *tls;
-	size_t tls_count;
 };
 
 static void __attribute__((format(printf, 4, 5)))
@@ -250,23 +242,7 @@ static void build_auth(struct targets *ts)
 
 /* ---- rule 1: nothing secret travels unverified ---- */
 
-static struct tls_ctx *shared_tls(struct targets *ts, const char *ca_file, bool verify, struct err *e)
-{
-	const struct tls_opts o = {.ca_file = ca_file, .verify = verify ? TLS_VERIFY_FULL : TLS_VERIFY_NONE};
-	struct tls_ctx *ctx;
-
-	for (size_t i = 0; i < ts->tls_count; i++) {
-		const struct tls_shared *s = &ts->tls[i];
-		if (s->verify == verify && slice_eq(slice_str(s->ca_file), slice_str(ca_file)))
-			return tls_ctx_ref(s->ctx);
-	}
-	ctx = tls_client_ctx_new(&o, e);
-	if (!ctx)
-		return NULL;
-	ts->tls = mem_resize(ts->tls, (ts->tls_count + 1) * sizeof(*ts->tls));
-	ts->tls[ts->tls_count++] = (struct tls_shared){.ca_file = ca_file, .verify = verify, .ctx = ctx};
-	return tls_ctx_ref(ctx);
-}
+static const char *const modes[] = {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"};
 
 static void check_mode(struct targets *ts, uint64_t mode)
 {
@@ -277,16 +253,27 @@ static void check_mode(struct targets *ts, uint64_t mode)
 	if (t->auth == TARGET_AUTH_IAM && (mode != SSLMODE_VERIFY_FULL || is_unix(t)))
 		bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
 		    "%s is refused with auth=iam: a token is sent only over verified TLS",
-		    is_unix(t)                ? "a unix socket"
-		    : mode == SSLMODE_REQUIRE ? "require"
-					      : "disable");
-	else if (t->auth == TARGET_AUTH_PASSWORD && mode == SSLMODE_REQUIRE && !is_unix(t))
+		    is_unix(t) ? "a unix socket" : modes[mode]);
+	else if (t->auth == TARGET_AUTH_PASSWORD && mode != SSLMODE_VERIFY_FULL && mode != SSLMODE_DISABLE && !is_unix(t))
 		bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
-		    "require is refused with auth=password: a password is sent only over verified TLS");
+		    "%s is refused with auth=password: a password is sent only over verified TLS", modes[mode]);
 	else if (t->auth == TARGET_AUTH_PASSWORD && mode == SSLMODE_DISABLE && !is_local(t))
 		bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
 		    "disable is refused with auth=password for a server on another host (%s)",
 		    t->hostaddr ? t->hostaddr : t->host);
+}
+
+/* As in libpq: what may end up in plaintext, or means to, cannot begin with TLS. */
+static void check_direct(struct targets *ts, uint64_t mode)
+{
+	const struct target *t = ts->t;
+
+	if (is_unix(t) || mode < SSLMODE_REQUIRE)
+		bad(ts, OPT_SSLNEGOTIATION, NULL, "direct needs TLS: %s%s has none, or not always",
+		    is_unix(t) ? "a unix socket" : "server_tls_sslmode = ", is_unix(t) ? "" : modes[mode]);
+	else if (!t->profile->direct_tls)
+		bad(ts, OPT_SSLNEGOTIATION, "Leave it out.", "direct is nothing a server of the kind %s takes",
+		    t->profile->name);
 }
 
 /* Without its bundle nothing that RDS shows can be verified: better said now than at the first login. */
@@ -305,25 +292,27 @@ static void check_bundle(struct targets *ts)
 
 static void build_tls(struct targets *ts, struct conf_target *ct)
 {
+	/* by mode */
+	static const enum tls_verify verify[] = {TLS_VERIFY_NONE, TLS_VERIFY_NONE,  TLS_VERIFY_NONE,
+						 TLS_VERIFY_NONE, TLS_VERIFY_CHAIN, TLS_VERIFY_FULL};
 	uint64_t mode = num(ts, OPT_SERVER_TLS_SSLMODE);
+	bool direct = num(ts, OPT_SSLNEGOTIATION) == SSLNEGOTIATION_DIRECT;
 	struct target *t = ts->t;
-	struct err e;
 
 	check_mode(ts, mode);
-	ct->tls_text = mode == SSLMODE_VERIFY_FULL ? "verify-full"
-		       : mode == SSLMODE_REQUIRE   ? "require"
-						   : "disable";
-	if (is_unix(t))
-		ct->tls_text = "none (unix socket)";
+	if (direct)
+		check_direct(ts, mode);
+	ct->tls_text = is_unix(t) ? "none (unix socket)" : modes[mode];
 	if (ts->failed || is_unix(t) || mode == SSLMODE_DISABLE)
 		return;
-	t->tls = shared_tls(ts, text(ts, OPT_SERVER_TLS_CA_FILE), mode == SSLMODE_VERIFY_FULL, &e);
-	if (!t->tls) {
-		conf_build_bad(ts->b, ts->db, OPT_SERVER_TLS_CA_FILE, &e);
+	t->tls_start = direct                   ? TARGET_TLS_DIRECT
+		       : mode < SSLMODE_REQUIRE ? TARGET_TLS_OFFER
+						: TARGET_TLS_ASK;
+	t->tls = conf_build_server_tls(ts->b, ts->db, verify[mode], direct);
+	if (!t->tls)
 		ts->failed = true;
-	} else if (tls_ctx_verifies(t->tls)) {
+	else if (mode >= SSLMODE_VERIFY_CA)
 		check_bundle(ts);
-	}
 }
 
 /* ---- secrets ---- */
@@ -537,9 +526,6 @@ void conf_build_targets(struct conf_builder *b)
 				ts.db = &v->db[i];
 				build_one(&ts, &priv->targets[priv->target_count++]);
 			}
-	for (size_t i = 0; i < ts.tls_count; i++)
-		tls_ctx_unref(ts.tls[i].ctx);
-	free(ts.tls);
 }
 
 void conf_build_target_free(struct conf_target *ct)

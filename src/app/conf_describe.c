@@ -10,17 +10,36 @@ static void list(struct buf *out, const struct conf_listen *v, size_t n)
 	buf_add_char(out, '\n');
 }
 
+static const char *tls_text(const struct proxy_opts *o)
+{
+	if (!o->client_tls)
+		return "refused";
+	return o->client_tls_required ? "required" : "for those that ask";
+}
+
+static void describe_client_tls(struct tls_live *live, struct buf *out)
+{
+	struct tls_ctx *tls = tls_live_get(live, clock_system(), NULL);
+	const struct tls_opts *o = tls_ctx_opts(tls);
+
+	if (o->cert_file)
+		buf_printf(out, " with certificate %s", o->cert_file);
+	if (o->ca_file)
+		buf_printf(out, ", client certificates %s by %s",
+			   o->verify == TLS_VERIFY_CHAIN ? "required" : "verified", o->ca_file);
+	tls_ctx_unref(tls);
+}
+
 static void describe_clients(const struct conf *c, struct buf *out)
 {
 	const struct proxy_opts *o = &c->priv->opts;
 
 	buf_add_str(out, "clients    ");
 	list(out, c->listen, c->listen_count);
-	buf_printf(out, "           TLS %s; at most %u\n",
-		   !o->client_tls           ? "refused"
-		   : o->client_tls_required ? "required"
-					    : "for those that ask",
-		   o->max_client_conn);
+	buf_printf(out, "           TLS %s", tls_text(o));
+	if (o->client_tls)
+		describe_client_tls(o->client_tls, out);
+	buf_printf(out, "; at most %u\n", o->max_client_conn);
 	if (o->client_users) {
 		buf_add_str(out, "           database users:");
 		for (const char *const *u = o->client_users; *u; u++)
@@ -51,6 +70,22 @@ static void describe_rate(struct buf *out, const struct target *t)
 		buf_printf(out, ", %g at most", t->login_rate_max);
 }
 
+static void describe_server_tls(const struct target *t, struct buf *out)
+{
+	struct tls_ctx *tls = tls_live_get(t->tls, clock_system(), NULL);
+	const struct tls_opts *o = tls_ctx_opts(tls);
+
+	if (o->verify == TLS_VERIFY_FULL)
+		buf_printf(out, " of %s by %s", t->tls_name, tls_ctx_ca_text(tls));
+	else if (o->verify == TLS_VERIFY_CHAIN)
+		buf_printf(out, " by %s", tls_ctx_ca_text(tls));
+	if (o->cert_file)
+		buf_printf(out, " with certificate %s", o->cert_file);
+	if (t->tls_start == TARGET_TLS_DIRECT)
+		buf_add_str(out, ", direct");
+	tls_ctx_unref(tls);
+}
+
 static void describe_target(const struct conf *c, const struct conf_target *ct, struct buf *out)
 {
 	const struct target *t = &ct->whole;
@@ -67,8 +102,8 @@ static void describe_target(const struct conf *c, const struct conf_target *ct, 
 		buf_printf(out, " for %s:%u in %s", t->iam_host, t->iam_port,
 			   c->secrets[t->secret_index].region);
 	buf_printf(out, ", TLS %s", ct->tls_text);
-	if (t->tls && tls_ctx_verifies(t->tls))
-		buf_printf(out, " of %s by %s", t->tls_name, tls_ctx_ca_text(t->tls));
+	if (t->tls)
+		describe_server_tls(t, out);
 	buf_printf(out, ", profile %s\n", t->profile->name);
 	buf_printf(out, "           pool_size %u", t->pool_size);
 	describe_limit(out, "min_pool_size", t->min_pool_size);

@@ -92,6 +92,13 @@ static void tls_opts_copy(struct tls_opts *to, const struct tls_opts *from)
 #undef X
 }
 
+bool tls_opts_equal(const struct tls_opts *a, const struct tls_opts *b)
+{
+#define X(name) && !a->name == !b->name && (!a->name || strcmp(a->name, b->name) == 0)
+	return a->verify == b->verify && a->versions == b->versions && a->dhe == b->dhe TLS_OPTS_STRINGS(X);
+#undef X
+}
+
 static void tls_opts_release(struct tls_opts *o)
 {
 #define X(name) free((void *)(uintptr_t)o->name); /* made by tls_opts_copy, const for its readers */
@@ -154,6 +161,16 @@ static struct tls_ctx *tls_ctx_new(const struct tls_opts *o, bool server, struct
 const char *tls_ctx_ca_text(const struct tls_ctx *c)
 {
 	return c->ca_text ? c->ca_text : "";
+}
+
+const struct tls_opts *tls_ctx_opts(const struct tls_ctx *c)
+{
+	return &c->opts;
+}
+
+bool tls_ctx_is_self_made(const struct tls_ctx *c)
+{
+	return c->server && !c->opts.cert_file;
 }
 
 bool tls_ctx_verifies(const struct tls_ctx *c)

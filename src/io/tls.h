@@ -54,6 +54,13 @@ struct tls_ctx *tls_ctx_reload(const struct tls_ctx *old, struct err *e);
 /* What it was made from, for messages: "/etc/ssl/certs/rds.pem", or "the RDS bundle /... and the system's roots". */
 const char *tls_ctx_ca_text(const struct tls_ctx *c);
 
+/* As they were given; borrowed from c. */
+const struct tls_opts *tls_ctx_opts(const struct tls_ctx *c);
+bool tls_opts_equal(const struct tls_opts *a, const struct tls_opts *b);
+
+/* Does it show a certificate that was made in memory? */
+bool tls_ctx_is_self_made(const struct tls_ctx *c);
+
 /* TLS_VERIFY_FULL? */
 bool tls_ctx_verifies(const struct tls_ctx *c);
 

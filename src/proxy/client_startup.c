@@ -86,8 +86,12 @@ static bool offers_tls(const struct client *c)
 
 static void begin_tls(struct client *c)
 {
+	struct loop *l = c->env->loop;
+	struct tls_ctx *tls = tls_live_get(c->env->opts->client_tls, loop_clock(l), loop_log(l));
+
 	client_set_state(c, CLIENT_TLS);
-	stream_tls_server(c->stream, c->env->opts->client_tls);
+	stream_tls_server(c->stream, tls);
+	tls_ctx_unref(tls);
 	handshake(c);
 }
 

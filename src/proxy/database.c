@@ -7,8 +7,6 @@
 #include "base/mem.h"
 #include "proxy/turn.h"
 
-#define TLS_CHECK_US (1 * CLOCK_US_PER_SEC)
-
 static void grant_turns(void *arg);
 
 struct database *database_new(struct target *t, struct loop *l, struct secret_source *secret,
@@ -20,7 +18,6 @@ struct database *database_new(struct target *t, struct loop *l, struct secret_so
 	d->loop = l;
 	d->secret = secret;
 	d->evict = evict;
-	d->tls = t->tls ? tls_ctx_ref(t->tls) : NULL;
 	governor_init(&d->governor, t->login_rate, t->login_rate_max, t->login_parallel, loop_now_us(l));
 	d->turn_users = map_new();
 	list_init(&d->turns);
@@ -107,24 +104,11 @@ void database_grant(struct database *d)
 
 struct tls_ctx *database_tls(struct database *d)
 {
-	uint64_t now = loop_now_us(d->loop);
-	struct tls_ctx *fresh;
-	struct err e;
+	struct tls_ctx *old = d->tls;
 
-	if (!d->tls || now - d->tls_checked_us < TLS_CHECK_US)
-		return d->tls;
-	d->tls_checked_us = now;
-	if (!tls_ctx_is_stale(d->tls))
-		return d->tls;
-	fresh = tls_ctx_reload(d->tls, &e);
-	if (fresh) {
-		log_info(loop_log(d->loop), "certificates read again", LS("database", d->target->name),
-		         LS("tls_ca", tls_ctx_ca_text(fresh)));
-		tls_ctx_unref(d->tls);
-		d->tls = fresh;
-	} else {
-		log_warning(loop_log(d->loop), "certificates changed but cannot be read; keeping the old ones",
-		            LS("database", d->target->name), LERR(&e));
+	if (d->target->tls) {
+		d->tls = tls_live_get(d->target->tls, loop_clock(d->loop), loop_log(d->loop));
+		tls_ctx_unref(old);
 	}
 	return d->tls;
 }

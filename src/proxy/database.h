@@ -15,8 +15,7 @@ struct database {
 	size_t index;          /* its place among its worker's, and in a snapshot */
 	struct loop *loop;
 	struct secret_source *secret; /* borrowed; NULL for auth=none */
-	struct tls_ctx *tls;   /* a reference; NULL: plaintext */
-	uint64_t tls_checked_us;
+	struct tls_ctx *tls;   /* a reference: the last that database_tls gave; NULL: plaintext, or none yet */
 	struct governor governor;
 	struct map *turn_users; /* everybody who may ask for turns: name -> struct turn_user */
 	struct list turns;     /* struct turn_user waiting; whoever had a turn goes to the end */
@@ -43,7 +42,8 @@ void database_login_done(struct database *d, const struct err *e, enum governor_
 /* A connection of this database was closed: there may be room for a waiting turn. */
 void database_connection_closed(struct database *d);
 
-/* The TLS context for a new connection: made again if its files changed on disk and can be read. Borrowed. */
+/* The TLS context for a new connection, with its files as they are now (io/tls_live.h). Borrowed until the next call; NULL:
+ * plaintext. */
 struct tls_ctx *database_tls(struct database *d);
 
 #endif

@@ -360,7 +360,7 @@ static void on_refusal(struct login *l, struct slice body)
 	struct err e;
 	enum err_code code;
 
-	if (l->rq.tls && !stream_is_tls(l->stream)) {
+	if (l->rq.target->tls && l->rq.target->tls_start != TARGET_TLS_OFFER && !stream_is_tls(l->stream)) {
 		login_fail_protocol(l, "an error outside TLS");
 		return;
 	}

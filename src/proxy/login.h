@@ -15,7 +15,7 @@ struct login_env {
 
 struct login_request {
 	const struct target *target; /* borrowed until the callback or cancel, like all of this */
-	struct tls_ctx *tls;         /* the target's as it is now; NULL: plaintext */
+	struct tls_ctx *tls;         /* the target's as it is now; NULL: plaintext. Borrowed during login_start only */
 	struct secret_source *secret; /* NULL for auth=none */
 	const char *user, *database;
 	const struct params *startup; /* further startup parameters */

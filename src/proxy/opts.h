@@ -18,7 +18,7 @@ struct proxy_opts {
 
 	const char *const *ignore_startup; /* ignore_startup_parameters, NULL-terminated, or NULL */
 
-	struct tls_ctx *client_tls; /* NULL: clients that ask for TLS are refused it */
+	struct tls_live *client_tls; /* NULL: clients that ask for TLS are refused it */
 	bool client_tls_required;   /* client_tls_sslmode = require */
 
 	/* Restrictions; NULL lists: everybody. */

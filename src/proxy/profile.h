@@ -12,7 +12,7 @@ struct profile {
 	const char *name;               /* "rds_proxy" */
 	const char *reset_query;        /* default server_reset_query */
 	bool cancel;                    /* does it take CancelRequest? */
-	bool direct_tls;                /* does it take sslnegotiation=direct? */
+	bool direct_tls;                /* may it take sslnegotiation=direct (PostgreSQL from 17 on)? */
 	bool rds_ca;                    /* is its certificate from the RDS CAs (else from public roots)? */
 	const char *const *startup;     /* startup parameters it takes, NULL-terminated; NULL: all */
 	uint32_t protocol;              /* the version to ask it for (pg/startup.h) */

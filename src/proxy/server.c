@@ -452,7 +452,7 @@ static void on_login(void *arg, struct login_result *r, const struct err *e)
 	s->max_age_us = jittered(lifetime);
 	histogram_add(&st->resolve, r->resolve_us);
 	histogram_add(&st->connect, r->connect_us);
-	if (s->rq.db->tls)
+	if (stream_is_tls(r->stream))
 		histogram_add(&st->tls, r->tls_us);
 	histogram_add(&st->auth, r->auth_us);
 	histogram_add(&st->login, r->resolve_us + r->connect_us + r->tls_us + r->auth_us);

@@ -29,7 +29,7 @@ void target_copy(struct target *to, const struct target *from)
 	to->connect_query = mem_strdup(from->connect_query);
 	params_init(&to->startup_defaults);
 	params_copy(&to->startup_defaults, &from->startup_defaults);
-	to->tls = from->tls ? tls_ctx_ref(from->tls) : NULL;
+	to->tls = from->tls ? tls_live_ref(from->tls) : NULL;
 	to->dial.host = to->host;
 	to->dial.hostaddr = to->hostaddr;
 }
@@ -52,7 +52,7 @@ void target_fini(struct target *t)
 	free(t->reset_query);
 	free(t->connect_query);
 	params_free(&t->startup_defaults);
-	tls_ctx_unref(t->tls);
+	tls_live_unref(t->tls);
 }
 
 void target_unref(struct target *t)

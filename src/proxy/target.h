@@ -7,11 +7,18 @@
 #include <stdint.h>
 #include "base/secret_source.h"
 #include "io/dial.h"
-#include "io/tls.h"
+#include "io/tls_live.h"
 #include "pg/params.h"
 #include "proxy/profile.h"
 
 enum target_auth { TARGET_AUTH_IAM, TARGET_AUTH_PASSWORD, TARGET_AUTH_NONE };
+
+/* How TLS begins. */
+enum target_tls_start {
+	TARGET_TLS_ASK,    /* SSLRequest; "no" is the end of it */
+	TARGET_TLS_OFFER,  /* SSLRequest; after a "no" it goes on in plaintext. Only where no secret is sent */
+	TARGET_TLS_DIRECT, /* at once, with ALPN "postgresql" */
+};
 
 enum pool_mode { POOL_SESSION };
 
@@ -26,7 +33,8 @@ struct target {
 	char *dbname;              /* database to ask for, or NULL: the one the client asked for */
 	char *user;                /* forced DB user, or NULL: the one the client asked for */
 	enum target_auth auth;
-	struct tls_ctx *tls;       /* NULL: plaintext */
+	struct tls_live *tls;      /* NULL: plaintext */
+	enum target_tls_start tls_start;
 	const struct profile *profile;
 	uint32_t min_protocol, max_protocol; /* versions to log in with (pg/startup.h) */
 	enum pool_mode pool_mode;

@@ -1,4 +1,5 @@
-/* Dial, SSLRequest, one byte of answer, handshake. The answer is read as exactly one byte, and anything that is in
+/* Dial, SSLRequest, one byte of answer, handshake; or the handshake at once, which only ALPN tells from a handshake with
+ * something that is no PostgreSQL server (a ClientHello to a server before 17 is just a bad packet). The answer is read as exactly one byte, and anything that is in
  * the socket before the handshake starts belongs to the handshake: no byte from before TLS is ever taken for one from
  * inside it (pitfall 1, CVE-2021-23222). */
 #include "proxy/upstream.h"
@@ -10,7 +11,7 @@
 enum upstream_state { UP_DIAL, UP_ASK, UP_ANSWER, UP_HANDSHAKE, UP_DONE };
 
 static const struct state_row rows[] = {
-	[UP_DIAL] = {"dial", STATE_BIT(UP_ASK) | STATE_BIT(UP_DONE), DEADLINE_OWN},
+	[UP_DIAL] = {"dial", STATE_BIT(UP_ASK) | STATE_BIT(UP_HANDSHAKE) | STATE_BIT(UP_DONE), DEADLINE_OWN},
 	[UP_ASK] = {"ssl_request", STATE_BIT(UP_ANSWER) | STATE_BIT(UP_DONE), DEADLINE_OWN},
 	[UP_ANSWER] = {"ssl_answer", STATE_BIT(UP_HANDSHAKE) | STATE_BIT(UP_DONE), DEADLINE_OWN},
 	[UP_HANDSHAKE] = {"tls", STATE_BIT(UP_DONE), DEADLINE_OWN},
@@ -95,12 +96,24 @@ static void handshake(struct upstream *u)
 
 	if (rc == 0)
 		return;
+	if (rc == 1 && u->target->tls_start == TARGET_TLS_DIRECT && stream_tls_alpn(u->stream).n == 0)
+		rc = err_set(&e, ERR_TLS, "direct TLS was established without ALPN protocol negotiation extension");
 	if (rc < 0) {
+		if (u->target->tls_start == TARGET_TLS_DIRECT && e.code == ERR_TLS && !e.hint[0])
+			err_hint(&e, "sslnegotiation=direct needs PostgreSQL 17 or later, or Aurora DSQL; "
+			             "leave it out for other servers.");
 		fail(u, &e, "TLS");
 		return;
 	}
 	u->result.tls_us = loop_now_us(u->env.loop) - u->tls_start_us;
 	finish(u, NULL);
+}
+
+static void begin_handshake(struct upstream *u)
+{
+	set_state(u, UP_HANDSHAKE);
+	stream_tls_client(u->stream, u->tls, u->target->tls_name);
+	handshake(u);
 }
 
 static void read_answer(struct upstream *u)
@@ -114,15 +127,15 @@ static void read_answer(struct upstream *u)
 	if (n <= 0) {
 		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection instead of answering SSLRequest");
 		fail(u, &e, "TLS");
-	} else if (c == 'S' && stream_peek(u->stream)) {
-		/* No server speaks before our ClientHello: somebody on the line put it there (CVE-2021-23222). */
+	} else if ((c == 'S' || c == 'N') && stream_peek(u->stream)) {
+		/* No server speaks before we go on: somebody on the line put it there (CVE-2021-23222). */
 		err_set(&e, ERR_TLS, "received unencrypted data after the answer to SSLRequest");
 		err_hint(&e, "Somebody between this machine and the server may be tampering with the connection.");
 		fail(u, &e, "TLS");
 	} else if (c == 'S') {
-		set_state(u, UP_HANDSHAKE);
-		stream_tls_client(u->stream, u->tls, u->target->tls_name);
-		handshake(u);
+		begin_handshake(u);
+	} else if (c == 'N' && u->target->tls_start == TARGET_TLS_OFFER) {
+		finish(u, NULL);
 	} else if (c == 'N') {
 		err_set(&e, ERR_TLS_REFUSED, "the server refuses TLS");
 		fail(u, &e, "TLS");
@@ -192,6 +205,10 @@ static void on_dial(void *arg, const struct dial_result *r, const struct err *e)
 		return;
 	}
 	u->tls_start_us = loop_now_us(u->env.loop);
+	if (u->target->tls_start == TARGET_TLS_DIRECT) {
+		begin_handshake(u);
+		return;
+	}
 	set_state(u, UP_ASK);
 	ask_tls(u);
 }

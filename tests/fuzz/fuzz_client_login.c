@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { TLS = 1, TLS_REQUIRED = 2, WELCOMED = 4, FEW_CLIENTS = 8, IDLE_TIMEOUT = 16, NO_SERVER = 32 };
 
-static void choose(struct sim *s, struct tls_ctx *tls, uint8_t choices)
+static void choose(struct sim *s, struct tls_live *tls, uint8_t choices)
 {
 	s->opts.client_tls = choices & TLS ? tls : NULL;
 	s->opts.client_tls_required = choices & TLS_REQUIRED;
@@ -59,21 +59,23 @@ static void piece(struct sim *s, struct sim_client **c, struct rd *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct tls_ctx *tls;
+	static struct tls_live *tls;
 	static struct sim *s;
 	struct rd r = rd_init(slice_of(data, size));
 	uint8_t choices = rd_u8(&r);
 	struct sim_client *c;
 
 	if (!s) {
+		struct tls_ctx *ctx;
 		struct err e;
 
 		s = sim_new();
 		s->patience = 2;
 		s->steps = 5;
-		tls = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
-		if (!tls)
+		ctx = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
+		if (!ctx)
 			abort();
+		tls = tls_live_new(ctx);
 	}
 	choose(s, tls, choices);
 	sim_start(s);

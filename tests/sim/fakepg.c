@@ -301,6 +301,8 @@ static bool accept_some(struct fakepg *pg)
 		pg->conns[pg->n++] = c;
 		if (pg->close_at == FAKEPG_ACCEPT)
 			c->p.close_sent = true;
+		else if (pg->direct_tls)
+			peer_tls_accept(&c->p, pg->tls);
 		if (pg->error_at == FAKEPG_ACCEPT) {
 			fakepg_error(c, "FATAL", pg->sqlstate, "from the first moment");
 			c->p.close_sent = true;

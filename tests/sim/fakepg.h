@@ -53,6 +53,7 @@ struct fakepg {
 	/* how it behaves */
 	bool accepts;          /* false: connections wait in the backlog */
 	SSL_CTX *tls;          /* NULL: answers SSLRequest with N */
+	bool direct_tls;       /* begins with the handshake */
 	struct slice ssl_answer; /* said to SSLRequest instead of S or N; if n > 0 */
 	bool scram_liar;       /* says AuthenticationOk without having proven that it knows the password */
 	bool scram_wrong;      /* proves it wrongly */

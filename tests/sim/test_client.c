@@ -229,7 +229,7 @@ static void the_name_is_set_behind_the_clients_back(void **state)
 /* ---- TLS ---- */
 
 struct tls_world {
-	struct tls_ctx *ctx;
+	struct tls_live *live;
 	SSL_CTX *client;
 };
 
@@ -237,10 +237,12 @@ static int tls_setup(void **state)
 {
 	struct tls_world *w = mem_zalloc(sizeof(*w));
 	struct err e;
+	struct tls_ctx *ctx = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
 
-	w->ctx = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
+	assert_non_null(ctx);
+	w->live = tls_live_new(ctx);
 	w->client = SSL_CTX_new(TLS_client_method());
-	assert_true(w->ctx && w->client);
+	assert_non_null(w->client);
 	*state = w;
 	return 0;
 }
@@ -249,7 +251,7 @@ static int tls_teardown(void **state)
 {
 	struct tls_world *w = *state;
 
-	tls_ctx_unref(w->ctx);
+	tls_live_unref(w->live);
 	SSL_CTX_free(w->client);
 	free(w);
 	return 0;
@@ -273,7 +275,7 @@ static void a_session_over_tls(void **state)
 	struct sim *s = sim_new();
 	struct sim_client *c, *k;
 
-	s->opts.client_tls = w->ctx;
+	s->opts.client_tls = w->live;
 	s->opts.client_tls_required = true;
 	sim_start(s);
 	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "TLS required");
@@ -319,7 +321,7 @@ static void direct_tls(void **state)
 	struct sim *s = sim_new();
 	struct sim_client *c, *k;
 
-	s->opts.client_tls = w->ctx;
+	s->opts.client_tls = w->live;
 	s->opts.client_tls_required = true;
 	sim_start(s);
 	c = direct(s, w, "\012postgresql");
@@ -359,7 +361,7 @@ static void direct_tls_that_is_refused(void **state)
 	for (int i = 0; i < 3; i++) {
 		struct sim_client *c;
 
-		s->opts.client_tls = i < 2 ? w->ctx : NULL; /* the last is right, but there is no TLS */
+		s->opts.client_tls = i < 2 ? w->live : NULL; /* the last is right, but there is no TLS */
 		sim_start(s);
 		c = direct(s, w, alpn[i]);
 		c->expect_raw = true;
@@ -370,7 +372,7 @@ static void direct_tls_that_is_refused(void **state)
 		sim_end(s);
 	}
 	/* not once a packet was read */
-	s->opts.client_tls = w->ctx;
+	s->opts.client_tls = w->live;
 	sim_start(s);
 	{
 		struct sim_client *c = sim_connect(s);
@@ -391,7 +393,7 @@ static void handshakes_that_fail(void **state)
 	struct sim *s = sim_new();
 	struct sim_client *slow, *c;
 
-	s->opts.client_tls = w->ctx;
+	s->opts.client_tls = w->live;
 	sim_start(s);
 	slow = sim_connect(s);
 	slow->expect_byte = true;

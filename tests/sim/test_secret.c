@@ -1,5 +1,6 @@
 /* Where secrets go and where not (design rule 1): what was heard by a server that is not the right one is looked through
  * for the secret. */
+#include <signal.h>
 #include "../unit/io/kit.h"
 #include "sim.h"
 #include "base/mem.h"
@@ -25,6 +26,7 @@ static int setup(void **state)
 	struct fixture *f = mem_zalloc(sizeof(*f));
 	struct err e;
 
+	signal(SIGPIPE, SIG_IGN); /* of the server: OpenSSL's socket BIO writes to what was closed */
 	kit_tls_init(&f->good, "db.test", "DNS:db.test");
 	kit_tls_init(&f->other, "db.test", "DNS:db.test");
 	f->unverified = tls_client_ctx_new(&(struct tls_opts){.ca_file = f->good.ca_file, .verify = TLS_VERIFY_NONE}, &e);
@@ -54,7 +56,7 @@ static struct sim *begin(enum secret_kind kind, uint32_t auth, struct tls_ctx *t
 	struct sim *s = sim_new();
 
 	s->target.auth = kind == SECRET_IAM_TOKEN ? TARGET_AUTH_IAM : TARGET_AUTH_PASSWORD;
-	s->target.tls = tls ? tls_ctx_ref(tls) : NULL;
+	s->target.tls = tls ? tls_live_new(tls_ctx_ref(tls)) : NULL;
 	s->secret.ops.kind = kind;
 	s->secret.secret = "sesame";
 	s->pg.password = "sesame";
@@ -197,6 +199,106 @@ static void no_answer_to_ssl_request(void **state)
 	sim_free(s);
 }
 
+/* ---- other beginnings ---- */
+
+static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *n, const unsigned char *in, unsigned in_n,
+                       void *arg)
+{
+	(void)ssl;
+	(void)arg;
+	assert_true(in_n == 11 && memcmp(in, "\012postgresql", 11) == 0);
+	*out = in + 1;
+	*n = 10;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static void direct_tls(void **state)
+{
+	struct fixture *f = *state;
+	SSL_CTX *server = server_ctx(&f->good.server);
+	struct sim *s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, server);
+	struct sim_client *c;
+
+	SSL_CTX_set_alpn_select_cb(server, choose_alpn, NULL);
+	s->target.tls_start = TARGET_TLS_DIRECT;
+	s->pg.direct_tls = true;
+	sim_start(s);
+	c = sim_client(s);
+	sim_works(c);
+	assert_true(s->pg.heard);
+	sim_query(c, "HANG");
+	sim_settle(s);
+	sim_cancel(s, c);
+	sim_settle(s);
+	assert_int_equal(s->pg.cancels, 1);
+	sim_free(s);
+	SSL_CTX_free(server);
+	/* TLS, verified, but not agreed to be PostgreSQL */
+	s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->server);
+	s->target.tls_start = TARGET_TLS_DIRECT;
+	s->pg.direct_tls = true;
+	refused(s, "08001", "without ALPN protocol negotiation extension");
+	/* and a stranger is one here as well */
+	s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->impostor);
+	s->target.tls_start = TARGET_TLS_DIRECT;
+	s->pg.direct_tls = true;
+	refused(s, "08001", "cannot be verified");
+}
+
+/* A server before PostgreSQL 17 sees a bad packet. */
+static void direct_tls_to_an_old_server(void **state)
+{
+	struct fixture *f = *state;
+	struct sim *s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, f->server);
+	struct sim_client *c;
+
+	s->target.tls_start = TARGET_TLS_DIRECT;
+	s->pg.close_at = FAKEPG_ACCEPT;
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_expect_fatal(c, "08001", "TLS");
+	assert_non_null(strstr(c->hint, "PostgreSQL 17"));
+	assert_int_equal(s->secret.asked, 0);
+	sim_free(s);
+}
+
+/* sslmode=prefer and allow, with auth=none. */
+static struct sim *offer(struct tls_ctx *tls, SSL_CTX *server)
+{
+	struct sim *s = begin(SECRET_NONE, AUTH_OK, tls, server);
+
+	s->target.auth = TARGET_AUTH_NONE;
+	s->target.tls_start = TARGET_TLS_OFFER;
+	return s;
+}
+
+static void tls_where_there_is_some(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int with = 0; with < 2; with++) {
+		struct sim *s = offer(f->unverified, with ? f->server : NULL);
+
+		sim_start(s);
+		sim_works(sim_client(s));
+		assert_int_equal(fakepg_conn(&s->pg, 0)->p.ssl != NULL, with);
+		sim_free(s);
+	}
+	{
+		struct sim *s = offer(f->unverified, NULL);
+
+		s->pg.ssl_answer = slice_of("NR\0\0\0\10\0\0\0\0", 10);
+		refused(s, "08001", "unencrypted data after the answer");
+		/* should a secret ever come here, it goes no further */
+		s = begin(SECRET_IAM_TOKEN, AUTH_CLEARTEXT, f->good.client_ctx, NULL);
+		s->target.tls_start = TARGET_TLS_OFFER;
+		refused(s, "28000", "not verified TLS");
+		s = begin(SECRET_PASSWORD, AUTH_SASL, f->unverified, f->server);
+		s->target.tls_start = TARGET_TLS_OFFER;
+		refused(s, "28000", "not verified TLS");
+	}
+}
+
 /* A server that does not know the password cannot pretend to. */
 static void scram_proves_the_server(void **state)
 {
@@ -246,6 +348,9 @@ int main(void)
 		cmocka_unit_test(impostors),
 		cmocka_unit_test(answers_to_ssl_request),
 		cmocka_unit_test(no_answer_to_ssl_request),
+		cmocka_unit_test(direct_tls),
+		cmocka_unit_test(direct_tls_to_an_old_server),
+		cmocka_unit_test(tls_where_there_is_some),
 		cmocka_unit_test(scram_proves_the_server),
 		cmocka_unit_test(a_refused_token),
 	};

@@ -387,10 +387,10 @@ static void in_a_tls_handshake(void **state)
 	struct sim *s = sim_new();
 	struct sim_client *c;
 	struct err e;
-	struct tls_ctx *ctx = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
+	struct tls_live *tls = tls_live_new(tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e));
 
 	(void)state;
-	s->opts.client_tls = ctx;
+	s->opts.client_tls = tls;
 	sim_start(s);
 	c = sim_connect(s);
 	c->expect_byte = true;
@@ -401,7 +401,7 @@ static void in_a_tls_handshake(void **state)
 	assert_true(sim_closed(c));
 	expect_stopped(s);
 	sim_free(s);
-	tls_ctx_unref(ctx);
+	tls_live_unref(tls);
 }
 
 int main(void)

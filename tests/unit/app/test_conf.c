@@ -39,7 +39,6 @@ static void flags_alone(void **state)
 	assert_null(target->user);
 	assert_null(target->hostaddr);
 	assert_non_null(target->tls);
-	assert_true(tls_ctx_verifies(target->tls));
 	assert_int_equal(target->server_lifetime_us, 3600000000);
 	assert_ptr_equal(target->dial.host, target->host);
 	assert_true(target->dial.keepalive);

@@ -168,7 +168,7 @@ static void values(void **state)
 	refuses(OPT_LOG_LEVEL, "error|warning", "not one of");
 	refuses(OPT_AUTH_TYPE, "scram-sha-256", "is refused: clients are not asked");
 	refuses(OPT_POOL_MODE, "transaction", "not in this version");
-	refuses(OPT_SERVER_TLS_SSLMODE, "prefer", "who is not verified");
+	refuses(OPT_CLIENT_TLS_PROTOCOLS, "all", "TLS 1.0 and 1.1 are not spoken");
 	assert_int_equal(options_parse(options_get(OPT_LOGIN_RATE), "12.5", &v, &e), 0);
 	assert_true(v.rate > 12.49 && v.rate < 12.51);
 	refuses(OPT_LOGIN_RATE, "many", "not a number");
@@ -186,9 +186,6 @@ static void not_honoured(void **state)
 	assert_int_equal(options_parse(o, "0", &v, &e), 0);
 	assert_int_equal(options_parse(o, "5", &v, &e), -1);
 	assert_non_null(strstr(e.msg, "refused: not in this version"));
-	o = options_find("server_tls_ciphers", OPTION_GLOBAL);
-	assert_int_equal(options_parse(o, "secure", &v, &e), 0);
-	assert_int_equal(options_parse(o, "HIGH", &v, &e), -1);
 	o = options_find("auth_file", OPTION_GLOBAL);
 	assert_int_equal(options_parse(o, "", &v, &e), 0);
 	assert_int_equal(options_parse(o, "/etc/pgbouncer/userlist.txt", &v, &e), -1);
