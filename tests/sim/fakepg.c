@@ -1,6 +1,7 @@
 #include "fakepg.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,19 @@ void fakepg_init(struct fakepg *pg)
 	pg->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (pg->fd < 0 || bind(pg->fd, (struct sockaddr *)&sun, sizeof(sun)) != 0 || listen(pg->fd, 512) != 0)
 		abort();
+}
+
+uint16_t fakepg_tcp(struct fakepg *pg)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(sin);
+
+	close(pg->fd);
+	pg->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (pg->fd < 0 || bind(pg->fd, (struct sockaddr *)&sin, sizeof(sin)) != 0 || listen(pg->fd, 512) != 0 ||
+	    getsockname(pg->fd, (struct sockaddr *)&sin, &len) != 0)
+		abort();
+	return ntohs(sin.sin_port);
 }
 
 static void conn_free(struct fakepg_conn *c)

@@ -74,6 +74,8 @@ struct fakepg {
 };
 
 void fakepg_init(struct fakepg *pg);
+/* Listens on 127.0.0.1 instead, for a target that has a name; the port. */
+uint16_t fakepg_tcp(struct fakepg *pg);
 void fakepg_free(struct fakepg *pg);
 void fakepg_forget(struct fakepg *pg); /* all connections */
 bool fakepg_pump(struct fakepg *pg);
