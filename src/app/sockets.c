@@ -92,6 +92,14 @@ void sockets_close(struct sockets *s)
 	*s = (struct sockets){0};
 }
 
+/* Not close: another thread may be about to accept, and the number would be the next descriptor's. */
+void sockets_refuse(struct sockets *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (!s->more[i].passed_on)
+			(void)shutdown(s->fd[i], SHUT_RDWR);
+}
+
 void sockets_text(const struct sockets *s, char *out, size_t size)
 {
 	size_t at = 0;

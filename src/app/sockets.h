@@ -21,6 +21,9 @@ void sockets_add(struct sockets *s, int fd, const struct addr *a);
 /* Closes and removes files of unix sockets, but for those that were passed on: they stay their maker's. Idempotent. */
 void sockets_close(struct sockets *s);
 
+/* Has who connects refused at once, while threads still hold the descriptors; not on those that were passed on. */
+void sockets_refuse(struct sockets *s);
+
 /* "127.0.0.1:5432 [::1]:5432", for the log: cut at the room there is. */
 void sockets_text(const struct sockets *s, char *out, size_t size);
 

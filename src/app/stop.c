@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #define STOP_PATIENCE_US 5000000 /* beyond the grace, for a worker that hangs */
+#define STOP_REFUSE_US   1000000 /* until its clients are not kept waiting before a door that will not open */
 
 enum stop_stage {
 	STOP_RUNNING,
@@ -20,7 +21,7 @@ struct stop {
 	enum stop_stage stage;
 	unsigned closed, ended; /* workers */
 	bool *has_ended;
-	struct timer patience;
+	struct timer patience, refuse;
 };
 
 static const struct signal_row {
@@ -43,6 +44,15 @@ static void abandon(void *arg)
 				  LU("worker", i));
 	s->stage = STOP_ABANDONED;
 	loop_stop(s->deps.loop);
+}
+
+static void refuse(void *arg)
+{
+	struct stop *s = arg;
+
+	log_warning(loop_log(s->deps.loop), "a worker does not stop accepting; new clients are refused without it",
+		    LU("workers", s->deps.count - s->closed));
+	sockets_refuse(s->deps.sockets);
 }
 
 static void stop_within(struct stop *s, uint64_t grace_us)
@@ -71,6 +81,7 @@ void stop_signal(struct stop *s, int signo)
 			grace_us = row->max_grace_us;
 		log_info(log, "stopping", LS("signal", row->name),
 			 LU("grace_ms", grace_us / CLOCK_US_PER_MS));
+		timer_set(&s->refuse, STOP_REFUSE_US);
 		stop_within(s, grace_us);
 		break;
 	case STOP_DRAINING:
@@ -86,8 +97,10 @@ void stop_heard(struct stop *s, unsigned worker, enum worker_event what)
 {
 	switch (what) {
 	case WORKER_CLOSED:
-		if (++s->closed == s->deps.count)
+		if (++s->closed == s->deps.count) {
+			timer_clear(&s->refuse);
 			sockets_close(s->deps.sockets);
+		}
 		break;
 	case WORKER_ENDED:
 		s->has_ended[worker] = true;
@@ -114,6 +127,7 @@ struct stop *stop_new(const struct stop_deps *d)
 	s->deps = *d;
 	s->has_ended = mem_array(d->count, sizeof(bool));
 	timer_init(&s->patience, d->loop, abandon, s);
+	timer_init(&s->refuse, d->loop, refuse, s);
 	return s;
 }
 
@@ -122,6 +136,7 @@ void stop_free(struct stop *s)
 	if (s == NULL)
 		return;
 	timer_clear(&s->patience);
+	timer_clear(&s->refuse);
 	free(s->has_ended);
 	free(s);
 }

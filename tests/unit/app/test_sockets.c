@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -68,6 +69,28 @@ static void missing_address(void **state)
 	sockets_close(&s);
 }
 
+/* Before it is closed: nobody else can have the number meanwhile. */
+static void refused(void **state)
+{
+	struct conf_listen l = at("127.0.0.1", false);
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof ss;
+	struct sockets s;
+	struct err e;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), held;
+
+	(void)state;
+	assert_int_equal(sockets_open(&s, &l, 1, &opts, &e), 0);
+	held = s.fd[0];
+	assert_int_equal(getsockname(held, (struct sockaddr *)&ss, &len), 0);
+	sockets_refuse(&s);
+	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	assert_int_equal(fcntl(held, F_GETFD), FD_CLOEXEC);
+	sockets_close(&s);
+	close(fd);
+}
+
 /* Optional or not: a port in use is an error. */
 static void port_in_use(void **state)
 {
@@ -127,6 +150,7 @@ int main(void)
 		cmocka_unit_test(several),
 		cmocka_unit_test(missing_address),
 		cmocka_unit_test(port_in_use),
+		cmocka_unit_test(refused),
 		cmocka_unit_test(unix_socket),
 	};
 

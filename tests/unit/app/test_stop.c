@@ -28,6 +28,14 @@ void sockets_close(struct sockets *s)
 	s->count++;
 }
 
+static unsigned refusals;
+
+void sockets_refuse(struct sockets *s)
+{
+	(void)s;
+	refusals++;
+}
+
 static uint64_t now_us;
 
 static uint64_t fake_mono(const struct clock *c)
@@ -57,6 +65,7 @@ static int setup(void **state)
 	struct err e;
 
 	now_us = 1000000;
+	refusals = 0;
 	f = (struct fixture){
 		.workers = {&f.worker[0], &f.worker[1]}
         };
@@ -135,8 +144,29 @@ static void reports(void **state)
 	stop_heard(f->stop, 0, WORKER_CLOSED);
 	assert_int_equal(f->sockets.count, 1);
 	stop_heard(f->stop, 0, WORKER_ENDED);
+	now_us += 2000000;
 	loop_run(f->loop); /* returns: it was told to stop */
+	assert_int_equal(refusals, 0);
 	assert_false(stop_is_abandoned(f->stop));
+}
+
+/* One that still holds a listening socket keeps nobody waiting before it. */
+static void a_worker_that_does_not_stop_accepting(void **state)
+{
+	struct fixture *f = *state;
+
+	refusals = 0;
+	stop_signal(f->stop, SIGTERM);
+	stop_heard(f->stop, 0, WORKER_CLOSED);
+	now_us += 900000;
+	loop_turn(f->loop, 0);
+	assert_int_equal(refusals, 0);
+	now_us += 200000;
+	loop_turn(f->loop, 0);
+	assert_int_equal(refusals, 1);
+	assert_int_equal(f->sockets.count, 0);
+	stop_heard(f->stop, 1, WORKER_CLOSED); /* late */
+	assert_int_equal(f->sockets.count, 1);
 }
 
 /* A worker that does not end keeps the process for the grace and a little more, not for ever. */
@@ -177,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(graces),  T(sigint_is_shorter), T(sigquit_is_now),
 		T(reports), T(patience_ends),     T(third_signal),
+		T(a_worker_that_does_not_stop_accepting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
