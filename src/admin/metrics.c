@@ -209,6 +209,8 @@ static void whole(struct buf *out, const struct stats_snapshot *s)
 
 	single(out, "pgiam_clients", GAUGE, "Client connections, logging in included.", s->clients);
 	single(out, "pgiam_client_accepts_total", COUNTER, "Client connections accepted.", s->client_accepts);
+	single(out, "pgiam_client_password_hashes_total", COUNTER,
+	       "Password hashes (PBKDF2) computed to authenticate clients.", s->client_hashes);
 	head(out, errors, COUNTER, "Client connections refused or ended, by cause; server_closed: by the server.");
 	for (size_t c = 0; c < ERR_CODE_COUNT; c++) {
 		if (s->client_errors[c] == 0)

@@ -156,7 +156,8 @@ static void build_listen(struct conf_builder *b)
 	const char *text = conf_build_text(b, NULL, OPT_HTTP_LISTEN);
 	struct err e;
 
-	b->c->remote_allowed = conf_build_num(b, NULL, OPT_ALLOW_REMOTE_TRUST) != 0;
+	b->c->remote_allowed = conf_build_num(b, NULL, OPT_ALLOW_REMOTE_TRUST) != 0 ||
+			       conf_build_num(b, NULL, OPT_AUTH_TYPE) != AUTH_TYPE_TRUST;
 	b->c->listen_named = is_named(b, OPT_LISTEN) || is_named(b, OPT_LISTEN_ADDR) || is_named(b, OPT_UNIX_SOCKET_DIR);
 	b->c->http_named = is_named(b, OPT_HTTP_LISTEN);
 	add_tcp(b, &clients);
@@ -327,6 +328,7 @@ void conf_build_global(struct conf_builder *b)
 	build_http_host_names(b);
 	build_client_users(b);
 	build_client_uids(b);
+	conf_build_auth(b);
 	conf_build_client_tls(b);
 	build_opts(b);
 	check_shares(b);

@@ -44,6 +44,9 @@ struct tls_live *conf_build_server_tls(struct conf_builder *b, const struct conf
 /* Everything that is not a database's. */
 void conf_build_global(struct conf_builder *b);
 
+/* How clients prove who they are. */
+void conf_build_auth(struct conf_builder *b);
+
 /* The databases, their secrets and TLS contexts. */
 void conf_build_targets(struct conf_builder *b);
 void conf_build_target_free(struct conf_target *t);

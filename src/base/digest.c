@@ -45,6 +45,11 @@ void digest_pbkdf2_sha256(struct slice password, struct slice salt, uint32_t ite
 	     "PBKDF2");
 }
 
+bool digest_md5(struct slice in, unsigned char out[DIGEST_MD5_BYTES])
+{
+	return EVP_Digest(bytes(in), in.n, out, NULL, EVP_md5(), NULL) == 1;
+}
+
 void digest_random(void *out, size_t n)
 {
 	must(n <= INT_MAX && RAND_bytes(out, (int)n) == 1, "random bytes");

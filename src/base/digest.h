@@ -15,6 +15,11 @@ void digest_hmac_sha256(struct slice key, struct slice in, unsigned char out[DIG
 void digest_pbkdf2_sha256(struct slice password, struct slice salt, uint32_t iterations,
                           unsigned char out[DIGEST_SHA256_BYTES]);
 
+/* MD5, for PostgreSQL's old password exchange and nothing else. False where libcrypto has none (FIPS mode); with out
+ * untouched. */
+#define DIGEST_MD5_BYTES 16
+bool digest_md5(struct slice in, unsigned char out[DIGEST_MD5_BYTES]);
+
 /* Cryptographically strong random bytes. */
 void digest_random(void *out, size_t n);
 

@@ -13,12 +13,18 @@ static size_t begin(struct buf *out, char type)
 	return wr_len_begin(out);
 }
 
-void message_auth_ok(struct buf *out)
+void message_auth(struct buf *out, uint32_t request, struct slice data)
 {
 	size_t mark = begin(out, 'R');
 
-	wr_be32(out, 0);
+	wr_be32(out, request);
+	buf_add_slice(out, data);
 	wr_len_end(out, mark);
+}
+
+void message_auth_ok(struct buf *out)
+{
+	message_auth(out, 0, slice_str(""));
 }
 
 void message_parameter_status(struct buf *out, const char *name, const char *value)

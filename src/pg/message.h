@@ -9,6 +9,9 @@
 
 /* ---- what a server sends ---- */
 void message_auth_ok(struct buf *out);
+
+/* An authentication request (enum auth_request of pg/parse.h) and what follows its code. */
+void message_auth(struct buf *out, uint32_t request, struct slice data);
 void message_parameter_status(struct buf *out, const char *name, const char *value);
 void message_backend_key(struct buf *out, uint32_t pid, struct slice key);
 void message_ready(struct buf *out, char status); /* 'I', 'T' or 'E' */

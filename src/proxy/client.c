@@ -17,10 +17,11 @@
 #define END (STATE_BIT(CLIENT_CLOSING) | STATE_BIT(CLIENT_CLOSED))
 
 static const struct state_row rows[] = {
-	[CLIENT_STARTUP] = {"startup", STATE_BIT(CLIENT_TLS) | STATE_BIT(CLIENT_CANCEL) | STATE_BIT(CLIENT_WELCOME) | END,
+	[CLIENT_STARTUP] = {"startup", STATE_BIT(CLIENT_TLS) | STATE_BIT(CLIENT_CANCEL) | STATE_BIT(CLIENT_AUTH) | END,
                             DEADLINE_OWN},
 	[CLIENT_TLS] = {"tls", STATE_BIT(CLIENT_STARTUP) | END, DEADLINE_OWN},
 	[CLIENT_CANCEL] = {"cancel", END, DEADLINE_OUTER},
+	[CLIENT_AUTH] = {"auth", STATE_BIT(CLIENT_WELCOME) | END, DEADLINE_OWN},
 	[CLIENT_WELCOME] = {"welcome", STATE_BIT(CLIENT_IDLE) | END, DEADLINE_OUTER},
 	[CLIENT_IDLE] = {"idle", STATE_BIT(CLIENT_WAIT) | END, DEADLINE_NONE},
 	[CLIENT_WAIT] = {"wait", STATE_BIT(CLIENT_LINKED) | END, DEADLINE_OUTER},
@@ -68,7 +69,8 @@ void client_set_state(struct client *c, enum client_state s)
 	c->state = s;
 	switch (s) {
 	case CLIENT_STARTUP:
-	case CLIENT_TLS: client_got_on(c); break;
+	case CLIENT_TLS:
+	case CLIENT_AUTH: client_got_on(c); break;
 	case CLIENT_CLOSING: break; /* as long as it takes its last words */
 	case CLIENT_CANCEL:         /* there are few of those (cancels_max) */
 	case CLIENT_WELCOME:
@@ -113,6 +115,7 @@ static void let_go(struct client *c, bool *clean)
 		iobuf_put(c->env->bufs, c->unsent);
 		c->unsent = unsent;
 	}
+	client_auth_free(c);
 	if (c->cancel) {
 		cancel_detach(c->cancel);
 		c->cancel = NULL;
@@ -266,6 +269,7 @@ static void on_timer(void *arg)
 	switch (c->state) {
 	case CLIENT_STARTUP:
 	case CLIENT_TLS:
+	case CLIENT_AUTH:
 		err_set(&e, ERR_CLIENT_TIMEOUT, "no login within client_login_timeout");
 		c->env->totals->client_errors[e.code]++;
 		client_close(c); /* as PostgreSQL does: it may not even speak the protocol */
@@ -519,6 +523,7 @@ static void on_ready(void *arg, unsigned what)
 			client_startup_ready(c);
 		return;
 	case CLIENT_TLS: client_startup_ready(c); return;
+	case CLIENT_AUTH: client_auth_ready(c, what); return;
 	case CLIENT_IDLE:
 		if (what & STREAM_WRITABLE) {
 			if (client_flush(c) == 0)
@@ -549,9 +554,9 @@ void client_new(struct client_env *env, int fd, const struct addr *peer, const s
 	c->ends = mem_alloc(sizeof(*c->ends));
 	*c->ends = (struct client_ends){.peer = *peer, .local = *local, .client = c};
 	list_init(&c->ends->login);
-	c->trusted = addr_is_loopback(peer);
+	c->trusted = env->opts->auth.type == AUTH_TYPE_TRUST && addr_is_loopback(peer);
 	c->connected_us = loop_now_us(env->loop);
-	buf_init(&c->in, CLIENT_IN_MAX);
+	buf_init_secret(&c->in, CLIENT_IN_MAX); /* passwords come through it */
 	buf_init(&c->out, CLIENT_OUT_MAX);
 	pool_waiter_init(&c->waiter, env->loop);
 	c->waiter.served = on_served;

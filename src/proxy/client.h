@@ -4,7 +4,9 @@
 
 #include "io/addr.h"
 #include "pg/startup.h"
+#include "proxy/auth_store.h"
 #include "proxy/cancel.h"
+#include "proxy/hash_queue.h"
 #include "proxy/keyring.h"
 #include "proxy/opts.h"
 #include "proxy/registry.h"
@@ -14,6 +16,7 @@ enum client_state {
 	CLIENT_STARTUP, /* reading startup packets */
 	CLIENT_TLS,     /* TLS handshake */
 	CLIENT_CANCEL,  /* it sent a CancelRequest, which is on its way */
+	CLIENT_AUTH,    /* proves who it is */
 	CLIENT_WELCOME, /* waits until the pool knows its server */
 	CLIENT_IDLE,    /* welcomed, no server yet */
 	CLIENT_WAIT,    /* has sent something, waits for a server */
@@ -30,6 +33,8 @@ struct client_env {
 	struct registry *registry;
 	struct keyring *keys;
 	struct cancels *cancels;
+	struct auth_store *auth_store; /* NULL: no auth_file */
+	struct hash_queue *hashes;
 	struct stats_snapshot *totals;
 	struct list *clients;
 	struct list *logins;      /* client_ends of those that are logging in; who got on last comes last */
@@ -70,6 +75,7 @@ struct client {
 	struct pool *pool;         /* a reference */
 	struct pool_waiter waiter;
 	struct server *server;     /* non-NULL exactly in CLIENT_LINKED */
+	struct client_auth *auth;  /* non-NULL exactly in CLIENT_AUTH */
 	struct cancel *cancel;     /* non-NULL exactly in CLIENT_CANCEL */
 	uint32_t protocol;         /* what it speaks: STARTUP_3_0 until it says otherwise */
 	uint32_t cancel_pid;       /* names its key in env->keys; 0: none */

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "io/peer.h"
-#include "proxy/client_login.h"
+#include "proxy/client_auth.h"
 #include "proxy/startup_policy.h"
 
 static bool name_in(const char *const *list, const char *name)
@@ -36,8 +36,8 @@ static bool uid_allowed(struct client *c)
 	return false;
 }
 
-/* Everything that lets a client in or keeps it out. */
-static int admit(struct client *c, const struct startup *s, struct err *e)
+/* What does not depend on who it says it is. */
+static int admit(struct client *c, struct err *e)
 {
 	const struct client_env *env = c->env;
 
@@ -47,8 +47,16 @@ static int admit(struct client *c, const struct startup *s, struct err *e)
 		return err_set(e, ERR_CLIENT_USER, "this operating system user may not connect");
 	if (env->opts->client_tls_required && !stream_is_tls(c->stream) && !addr_is_unix(&c->ends->local))
 		return err_set(e, ERR_CLIENT_USER, "TLS required (client_tls_sslmode = require)");
-	if (!name_in(env->opts->client_users, s->user))
-		return err_set(e, ERR_CLIENT_USER, "user \"%.64s\" may not connect here (client_users)", s->user);
+	return 0;
+}
+
+/* What does; asked only of those who proved it. */
+static int enter(struct client *c, struct err *e)
+{
+	const struct client_env *env = c->env;
+
+	if (!name_in(env->opts->client_users, c->user))
+		return err_set(e, ERR_CLIENT_USER, "user \"%.64s\" may not connect here (client_users)", c->user);
 	if (env->welcomed >= env->opts->max_client_conn)
 		return err_set(e, ERR_TOO_MANY_CLIENTS, "no more connections allowed (max_client_conn)");
 	return 0;
@@ -99,24 +107,38 @@ static char *clean_app_name(const char *name)
 	return clean;
 }
 
-void client_admit(struct client *c, const struct startup *s, size_t packet)
+void client_admit(struct client *c, struct startup *s, size_t packet)
 {
 	struct err e;
 
 	c->user = mem_strdup(s->user);
 	c->database = mem_strdup(s->database);
 	c->app_name = clean_app_name(params_get(&s->params, "application_name"));
-	buf_drop_front(&c->in, packet); /* whatever is left belongs to the session */
+	buf_drop_front(&c->in, packet); /* whatever is left is authentication's or the session's */
 	startup_write_negotiate(&c->out, s); /* before anything is said about who it is */
-	if (admit(c, s, &e) != 0 || !(c->pool = find_pool(c, s, &e))) {
+	if (admit(c, &e) != 0)
+		client_fail(c, &e);
+	else
+		client_auth_begin(c, s);
+}
+
+void client_enter(struct client *c)
+{
+	struct err e;
+
+	if (c->auth->method != &client_auth_trust)
+		c->trusted = true;
+	if (enter(c, &e) != 0 || !(c->pool = find_pool(c, &c->auth->startup, &e))) {
 		client_fail(c, &e);
 		return;
 	}
+	client_auth_free(c);
 	c->counted = true;
 	c->env->welcomed++;
 	timer_clear(&c->timer);
 	client_set_state(c, CLIENT_WELCOME);
 	free(c->ends);
 	c->ends = NULL;
+	stream_want_read(c->stream, true); /* one that goes away is noticed */
 	pool_wait(c->pool, &c->waiter, POOL_WELCOME);
 }

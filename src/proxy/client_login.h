@@ -1,6 +1,7 @@
 /* A client's way in, for client*.c only:
  *   client_startup.c   SSLRequest, GSSENCRequest, TLS, CancelRequest, up to the StartupMessage
  *   client_admit.c     may it come in, and which pool serves it
+ *   client_auth*.c     who it is (client_auth.h)
  *   client_welcome.c   AuthenticationOk to ReadyForQuery */
 #ifndef PGIAM_PROXY_CLIENT_LOGIN_H
 #define PGIAM_PROXY_CLIENT_LOGIN_H
@@ -10,8 +11,20 @@
 /* The stream is ready; CLIENT_STARTUP, CLIENT_TLS. */
 void client_startup_ready(struct client *c);
 
-/* The StartupMessage, the first `packet` bytes of in. */
-void client_admit(struct client *c, const struct startup *s, size_t packet);
+/* The StartupMessage, the first `packet` bytes of in; takes what is in s. */
+void client_admit(struct client *c, struct startup *s, size_t packet);
+
+/* Takes what is in s; goes to CLIENT_AUTH, and, sooner or later, to client_enter or client_fail. */
+void client_auth_begin(struct client *c, struct startup *s);
+
+/* The stream is ready; CLIENT_AUTH. */
+void client_auth_ready(struct client *c, unsigned what);
+
+/* Ends what CLIENT_AUTH holds; idempotent. */
+void client_auth_free(struct client *c);
+
+/* It is who it says: finds its pool. */
+void client_enter(struct client *c);
 
 /* The pool knows its server: says so to the client. */
 void client_welcome(struct client *c);

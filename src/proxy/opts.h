@@ -4,6 +4,7 @@
 #define PGIAM_PROXY_OPTS_H
 
 #include <sys/types.h>
+#include "proxy/auth.h"
 #include "proxy/target.h"
 
 struct proxy_opts {
@@ -20,6 +21,8 @@ struct proxy_opts {
 
 	struct tls_live *client_tls; /* NULL: clients that ask for TLS are refused it */
 	bool client_tls_required;   /* client_tls_sslmode = require */
+
+	struct auth_opts auth;
 
 	/* Restrictions; NULL lists: everybody. */
 	const char *const *client_users; /* NULL-terminated */

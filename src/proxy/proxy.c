@@ -19,6 +19,7 @@ struct proxy {
 	struct registry registry;
 	struct keyring *keys;
 	struct cancels cancels;
+	struct hash_queue hashes;
 	struct list clients, logins;
 	struct stats_snapshot *totals; /* without databases */
 	struct client_env client_env;
@@ -258,6 +259,7 @@ void proxy_collect(struct proxy *p, struct stats_snapshot *s)
 	}
 	s->clients = p->client_env.count;
 	s->client_accepts = p->totals->client_accepts;
+	s->client_hashes = p->hashes.started;
 	memcpy(s->client_errors, p->totals->client_errors, sizeof(s->client_errors));
 	s->cancel_unknown = p->totals->cancel_unknown;
 	s->iobufs = iobuf_in_use(p->bufs);
@@ -330,6 +332,7 @@ struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o)
 	p->totals = stats_snapshot_new();
 	list_init(&p->clients);
 	list_init(&p->logins);
+	hash_queue_init(&p->hashes, d->loop, d->offload, d->mail);
 	registry_init(&p->registry, d->loop, &p->server_env, o, d->secrets);
 	cancel_all_init(&p->cancels, &p->server_env, cancels_max(o), on_something_gone, p);
 	timer_init(&p->grace, d->loop, grace_over, p);
@@ -341,6 +344,8 @@ struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o)
 		.registry = &p->registry,
 		.keys = p->keys,
 		.cancels = &p->cancels,
+		.auth_store = auth_store_new(d->loop, o->auth.file),
+		.hashes = &p->hashes,
 		.totals = p->totals,
 		.clients = &p->clients,
 		.logins = &p->logins,
@@ -358,6 +363,8 @@ void proxy_free(struct proxy *p)
 	timer_clear(&p->grace);
 	defer_clear(&p->check_stopped);
 	registry_fini(&p->registry);
+	hash_queue_fini(&p->hashes);
+	auth_store_free(p->client_env.auth_store);
 	keyring_free(p->keys);
 	stats_snapshot_free(p->totals);
 	iobuf_pool_free(p->bufs);

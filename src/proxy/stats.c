@@ -131,6 +131,7 @@ void stats_snapshot_merge(struct stats_snapshot *into, const struct stats_snapsh
 {
 	into->clients += from->clients;
 	into->client_accepts += from->client_accepts;
+	into->client_hashes += from->client_hashes;
 	for (size_t i = 0; i < ERR_CODE_COUNT; i++)
 		into->client_errors[i] += from->client_errors[i];
 	into->accept_exhausted += from->accept_exhausted;

@@ -44,6 +44,7 @@ struct stats_snapshot {
 	uint64_t client_accepts;
 	uint64_t client_errors[ERR_CODE_COUNT]; /* connections pgiam refused or ended, by cause */
 	uint64_t accept_exhausted;              /* out of descriptors */
+	uint64_t client_hashes;                 /* PBKDF2s done to authenticate clients */
 	uint64_t cancel_unknown;                /* CancelRequests with a wrong key */
 	uint64_t iobufs;                        /* transfer buffers in use */
 	struct stats *db;                       /* owned */

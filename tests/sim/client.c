@@ -170,6 +170,11 @@ static void look(struct sim_client *c, uint8_t type, struct slice body)
 		copy_text(c->text, sizeof(c->text), pe.message);
 		copy_text(c->hint, sizeof(c->hint), pe.hint);
 		break;
+	case 'R':
+		assert_true(body.n <= sizeof(c->auth));
+		memcpy(c->auth, body.p, body.n);
+		c->auth_n = body.n;
+		break;
 	case 'Z': c->tx = parse_ready(body); break;
 	case 'S':
 		assert_int_equal(parse_parameter_status(body, &name, &value), 0);

@@ -21,6 +21,8 @@ struct sim_client {
 	char sqlstate[6], text[256], severity[16]; /* of the last error */
 	char hint[256];
 	char tx;               /* of the last ReadyForQuery */
+	unsigned char auth[2048]; /* body of the last authentication request */
+	size_t auth_n;
 	uint32_t pid;
 	unsigned char key[STARTUP_CANCEL_KEY_MAX];
 	size_t key_bytes;

@@ -269,11 +269,11 @@ static void several(void **state)
 {
 	struct conf_test *t = *state;
 
-	assert_int_equal(conf_test_load(t, DB "[pgiam]\nauth_type = md5\nauth_file = x\nlisten_prot = 1\n",
+	assert_int_equal(conf_test_load(t, DB "[pgiam]\nauth_type = ldap\nauth_user = x\nlisten_prot = 1\n",
 					NULL, NULL),
 			 -1);
-	conf_test_said(t, "error|t.ini:4|auth_type: \"md5\" is refused");
-	conf_test_said(t, "error|t.ini:5|auth_file: refused");
+	conf_test_said(t, "error|t.ini:4|auth_type: \"ldap\" is refused");
+	conf_test_said(t, "error|t.ini:5|auth_user: refused");
 	conf_test_said(t, "error|t.ini:6|listen_prot: there is no such option");
 	assert_int_equal(strncmp(t->e.msg, "t.ini:4: auth_type: ", 20), 0);
 	assert_non_null(strstr(t->e.detail, "3 errors"));

@@ -41,6 +41,19 @@ static void hmac_sha256(void **state)
 	is_hex(d, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+static void md5(void **state) /* RFC 1321 */
+{
+	unsigned char d[DIGEST_MD5_BYTES];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 64);
+	assert_true(digest_md5(slice_str("abc"), d));
+	enc_hex(&b, slice_of(d, sizeof(d)));
+	assert_string_equal(buf_cstr(&b), "900150983cd24fb0d6963f7d28e17f72");
+	buf_free(&b);
+}
+
 static void pbkdf2(void **state)
 {
 	unsigned char d[DIGEST_SHA256_BYTES];
@@ -67,7 +80,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256),
 		cmocka_unit_test(hmac_sha256),
-		cmocka_unit_test(pbkdf2),
+		cmocka_unit_test(md5), cmocka_unit_test(pbkdf2),
 		cmocka_unit_test(randomness),
 	};
 

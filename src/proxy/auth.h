@@ -1,0 +1,16 @@
+/* How clients prove who they are: what app says of it, from auth_type and its companions. */
+#ifndef PGIAM_PROXY_AUTH_H
+#define PGIAM_PROXY_AUTH_H
+
+#include "proxy/auth_users.h"
+
+/* auth_type, in the order of the option's values. */
+enum auth_type { AUTH_TYPE_TRUST, AUTH_TYPE_PLAIN, AUTH_TYPE_MD5, AUTH_TYPE_SCRAM };
+
+struct auth_opts {
+	enum auth_type type;
+	const char *file;                  /* auth_file, or NULL */
+	unsigned char key[AUTH_KEY_BYTES]; /* random, one for all workers (auth_users_secret) */
+};
+
+#endif

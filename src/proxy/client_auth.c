@@ -1,0 +1,178 @@
+/* The client is a stranger: its messages are small and come one at a time, what it is told is the same whoever it says it
+ * is, and why it was refused is only in the log. Texts and order are PostgreSQL's (libpq/auth.c). */
+#include "proxy/client_auth.h"
+
+#include <stdlib.h>
+#include "base/mem.h"
+#include "pg/frame.h"
+#include "pg/message.h"
+
+#define READ_CHUNK 4096
+
+static void trust_begin(struct client *c)
+{
+	client_enter(c);
+}
+
+const struct client_auth_method client_auth_trust = {.name = "trust", .begin = trust_begin};
+
+/* By enum auth_type. */
+static const struct client_auth_method *const methods[] = {
+	[AUTH_TYPE_TRUST] = &client_auth_trust,
+	[AUTH_TYPE_PLAIN] = &client_auth_plain,
+	[AUTH_TYPE_MD5] = &client_auth_md5,
+	[AUTH_TYPE_SCRAM] = &client_auth_scram,
+};
+
+/* ---- the end ---- */
+
+void client_auth_free(struct client *c)
+{
+	struct client_auth *a = c->auth;
+
+	if (!a)
+		return;
+	timer_clear(&a->penalty);
+	if (a->hash)
+		hash_queue_cancel(a->hash);
+	client_scram_free(a->scram);
+	auth_secret_clear(&a->secret);
+	startup_free(&a->startup);
+	mem_free_wipe(a, sizeof(*a));
+	c->auth = NULL;
+}
+
+static void on_penalty_over(void *arg)
+{
+	struct client *c = arg;
+	const struct client_auth_method *m = c->auth->method;
+	struct err e;
+
+	err_set(&e, m->code, "%s authentication failed for user \"%.63s\"", m->failed, c->user);
+	client_fail(c, &e);
+}
+
+void client_auth_refuse(struct client *c, const char *why)
+{
+	struct client_auth *a = c->auth;
+	char peer[ADDR_TEXT];
+
+	a->phase = CLIENT_AUTH_PENALTY;
+	log_info(loop_log(c->env->loop), "client authentication failed", LS("user", c->user), LS("database", c->database),
+	         LS("peer", addr_text(&c->ends->peer, peer)), LS("auth_type", a->method->name), LS("why", why));
+	stream_want_read(c->stream, false);
+	timer_set(&a->penalty, CLIENT_AUTH_PENALTY_US);
+}
+
+void client_auth_verdict(struct client *c, bool right)
+{
+	if (!c->auth->known)
+		client_auth_refuse(c, "auth_file has no secret of this user that this auth_type can use");
+	else if (!right)
+		client_auth_refuse(c, "the password is wrong");
+	else
+		client_enter(c);
+}
+
+/* ---- what methods do ---- */
+
+void client_auth_ask(struct client *c, uint32_t request, struct slice data)
+{
+	c->auth->phase = CLIENT_AUTH_ASKED;
+	message_auth(&c->out, request, data);
+	if (client_flush(c) >= 0)
+		stream_want_read(c->stream, true);
+}
+
+void client_auth_hash(struct client *c, struct slice password, hash_cb cb)
+{
+	struct client_auth *a = c->auth;
+
+	a->phase = CLIENT_AUTH_WORKS;
+	stream_want_read(c->stream, false);
+	a->hash = hash_queue_start(c->env->hashes, password, &a->secret.scram, cb, c);
+}
+
+/* ---- messages ---- */
+
+static void protocol_error(struct client *c, const char *what)
+{
+	struct err e;
+
+	err_set(&e, ERR_CLIENT_PROTOCOL, "%s", what);
+	client_fail(c, &e);
+}
+
+/* Handles one message. False if there is none yet, or none is awaited any more. */
+static bool one_message(struct client *c)
+{
+	const struct client_auth *a = c->auth;
+	struct frame f;
+	struct slice body;
+	struct err e;
+
+	if (c->state != CLIENT_AUTH || a->phase != CLIENT_AUTH_ASKED || c->in.n == 0)
+		return false;
+	if (c->in.p[0] != 'p') {
+		err_set(&e, ERR_CLIENT_PROTOCOL, "expected %s response, got message type %d", a->method->expects, c->in.p[0]);
+		client_fail(c, &e);
+		return false;
+	}
+	switch (frame_whole(buf_slice(&c->in), a->method->max_body, &f, &body)) {
+	case FRAME_PARTIAL: return false;
+	case FRAME_BAD: protocol_error(c, "invalid message length"); return false;
+	case FRAME_OK: break;
+	}
+	/* The method may let the client in, and what is behind the message is its session's then. */
+	struct buf message;
+
+	buf_init_secret(&message, body.n);
+	buf_add_slice(&message, body);
+	buf_drop_front(&c->in, FRAME_HEAD_BYTES + (size_t)f.body);
+	client_got_on(c);
+	a->method->message(c, buf_slice(&message));
+	buf_free(&message);
+	return true;
+}
+
+void client_auth_ready(struct client *c, unsigned what)
+{
+	unsigned char chunk[READ_CHUNK];
+	ssize_t n;
+
+	if ((what & STREAM_WRITABLE) && client_flush(c) < 0)
+		return;
+	if (!(what & STREAM_READABLE) || c->auth->phase != CLIENT_AUTH_ASKED)
+		return;
+	do {
+		n = stream_read(c->stream, chunk, sizeof(chunk));
+		if (n == STREAM_AGAIN)
+			break;
+		if (n <= 0) {
+			client_close(c); /* PostgreSQL, too, says nothing: it may have gone to ask somebody for a password */
+			break;
+		}
+		buf_add(&c->in, chunk, (size_t)n);
+		while (one_message(c))
+			;
+	} while (c->state == CLIENT_AUTH && c->auth->phase == CLIENT_AUTH_ASKED);
+	mem_wipe(chunk, sizeof(chunk));
+}
+
+void client_auth_begin(struct client *c, struct startup *s)
+{
+	const struct auth_opts *o = &c->env->opts->auth;
+	struct client_auth *a = mem_zalloc(sizeof(*a));
+
+	a->startup = *s;
+	*s = (struct startup){.kind = STARTUP_MESSAGE};
+	a->method = methods[o->type];
+	timer_init(&a->penalty, c->env->loop, on_penalty_over, c);
+	c->auth = a;
+	client_set_state(c, CLIENT_AUTH);
+	if (a->method != &client_auth_trust)
+		a->known = auth_users_secret(auth_store_users(c->env->auth_store), o->key, c->user, &a->secret);
+	a->method->begin(c);
+	while (one_message(c)) /* it may not have waited for the question */
+		;
+}

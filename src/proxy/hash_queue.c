@@ -1,0 +1,116 @@
+/* The queue's own bound is far below the helper's; where that is full all the same, of other workers' work, what waits is
+ * tried again when one of ours ends or a moment later. */
+#include "proxy/hash_queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include "base/digest.h"
+#include "base/list.h"
+#include "base/mem.h"
+
+#define RUNNING_MAX 8
+#define RETRY_US    (50 * CLOCK_US_PER_MS)
+
+struct hash_op {
+	struct list node; /* of the queue, while it waits */
+	struct hash_queue *queue;
+	struct offload_op *work; /* NULL while it waits */
+	struct buf password;     /* prepared */
+	struct scram_secret how; /* its keys are the result */
+	hash_cb cb;
+	void *arg;
+};
+
+static void pump(void *arg);
+
+void hash_queue_init(struct hash_queue *q, struct loop *l, struct offload *o, struct mailbox *mail)
+{
+	*q = (struct hash_queue){.offload = o, .mail = mail};
+	list_init(&q->waiting);
+	timer_init(&q->retry, l, pump, q);
+}
+
+void hash_queue_fini(struct hash_queue *q)
+{
+	assert(list_empty(&q->waiting));
+	timer_clear(&q->retry);
+}
+
+static void op_free(void *data)
+{
+	struct hash_op *op = data;
+
+	buf_free(&op->password);
+	mem_free_wipe(op, sizeof(*op));
+}
+
+static void work(void *data)
+{
+	struct hash_op *op = data;
+	unsigned char salted[SCRAM_KEY_BYTES];
+
+	digest_pbkdf2_sha256(buf_slice(&op->password), slice_of(op->how.salt, op->how.salt_bytes), op->how.iterations,
+			     salted);
+	scram_keys_make(salted, &op->how.keys);
+	mem_wipe(salted, sizeof(salted));
+}
+
+static void done(void *data)
+{
+	struct hash_op *op = data;
+	struct hash_queue *q = op->queue;
+
+	q->running--;
+	op->cb(op->arg, &op->how.keys);
+	op_free(op);
+	pump(q);
+}
+
+static void pump(void *arg)
+{
+	struct hash_queue *q = arg;
+	struct list *first;
+
+	while (q->running < RUNNING_MAX && (first = list_first(&q->waiting))) {
+		struct hash_op *op = container_of(first, struct hash_op, node);
+
+		op->work = offload_start(q->offload, q->mail, work, done, op_free, op);
+		if (!op->work) {
+			timer_set(&q->retry, RETRY_US);
+			return;
+		}
+		list_del(&op->node);
+		q->running++;
+	}
+}
+
+struct hash_op *hash_queue_start(struct hash_queue *q, struct slice password, const struct scram_secret *how, hash_cb cb,
+			   void *arg)
+{
+	struct hash_op *op = mem_zalloc(sizeof(*op));
+
+	*op = (struct hash_op){.queue = q, .how = *how, .cb = cb, .arg = arg};
+	buf_init_secret(&op->password, 20 * password.n + 64);
+	if (scram_prepare_password(password, &op->password, NULL) != 0)
+		buf_clear(&op->password); /* nobody's; the work is done all the same */
+	list_init(&op->node);
+	list_add_tail(&q->waiting, &op->node);
+	q->started++;
+	pump(q);
+	return op;
+}
+
+/* The helper may still be at it: it is not waited for, but it counts no longer. */
+void hash_queue_cancel(struct hash_op *op)
+{
+	struct hash_queue *q = op->queue;
+
+	if (!op->work) {
+		list_del(&op->node);
+		op_free(op);
+		return;
+	}
+	q->running--;
+	offload_cancel(op->work); /* frees op when the helper is through */
+	pump(q);
+}
