@@ -1,0 +1,49 @@
+/* aws/profile_file: any text as either file. What is found has a name and is told from what is wrong; a value
+ * is a part of the text. */
+#include "config.h" /* for memmem */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include "aws/profile_file.h"
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void look(const struct profile_file *f, const char *name, struct slice text)
+{
+	static const char *const keys[] = {"k", "s3.max", "role_arn", "sts.endpoint_url"};
+
+	for (enum profile_file_kind kind = PROFILE_PROFILE; kind < PROFILE_KIND_COUNT; kind++) {
+		const struct profile_section *p = profile_file_find(f, kind, name);
+		struct err e = {.msg = ""};
+
+		if (!p)
+			continue;
+		must(strcmp(profile_file_name(p), name) == 0);
+		must((profile_file_check(p, &e) == 0) == (e.msg[0] == '\0'));
+		for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+			const char *v = profile_file_get(p, keys[i]);
+
+			must(!v || (*v && memmem(text.p, text.n, v, strlen(v))));
+		}
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct profile_file *f = profile_file_new();
+	struct slice text = slice_of(data, size);
+	struct err e;
+
+	if (profile_file_add(f, PROFILE_CONFIG, "config", text, &e) == 0)
+		(void)profile_file_add(f, PROFILE_CREDENTIALS, "credentials", text, &e);
+	look(f, "default", text);
+	look(f, "x", text);
+	profile_file_free(f);
+	return 0;
+}
