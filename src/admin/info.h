@@ -4,8 +4,15 @@
 #define PGIAM_ADMIN_INFO_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+
+/* A certificate of pgiam's own. */
+struct admin_certificate {
+	const char *file, *shown_to; /* "clients", "servers" */
+	int64_t expires_sec;         /* since 1970 */
+};
 
 struct admin_info {
 	const char *version;
@@ -20,6 +27,9 @@ struct admin_info {
 		uint64_t refreshes, refresh_failures;
 		struct err why; /* if they are needed and not valid: why not */
 	} credentials;
+
+	const struct admin_certificate *certificates; /* each file and side once */
+	size_t certificate_count;
 
 	uint64_t max_client_conn; /* all workers together */
 	uint64_t log_dropped;     /* log lines nobody took */

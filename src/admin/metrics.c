@@ -256,6 +256,19 @@ static void credentials(struct buf *out, const struct admin_info *info)
 	       "Times fetching AWS credentials failed.", info->credentials.refresh_failures);
 }
 
+static void certificates(struct buf *out, const struct admin_info *info)
+{
+	static const char name[] = "pgiam_certificate_expiry_timestamp_seconds";
+
+	head(out, name, GAUGE, "When a certificate that pgiam shows expires, or the first of its chain.");
+	for (size_t i = 0; i < info->certificate_count; i++) {
+		const struct admin_certificate *c = &info->certificates[i];
+
+		labelled(out, name, "file", c->file);
+		buf_printf(out, ",shown_to=\"%s\"} %" PRId64 "\n", c->shown_to, c->expires_sec);
+	}
+}
+
 static void process(struct buf *out, const struct admin_info *info)
 {
 	head(out, "pgiam_build_info", GAUGE, "The version running.");
@@ -282,6 +295,7 @@ void metrics_render(const struct admin_info *info, const struct collect_result *
 {
 	process(out, info);
 	credentials(out, info);
+	certificates(out, info);
 	workers(out, r);
 	whole(out, r->stats);
 	db_values(out, r->stats);

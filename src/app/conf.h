@@ -48,7 +48,8 @@ struct conf_secret {
 /* A TLS context; databases with the same settings share one. */
 struct conf_tls {
 	struct tls_live *live;
-	bool clients; /* for clients, else for servers */
+	bool clients;          /* for clients, else for servers */
+	const char *cert_file; /* that it shows; borrowed from the configuration; NULL: none, or a self-made one */
 };
 
 struct conf {

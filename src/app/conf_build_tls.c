@@ -84,12 +84,12 @@ static bool is_pair(struct conf_builder *b, const struct conf_database *db, cons
 	return false;
 }
 
-static struct tls_live *keep(struct conf *c, struct tls_ctx *ctx, bool clients)
+static struct tls_live *keep(struct conf *c, struct tls_ctx *ctx, bool clients, const char *cert_file)
 {
 	struct tls_live *live = tls_live_new(ctx);
 
 	c->tls = mem_resize(c->tls, (c->tls_count + 1) * sizeof(*c->tls));
-	c->tls[c->tls_count++] = (struct conf_tls){.live = live, .clients = clients};
+	c->tls[c->tls_count++] = (struct conf_tls){.live = live, .clients = clients, .cert_file = cert_file};
 	return tls_live_ref(live);
 }
 
@@ -121,7 +121,7 @@ void conf_build_client_tls(struct conf_builder *b)
 	}
 	ctx = tls_server_ctx_new(&o, &e);
 	if (ctx)
-		opts->client_tls = keep(b->c, ctx, true);
+		opts->client_tls = keep(b->c, ctx, true, o.cert_file);
 	else
 		conf_build_bad(b, NULL, culprit(&client_names, &o, &e), &e);
 }
@@ -143,7 +143,7 @@ struct tls_live *conf_build_server_tls(struct conf_builder *b, const struct conf
 			return tls_live_ref(b->c->tls[i].live);
 	ctx = tls_client_ctx_new(&o, &e);
 	if (ctx)
-		return keep(b->c, ctx, false);
+		return keep(b->c, ctx, false, o.cert_file);
 	conf_build_bad(b, db, culprit(&server_names, &o, &e), &e);
 	return NULL;
 }

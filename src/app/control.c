@@ -4,13 +4,16 @@
 #include "app/control.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "admin/pages.h"
+#include "app/certificates.h"
 #include "app/control_log.h"
 #include "app/pidfile.h"
+#include "app/reload.h"
 #include "app/self.h"
 #include "app/sockets.h"
 #include "app/stop.h"
@@ -54,6 +57,7 @@ struct control {
 	struct http_server *http;
 	struct process_signals *signals;
 	struct stop *stop;
+	struct certificates *certificates;
 	int64_t started_wall_us;
 	uint64_t max_client_conn, nofile;
 };
@@ -74,6 +78,8 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 	struct self_usage self = {0};
 	struct log_writer_stats log = log_writer_stats(c->log.writer);
 
+	size_t certificates;
+
 	if (c->aws)
 		aws_collect(c->aws, &aws);
 	if (want_process)
@@ -89,6 +95,7 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 				.refreshes = aws.refreshes,
 				.refresh_failures = aws.refresh_failures,
 				.why = aws.why},
+		.certificates = certificates_now(c->certificates, &certificates),
 		.max_client_conn = c->max_client_conn,
 		.log_dropped = log.dropped,
 		.log_failures = log.failures,
@@ -97,6 +104,7 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 				.open_fds = self.open_fds,
 				.max_fds = self.max_fds },
 	};
+	out->certificate_count = certificates;
 }
 
 /* Of each kind, sockets that were passed on stand in place of those the configuration names, as in PgBouncer. */
@@ -208,6 +216,7 @@ static int make_http(struct control *c, struct err *e)
 	size_t count;
 	const struct http_route *routes = pages_routes(&count);
 
+	c->certificates = certificates_new(c->conf);
 	c->collect = collect_new(c->loop, c->mail, c->worker_mail, c->conf->workers, worker_fill);
 	c->pages = pages_new(&(struct pages_deps){.collector = c->collect, .info = on_info, .info_arg = c});
 	c->http = http_server_new(c->loop, &o, routes, count, c->pages);
@@ -223,7 +232,10 @@ static void on_signal(void *arg, int signo)
 {
 	struct control *c = arg;
 
-	stop_signal(c->stop, signo);
+	if (signo == SIGHUP)
+		reload_run(c->conf, c->log.log);
+	else
+		stop_signal(c->stop, signo);
 }
 
 static int make_stop(struct control *c, struct err *e)
@@ -262,6 +274,13 @@ static void say_started(struct control *c)
 				       "max_client_conn."));
 }
 
+/* Handshakes do from then on. */
+static void warn_certificates(const struct control *c)
+{
+	for (size_t i = 0; i < c->conf->tls_count; i++)
+		tls_ctx_unref(tls_live_get(c->conf->tls[i].live, loop_clock(c->loop), c->log.log));
+}
+
 static int check_nofile(const struct conf *conf, uint64_t nofile, struct err *e)
 {
 	uint64_t least = NOFILE_PROCESS + NOFILE_WORKER * (uint64_t)conf->workers;
@@ -288,6 +307,7 @@ static int start(struct control *c, struct err *e)
 		if (worker_start(c->workers[i], e) < 0)
 			return -1;
 	say_started(c);
+	warn_certificates(c);
 	return 0;
 }
 
@@ -303,6 +323,7 @@ static void finish(struct control *c)
 	stop_free(c->stop);
 	pages_free(c->pages);
 	http_server_free(c->http);
+	certificates_free(c->certificates);
 	if (c->mail)
 		mailbox_close(c->mail); /* a letter that is still there may speak of what goes now */
 	collect_free(c->collect);

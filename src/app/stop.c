@@ -71,10 +71,8 @@ void stop_signal(struct stop *s, int signo)
 
 	while (row < rows + sizeof rows / sizeof rows[0] && row->signo != signo)
 		row++;
-	if (row == rows + sizeof rows / sizeof rows[0]) {
-		log_warning(log, "SIGHUP: reloading is not available in this version; nothing has changed");
+	if (row == rows + sizeof rows / sizeof rows[0])
 		return;
-	}
 	switch (s->stage) {
 	case STOP_RUNNING:
 		if (grace_us > row->max_grace_us)

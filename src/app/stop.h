@@ -19,7 +19,7 @@ struct stop_deps { /* all borrowed */
 struct stop *stop_new(const struct stop_deps *d);
 void stop_free(struct stop *s); /* NULL is fine */
 
-/* One of process_signals_new's. */
+/* One of process_signals_new's; nothing happens if it is not one to stop by. */
 void stop_signal(struct stop *s, int signo);
 
 /* What a worker reports. The last one's end stops the loop. */

@@ -19,7 +19,8 @@ struct tls_live {
 	/* under the lock */
 	struct tls_ctx *now;
 	uint64_t looked_us;
-	bool looking; /* somebody looks at the files; the next two are theirs meanwhile */
+	bool looking; /* somebody looks at the files; what follows is theirs meanwhile */
+	int64_t warned_days; /* what was left when the certificate's end was last announced */
 	char failed[512]; /* why the last reading failed, as it was logged; "" if it did not */
 };
 
@@ -30,6 +31,7 @@ struct tls_live *tls_live_new(struct tls_ctx *c)
 	atomic_init(&t->refs, 1);
 	pthread_mutex_init(&t->lock, NULL);
 	t->now = c;
+	t->warned_days = INT64_MAX;
 	return t;
 }
 
@@ -63,30 +65,28 @@ static const char *trusted(const struct tls_ctx *c)
 	return *tls_ctx_ca_text(c) ? tls_ctx_ca_text(c) : NULL;
 }
 
-static void warn(const struct tls_ctx *c, const struct clock *clock, struct log *log)
+static int64_t seconds_left(const struct tls_ctx *c, const struct clock *clock)
 {
-	const char *file = tls_ctx_opts(c)->cert_file;
-	int64_t days = (tls_ctx_expires_sec(c) - clock_wall_us(clock) / (int64_t)CLOCK_US_PER_SEC) / DAY_SEC;
-
-	if (!file || tls_ctx_expires_sec(c) == 0 || days >= WARN_DAYS)
-		return;
-	log_warning(log, days < 0 ? "a certificate has expired" : "a certificate expires soon", LS("certificate", file),
-		    LI("days", days));
+	return tls_ctx_expires_sec(c) - clock_wall_us(clock) / (int64_t)CLOCK_US_PER_SEC;
 }
 
-void tls_live_warn(struct tls_live *t, const struct clock *clock, struct log *log)
+static void warn(struct tls_live *t, const struct tls_ctx *c, const struct clock *clock, struct log *log)
 {
-	struct tls_ctx *c = tls_live_now(t);
+	int64_t left = seconds_left(c, clock), days = left / DAY_SEC;
+	const char *file = tls_ctx_opts(c)->cert_file;
 
-	warn(c, clock, log);
-	tls_ctx_unref(c);
+	if (!file || days >= WARN_DAYS || days == t->warned_days)
+		return;
+	t->warned_days = days;
+	if (left < 0)
+		log_warning(log, "a certificate has expired", LS("certificate", file), LI("days_ago", -days));
+	else
+		log_warning(log, "a certificate expires soon", LS("certificate", file), LI("days_left", days));
 }
 
 static bool is_due(const struct tls_ctx *c, const struct clock *clock)
 {
-	int64_t left = tls_ctx_expires_sec(c) - clock_wall_us(clock) / (int64_t)CLOCK_US_PER_SEC;
-
-	return tls_ctx_is_stale(c) || (tls_ctx_is_self_made(c) && left < SELF_MADE_SEC);
+	return tls_ctx_is_stale(c) || (tls_ctx_is_self_made(c) && seconds_left(c, clock) < SELF_MADE_SEC);
 }
 
 /* By whoever is looking. */
@@ -103,8 +103,9 @@ static int read_again(struct tls_live *t, const struct tls_ctx *old, const struc
 		return -1;
 	}
 	t->failed[0] = '\0';
+	t->warned_days = INT64_MAX;
 	log_info(log, "TLS files read again", LS("certificate", tls_ctx_opts(fresh)->cert_file), LS("ca", trusted(fresh)));
-	warn(fresh, clock, log);
+	warn(t, fresh, clock, log);
 	pthread_mutex_lock(&t->lock);
 	gone = t->now;
 	t->now = fresh;
@@ -140,6 +141,7 @@ struct tls_ctx *tls_live_get(struct tls_live *t, const struct clock *clock, stru
 		tls_ctx_unref(c);
 		c = tls_live_now(t);
 	}
+	warn(t, c, clock, log);
 	end_look(t);
 	return c;
 }

@@ -16,14 +16,11 @@ void tls_live_unref(struct tls_live *t); /* NULL is fine */
 
 /* The context as it is now; a reference, for the caller to give back. Looks at the files at most once a second, and reads
  * them again where they have changed: what is new, or why it cannot be used and the old one stays, goes to the log, each
- * reason once. */
+ * reason once. So does, once a day, a certificate of our own that has expired or will within 30 days. */
 struct tls_ctx *tls_live_get(struct tls_live *t, const struct clock *clock, struct log *log);
 
 /* Reads the files again whether they have changed or not. -1: they cannot be used, nothing has changed; it was logged. */
 int tls_live_reload(struct tls_live *t, const struct clock *clock, struct log *log);
-
-/* Warns of a certificate of our own that has expired or will within 30 days. Done after every reading as well. */
-void tls_live_warn(struct tls_live *t, const struct clock *clock, struct log *log);
 
 /* See tls_ctx_expires_sec. */
 int64_t tls_live_expires_sec(struct tls_live *t);

@@ -60,7 +60,14 @@ static void render(struct buf *out, const struct admin_info *info, const struct 
 	assert_false(out->full);
 }
 
+static const struct admin_certificate certificates[] = {
+	{.file = "/a \"b\".pem", .shown_to = "clients", .expires_sec = 1790000000},
+        {.file = "/a.pem", .shown_to = "servers", .expires_sec = -5                  }
+};
+
 static const struct admin_info info = {
+	.certificates = certificates,
+	.certificate_count = 2,
 	.version = "1.2.3",
 	.started_wall_us = 1760000000123456,
 	.credentials_needed = true,
@@ -93,6 +100,8 @@ static void whole_page(void **state)
 	expect(&p, "process_cpu_seconds_total", 2.5);
 	expect(&p, "pgiam_credentials_valid{provider=\"env\"}", 1);
 	expect(&p, "pgiam_credentials_expiry_timestamp_seconds", 1760003600);
+	expect(&p, "pgiam_certificate_expiry_timestamp_seconds{file=\"/a \\\"b\\\".pem\",shown_to=\"clients\"}", 1790000000);
+	expect(&p, "pgiam_certificate_expiry_timestamp_seconds{file=\"/a.pem\",shown_to=\"servers\"}", -5);
 	expect(&p, "pgiam_worker_unresponsive{worker=\"0\"}", 0);
 	expect(&p, "pgiam_worker_unresponsive{worker=\"1\"}", 1);
 	expect(&p, "pgiam_clients", 5);
