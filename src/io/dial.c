@@ -150,9 +150,10 @@ static void dial_fail(struct dial *d, enum err_code code)
 	for (size_t i = 0; i < d->count; i++)
 		buf_printf(&b, "%s%s: %s", i ? "; " : "", addr_text(&d->tries[i].addr, where),
 			   try_text(&d->tries[i], text, sizeof text));
-	err_detail(&e, "%s.", buf_cstr(&b));
+	if (d->count > 0) /* a process that was stopped finds its time over before anything was tried */
+		err_detail(&e, "%s.", buf_cstr(&b));
 	buf_free(&b);
-	if (out_of_descriptors(&d->tries[d->count - 1]))
+	if (d->count > 0 && out_of_descriptors(&d->tries[d->count - 1]))
 		err_hint(&e, "Raise the limit of open files (ulimit -n, LimitNOFILE=) or lower max_client_conn.");
 	dial_give_error(d, &e);
 }

@@ -313,6 +313,19 @@ static void black_hole_times_out(void **state)
 	hole_close(&h);
 }
 
+/* The process was stopped between the start and the next turn. */
+static void over_before_it_began(void **state)
+{
+	struct fixture *f = *state;
+	struct call c;
+
+	start(f, &c, (struct dial_opts){.host = "/nowhere", .port = 5432, .timeout_us = 1000});
+	usleep(3 * LOOP_TICK_US);
+	kit_until(f->l, !c.d);
+	assert_int_equal(c.err.code, ERR_CONNECT_TIMEOUT);
+	assert_string_equal(c.err.detail, "");
+}
+
 static void resolving_counts(void **state)
 {
 	struct call c = dial(*state, (struct dial_opts){.host = "hang", .port = 1, .timeout_us = 200000});
@@ -372,6 +385,7 @@ int main(void)
 		cmocka_unit_test(unknown_name),
 		cmocka_unit_test(black_hole_and_working),
 		cmocka_unit_test(black_hole_times_out),
+		cmocka_unit_test(over_before_it_began),
 		cmocka_unit_test(resolving_counts),
 		cmocka_unit_test(cancels_in_any_phase),
 	};
