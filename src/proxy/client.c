@@ -318,7 +318,7 @@ static void tell_changes(struct client *c)
 	for (size_t i = 0; i < now->n; i++)
 		if (strcmp(now->v[i].name, "application_name") != 0)
 			message_parameter_status(&b, now->v[i].name, now->v[i].value);
-	if (!b.full)
+	if (!b.full && b.n > 0) /* a server need not report anything */
 		relay_tell(&c->server->relay, buf_slice(&b));
 	buf_free(&b);
 }

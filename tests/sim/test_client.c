@@ -420,6 +420,26 @@ static void handshakes_that_fail(void **state)
 	sim_free(s);
 }
 
+/* A client that was told parameters gets a server that reports none: there is nothing to tell. */
+static void a_server_without_parameters(void **state)
+{
+	static const char *const none[] = {NULL};
+	struct sim *s = sim_new();
+	struct sim_client *c;
+
+	(void)state;
+	sim_start(s);
+	c = sim_client(s);
+	s->pg.params = none;
+	fakepg_close(fakepg_conn(&s->pg, 0));
+	sim_settle(s);
+	sim_query(c, "SELECT 1");
+	sim_pass(s, 2 * SEC);
+	sim_expect(c, "CZ");
+	sim_assert_servers(s, 0, 1);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +455,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(direct_tls, tls_setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(direct_tls_that_is_refused, tls_setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(handshakes_that_fail, tls_setup, tls_teardown),
+		cmocka_unit_test(a_server_without_parameters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
