@@ -74,6 +74,12 @@ static inline uint32_t startup_agreed(uint32_t asked)
 	return asked < STARTUP_CLIENT_MAX ? asked : STARTUP_CLIENT_MAX;
 }
 
+/* Is it older than 3.0, so that errors have another form? To PostgreSQL 0.0 is none. */
+static inline bool startup_is_old(uint32_t version)
+{
+	return version > 0 && version < STARTUP_3_0;
+}
+
 /* How long are the cancel keys of this version? */
 static inline size_t startup_key_bytes(uint32_t version)
 {

@@ -228,7 +228,7 @@ void client_fail(struct client *c, const struct err *e)
 		return;
 	}
 	let_go(c, &clean);
-	if (clean && c->protocol < STARTUP_3_0)
+	if (clean && startup_is_old(c->protocol))
 		message_fatal_old(&c->out, e);
 	else if (clean)
 		message_fatal_err(&c->out, e, c->trusted);

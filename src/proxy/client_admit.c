@@ -80,7 +80,7 @@ static struct pool *find_pool(struct client *c, const struct startup *s, struct 
 		.user = db->target->user ? db->target->user : s->user,
 		.database = db->target->dbname ? db->target->dbname : s->database,
 		.startup = &startup,
-		.replication = s->replication && *s->replication,
+		.replication = s->replication, /* the server judges its value */
 	};
 	if (startup_policy(db->target->profile, &s->params, &db->target->startup_defaults, c->env->opts->ignore_startup,
 	                   &startup, e) == 0) {

@@ -11,14 +11,6 @@
 #define READ_CHUNK    4096
 #define TLS_HANDSHAKE 0x16 /* ContentType of a ClientHello, RFC 8446 section 5.1; a packet's length begins with 0 */
 
-static void refuse(struct client *c, enum err_code code, const char *what)
-{
-	struct err e;
-
-	err_set(&e, code, "%s", what);
-	client_fail(c, &e);
-}
-
 /* A second request of a kind is taken for a protocol version, as by PostgreSQL. */
 static void refuse_version(struct client *c, uint32_t version)
 {
@@ -32,13 +24,17 @@ static void refuse_version(struct client *c, uint32_t version)
 
 /* PostgreSQL checks this for either answer: bytes that came before the answer could have been put there by somebody
  * on the line. */
-static bool nothing_behind(struct client *c, size_t packet, const char *what)
+static bool nothing_behind(struct client *c, size_t packet, const char *request)
 {
+	struct err e;
+
 	if (c->in.n == packet) {
 		buf_clear(&c->in);
 		return true;
 	}
-	refuse(c, ERR_CLIENT_PROTOCOL, what);
+	err_set(&e, ERR_CLIENT_PROTOCOL, "received unencrypted data after %s request", request);
+	err_detail(&e, "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.");
+	client_fail(c, &e);
 	return false;
 }
 
@@ -105,12 +101,10 @@ static bool ssl_request(struct client *c, size_t packet)
 		return false;
 	}
 	c->ssl_asked = true;
-	if (!nothing_behind(c, packet, "received unencrypted data after SSL request"))
+	if (!offer) /* the answer comes first, as from PostgreSQL */
+		return answer(c, 'N') && nothing_behind(c, packet, "SSL");
+	if (!nothing_behind(c, packet, "SSL") || !answer(c, 'S'))
 		return false;
-	if (!answer(c, offer ? 'S' : 'N'))
-		return false;
-	if (!offer)
-		return true;
 	c->gss_asked = true; /* inside it would be refused as a second one */
 	begin_tls(c);
 	return false;
@@ -123,7 +117,7 @@ static bool gss_request(struct client *c, size_t packet)
 		return false;
 	}
 	c->gss_asked = true;
-	return nothing_behind(c, packet, "received unencrypted data after GSSAPI encryption request") && answer(c, 'N');
+	return answer(c, 'N') && nothing_behind(c, packet, "GSSAPI encryption");
 }
 
 /* ---- cancel ---- */

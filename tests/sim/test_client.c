@@ -66,9 +66,6 @@ static void packets_that_are_none(void **state)
 		{"\0\0\0\23\0\3\0\0user\0joe\0\0x", 19, "08P01"},
 		{"\0\0\0\23\0\3\0\0user\0joe\0xx", 19, "08P01"},
 		{"\0\0\0\17\0\3\0\0user\0\0\0", 15, "28000"},
-		{SSL_REQUEST SSL_REQUEST, 16, "08P01"},
-		{SSL_REQUEST STARTUP, 8 + 31, "08P01"},
-		{GSS_REQUEST "x", 9, "08P01"},
 	};
 	struct sim *s = begin(NULL);
 
@@ -80,6 +77,33 @@ static void packets_that_are_none(void **state)
 }
 
 /* Pitfalls 2 and 3: each kind of request once, in any order. */
+/* What comes behind a request before its answer could be anybody's. The answer comes first, as from PostgreSQL. */
+static void bytes_behind_a_request(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+		const char *text;
+	} wrong[] = {
+		{SSL_REQUEST SSL_REQUEST, 16, "unencrypted data after SSL request"},
+		{SSL_REQUEST STARTUP, 8 + 31, "unencrypted data after SSL request"},
+		{GSS_REQUEST "x", 9, "unencrypted data after GSSAPI encryption request"},
+	};
+	struct sim *s = begin(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		struct sim_client *c = sim_connect(s);
+
+		c->expect_byte = true;
+		sim_send(c, wrong[i].bytes, wrong[i].n);
+		sim_expect_fatal(c, "08P01", wrong[i].text);
+		assert_int_equal(c->byte, 'N');
+	}
+	assert_int_equal(s->pg.n, 0);
+	sim_free(s);
+}
+
 static void requests_for_encryption(void **state)
 {
 	struct sim *s = begin(NULL);
@@ -445,6 +469,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cut_of_a_startup_packet),
 		cmocka_unit_test(packets_that_are_none),
+		cmocka_unit_test(bytes_behind_a_request),
 		cmocka_unit_test(requests_for_encryption),
 		cmocka_unit_test(silence),
 		cmocka_unit_test(users),
