@@ -194,6 +194,25 @@ static bool may_send_secret(const struct login *l)
 	return l->local && l->rq.secret->ops->kind == SECRET_PASSWORD;
 }
 
+static void answer_md5(struct login *l, struct slice password)
+{
+	unsigned char kept[DIGEST_MD5_BYTES];
+	char answer[PASSWORD_MD5_CHARS];
+	struct err e;
+
+	if (!password_md5(password, slice_str(l->user), kept) || !password_md5_answer(kept, l->salt, answer)) {
+		err_set(&e, ERR_AUTH_METHOD, "login: the server asks for md5, and this system's OpenSSL has none (FIPS mode)");
+		err_hint(&e, "Set password_encryption = scram-sha-256 on the server and the password again.");
+		login_fail(l, &e);
+		return;
+	}
+	login_set_state(l, LOGIN_VERDICT);
+	message_password(&l->out, slice_of(answer, sizeof(answer)));
+	mem_wipe(kept, sizeof(kept));
+	mem_wipe(answer, sizeof(answer));
+	login_send(l);
+}
+
 static void on_secret(void *arg, const struct secret_answer *a, const struct err *e)
 {
 	struct login *l = arg;
@@ -208,6 +227,10 @@ static void on_secret(void *arg, const struct secret_answer *a, const struct err
 	l->result->token = true;
 	if (l->request == AUTH_SASL) {
 		login_scram_begin(l, a->secret);
+		return;
+	}
+	if (l->request == AUTH_MD5) {
+		answer_md5(l, a->secret);
 		return;
 	}
 	login_set_state(l, LOGIN_VERDICT);
@@ -233,7 +256,7 @@ static int may_answer(const struct login *l, uint32_t request, struct err *e)
 		            "instance.", l->rq.user);
 		return -1;
 	}
-	if (request != AUTH_CLEARTEXT && request != AUTH_SASL)
+	if (request != AUTH_CLEARTEXT && request != AUTH_MD5 && request != AUTH_SASL)
 		return err_set(e, ERR_AUTH_METHOD, "login: the server asks for %s, which pgiam does not do",
 		               parse_auth_name(request));
 	if (!may_send_secret(l))
@@ -266,6 +289,8 @@ static void asked(struct login *l, uint32_t request, struct slice data)
 		login_fail(l, &e);
 		return;
 	}
+	if (request == AUTH_MD5)
+		memcpy(l->salt, data.p, sizeof(l->salt)); /* parse_auth saw to its length */
 	l->request = request;
 	login_set_state(l, LOGIN_SECRET);
 	/* Nothing may come now; what comes all the same is read when the answer is out. */

@@ -3,6 +3,7 @@
 #define PGIAM_PROXY_LOGIN_PRIVATE_H
 
 #include "base/secret.h"
+#include "pg/password.h"
 #include "proxy/login.h"
 
 enum login_state {
@@ -37,6 +38,7 @@ struct login {
 	const char *mechanism;
 	uint32_t agreed;             /* the protocol version the server chose; 0: it has not said */
 	uint32_t request;            /* the authentication request that waits for the secret */
+	unsigned char salt[PASSWORD_MD5_SALT]; /* of AUTH_MD5 */
 	struct secret sent;          /* what was sent in cleartext, to know it again; NULL before */
 	struct stream *stream;
 	struct buf in, out;

@@ -258,6 +258,18 @@ def test_scram_with_a_password_from_the_environment(rds, pgiam_factory):
     assert pgiam.sql(WHO, user="scram_user") == [("scram_user", True)]
 
 
+@pytest.mark.parametrize("method", ["md5", "password"])
+def test_md5_and_cleartext(another_rds, pgiam_factory, method):
+    """Older ways, inside verified TLS only."""
+    one = another_rds("--auth", method)
+    user = "md5_user" if method == "md5" else "scram_user"
+    entry = one.database(auth="password", password_env="DB_SECRET")
+    pgiam = pgiam_factory({"app": entry}, env={"DB_SECRET": one.env["RDS_SCRAM_PASSWORD"]})
+    assert pgiam.sql(WHO, user=user) == [(user, True)]
+    wrong = pgiam_factory({"app": entry}, env={"DB_SECRET": "wrong"})
+    assert wrong.refusal(user=user)["C"] == "28P01"
+
+
 def test_changed_password_file(rds, pgiam_factory, workdir):
     """Rotation: the file is read at each login."""
     path = workdir + "/password"

@@ -164,6 +164,31 @@ static void scram_final(struct fakepg_conn *c, struct slice body)
 	welcome(c);
 }
 
+/* The 32 digits of the MD5 of two texts. */
+static void md5_digits(const char *a, const char *b, char out[33])
+{
+	unsigned char digest[16];
+	char both[256];
+
+	snprintf(both, sizeof(both), "%s%s", a, b);
+	if (EVP_Digest(both, strlen(both), digest, NULL, EVP_md5(), NULL) != 1)
+		abort();
+	for (unsigned i = 0; i < 16; i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+static void md5_answer(struct fakepg_conn *c, struct slice body)
+{
+	char kept[33], right[36] = "md5";
+
+	md5_digits(c->pg->password ? c->pg->password : "sesame", c->user, kept);
+	md5_digits(kept, "salt", right + 3);
+	if (body.n == sizeof(right) && memcmp(body.p, right, sizeof(right)) == 0)
+		welcome(c);
+	else
+		refuse(c);
+}
+
 static void on_password(struct fakepg_conn *c, struct slice body)
 {
 	if (c->pg->auth == AUTH_SASL && c->scram_auth.n == 0) {
@@ -172,6 +197,9 @@ static void on_password(struct fakepg_conn *c, struct slice body)
 	} else if (c->pg->auth == AUTH_SASL) {
 		if (!stops_at(c, FAKEPG_SCRAM))
 			scram_final(c, body);
+	} else if (c->pg->auth == AUTH_MD5) {
+		if (!stops_at(c, FAKEPG_PASSWORD))
+			md5_answer(c, body);
 	} else if (!stops_at(c, FAKEPG_PASSWORD)) {
 		if (c->pg->password && !slice_eq(body, slice_of(c->pg->password, strlen(c->pg->password) + 1)))
 			refuse(c);

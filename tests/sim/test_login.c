@@ -35,10 +35,10 @@ static void a_session(void **state)
 
 static void passwords(void **state)
 {
-	static const uint32_t methods[] = {AUTH_CLEARTEXT, AUTH_SASL};
+	static const uint32_t methods[] = {AUTH_CLEARTEXT, AUTH_SASL, AUTH_MD5};
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		struct sim *s = begin(methods[i]);
 		struct sim_client *c;
 
