@@ -4,6 +4,7 @@
 #include "app/conf.h"
 #include "app/conf_build.h"
 #include "app/conf_listen.h"
+#include "app/conf_sources.h"
 #include "base/mem.h"
 
 static void words_free(char **words)
@@ -53,7 +54,7 @@ int conf_load(const struct conf_input *in, struct log *log, struct conf **out, s
 	*out = NULL;
 	c->refs = 1;
 	c->priv = mem_zalloc(sizeof(*c->priv));
-	conf_values_load(in, &p, &c->priv->values);
+	conf_sources_read(in, &p, &c->priv->values);
 	c->file = mem_strdup(c->priv->values.file);
 	conf_build_global(&b); /* also after errors: all of them are told at once */
 	conf_build_targets(&b);

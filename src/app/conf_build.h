@@ -2,6 +2,7 @@
 #ifndef PGIAM_APP_CONF_BUILD_H
 #define PGIAM_APP_CONF_BUILD_H
 
+#include "app/conf_problem.h"
 #include "app/conf_values.h"
 
 /* A database's target before its limits are shared out. */

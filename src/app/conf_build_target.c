@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "app/conf_build.h"
 #include "aws/aws.h"
+#include "aws/env.h"
 #include "base/mem.h"
 #include "pg/startup.h"
 
@@ -373,8 +374,8 @@ static void password_secret(struct targets *ts, struct conf_secret *s)
 		warn(ts,
 		     "a password stands in a file that others may read; chmod 600 it, or use password_file");
 	if (variable) {
-		value = conf_values_env(ts->b->in->env, variable);
-		if (!value || !*value) {
+		value = ts->b->in->env ? env_get(ts->b->in->env, variable) : NULL;
+		if (!value) {
 			bad(ts, OPT_PASSWORD_ENV, NULL, "the variable %s is not set", variable);
 			return;
 		}

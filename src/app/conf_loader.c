@@ -71,26 +71,6 @@ void conf_loader_set(struct conf_loader *l, struct conf_setting *set, enum optio
 	s->v = v;
 }
 
-struct conf_database *conf_loader_find(struct conf_loader *l, const char *name)
-{
-	for (size_t i = 0; i < l->v->db_count; i++)
-		if (strcmp(l->v->db[i].name, name) == 0)
-			return &l->v->db[i];
-	return NULL;
-}
-
-struct conf_database *conf_loader_add(struct conf_loader *l, const char *name, const struct conf_setting *at)
-{
-	struct conf_values *v = l->v;
-	struct conf_database *db;
-
-	v->db = mem_resize(v->db, (v->db_count + 1) * sizeof(*v->db));
-	db = &v->db[v->db_count++];
-	*db = (struct conf_database){
-		.name = mem_strdup(name), .where = mem_strdup(at->where), .rank = at->rank};
-	return db;
-}
-
 struct pairs {
 	struct conf_loader *l;
 	struct conf_setting *set;
@@ -127,7 +107,7 @@ static void take_pairs(struct conf_loader *l, struct conf_setting *set, enum opt
 void conf_loader_database(struct conf_loader *l, const char *name, const char *connstr,
 			  const struct conf_setting *at)
 {
-	struct conf_database *db = conf_loader_find(l, name);
+	struct conf_database *db = conf_values_find(l->v, name);
 	struct err e;
 
 	if (strcmp(name, "pgbouncer") == 0 || strcmp(name, "pgiam") == 0) {
@@ -147,12 +127,12 @@ void conf_loader_database(struct conf_loader *l, const char *name, const char *c
 		return;
 	}
 	if (db) {
-		conf_loader_clear(db->set);
+		conf_values_clear(db->set);
 		free(db->where);
 		db->where = mem_strdup(at->where);
 		db->rank = at->rank;
 	} else {
-		db = conf_loader_add(l, name, at);
+		db = conf_values_add(l->v, name, at);
 	}
 	take_pairs(l, db->set, OPTION_DATABASE, connstr, at);
 }
@@ -160,16 +140,4 @@ void conf_loader_database(struct conf_loader *l, const char *name, const char *c
 void conf_loader_user(struct conf_loader *l, const char *connstr, const struct conf_setting *at)
 {
 	take_pairs(l, NULL, OPTION_USER, connstr, at);
-}
-
-void conf_loader_clear(struct conf_setting set[OPT_COUNT])
-{
-	for (size_t i = 0; i < OPT_COUNT; i++) {
-		if (options_get(i)->secret)
-			mem_free_str_wipe(set[i].text);
-		else
-			free(set[i].text);
-		free(set[i].where);
-		set[i] = (struct conf_setting){0};
-	}
 }

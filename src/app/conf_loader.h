@@ -1,8 +1,9 @@
-/* The parts of reading a configuration, for conf_values.c: each puts settings into the same struct
+/* The parts of reading a configuration, for conf_sources.c: each puts settings into the same struct
  * conf_values. */
 #ifndef PGIAM_APP_CONF_LOADER_H
 #define PGIAM_APP_CONF_LOADER_H
 
+#include "app/conf_problem.h"
 #include "app/conf_values.h"
 
 struct conf_loader {
@@ -24,15 +25,8 @@ void conf_loader_database(struct conf_loader *l, const char *name, const char *c
 /* An entry of [users]. */
 void conf_loader_user(struct conf_loader *l, const char *connstr, const struct conf_setting *at);
 
-/* Adds an empty entry; takes nothing. */
-struct conf_database *conf_loader_add(struct conf_loader *l, const char *name, const struct conf_setting *at);
-struct conf_database *conf_loader_find(struct conf_loader *l, const char *name);
-
 void conf_loader_file(struct conf_loader *l);
 void conf_loader_env(struct conf_loader *l);
 void conf_loader_args(struct conf_loader *l);
-
-/* Frees count settings' texts; those of secrets are wiped. */
-void conf_loader_clear(struct conf_setting set[OPT_COUNT]);
 
 #endif

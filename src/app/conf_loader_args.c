@@ -13,16 +13,6 @@
 #define PREFIX     "PGIAM_"
 #define TARGET_ENV "PGIAM_TARGET"
 
-const char *conf_values_env(const char *const *env, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (; env && *env; env++)
-		if (strncmp(*env, name, n) == 0 && (*env)[n] == '=')
-			return *env + n + 1;
-	return NULL;
-}
-
 /* name = connstr */
 static void take_target(struct conf_loader *l, struct slice text, const struct conf_setting *at)
 {

@@ -1,5 +1,5 @@
-/* Options as they were given, from file, environment and command line, each with its place: the first half of
- * loading. conf_build.c makes the configuration of it. */
+/* Options as they were given, each with its place. conf_sources.c reads them, conf_build.c makes the configuration of
+ * them. */
 #ifndef PGIAM_APP_CONF_VALUES_H
 #define PGIAM_APP_CONF_VALUES_H
 
@@ -31,28 +31,19 @@ struct conf_values {
 	size_t db_count;
 };
 
-/* Collects what is wrong: keeps the first error, hands all to the input's callback or the log. */
-struct conf_problems {
-	const struct conf_input *in;
-	struct log *log;
-	unsigned errors;
-	struct err first; /* with its place in front */
-};
-
-/* e's message gets "name: " in front if name is not NULL. */
-void conf_problem_error(struct conf_problems *p, const char *where, const char *name, struct err *e);
-void conf_problem_note(struct conf_problems *p, enum log_level level, const char *where, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
-/* Reads everything; problems go to p. */
-void conf_values_load(const struct conf_input *in, struct conf_problems *p, struct conf_values *out);
 void conf_values_free(struct conf_values *v);
 
 /* A database's own setting, else [pgiam]'s (which may be a default, or not set). */
 const struct conf_setting *conf_values_of(const struct conf_values *v, const struct conf_database *db,
 					  enum option_id id);
 
-/* The variable's value in an environment, or NULL. */
-const char *conf_values_env(const char *const *env, const char *name);
+/* By name, or NULL. */
+struct conf_database *conf_values_find(struct conf_values *v, const char *name);
+
+/* Adds an empty entry; takes nothing. Valid until the next. */
+struct conf_database *conf_values_add(struct conf_values *v, const char *name, const struct conf_setting *at);
+
+/* Frees the settings' texts; those of secrets are wiped. */
+void conf_values_clear(struct conf_setting set[OPT_COUNT]);
 
 #endif
