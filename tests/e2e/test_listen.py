@@ -191,18 +191,6 @@ def test_port_in_use(pgiam_factory, family, address):
 
 # ---- descriptors ----
 
-def dial_all(port, n):
-    """Connections that say nothing; the kernel takes those that pgiam cannot."""
-    out = []
-    for _ in range(n):
-        sock = socket.socket()
-        sock.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            sock.connect(("127.0.0.1", port))
-        out.append(sock)
-    return out
-
-
 def test_without_descriptors(plain, pgiam_factory):
     """More logged-in clients than descriptors: those who are in are served, the CPU rests, the log is short, and when some
     leave the waiting are let in."""
@@ -235,7 +223,7 @@ def test_silent_connections_take_no_descriptors(plain, pgiam_factory):
     """More connections that say nothing than descriptors: they make room for those that have something to say."""
     pgiam = pgiam_factory({"app": plain.database(auth="none")}, prefix=["prlimit", "--nofile=100:100", "--"],
                           max_client_conn=500, workers=1)
-    crowd = dial_all(pgiam.port, 300)
+    crowd = [socket.create_connection(("127.0.0.1", pgiam.port)) for _ in range(300)]
     for i in range(20):
         assert pgiam.sql("select %d" % i) == [(i,)]
     for sock in crowd:
