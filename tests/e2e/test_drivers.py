@@ -1,9 +1,7 @@
 """Unmodified programs and drivers through pgiam, in plaintext and in TLS: nothing is changed in them but host and port."""
 import asyncio
 import io
-import json
 import os
-import shutil
 import ssl
 import subprocess
 
@@ -11,9 +9,8 @@ import psycopg
 import pytest
 
 import wire
-from proxy import HERE, environment
+from proxy import environment
 
-NODE_PATH = os.environ.get("NODE_PATH") or "/usr/share/nodejs:/usr/lib/nodejs"
 
 
 TLS = pytest.mark.parametrize("sslmode", ["disable", "require"], ids=["plaintext", "tls"])
@@ -280,23 +277,3 @@ def test_asyncpg_pool(pgiam):
         await pool.close()
     asyncio.run(work())
 
-
-# ---- node-postgres ----
-
-@pytest.fixture(scope="module")
-def node():
-    program = shutil.which("node") or shutil.which("nodejs")
-    if not program:
-        pytest.skip("node is not installed")
-    env = environment({"NODE_PATH": NODE_PATH})
-    if subprocess.run([program, "-e", "require('pg')"], env=env, capture_output=True, check=False).returncode != 0:
-        pytest.skip("node-postgres (Debian: node-pg) is not installed")
-    return program
-
-
-@TLS
-def test_node_postgres(pgiam, node, sslmode):
-    out = run([node, os.path.join(HERE, "node_postgres.js")], pgiam, sslmode,
-              NODE_PATH=NODE_PATH, PGSSLMODE=None, E2E_TLS="1" if sslmode == "require" else "")
-    assert json.loads(out) == {"user": "app_user", "prepared": [1, 2, 3], "error": "22012", "pool": 190, "rows": 20000,
-                               "notification": "hello"}
