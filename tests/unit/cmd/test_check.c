@@ -1,4 +1,4 @@
-/* cmd/check: what is printed where, exit codes, and every option PgBouncer 1.25 has. */
+/* cmd/check: what is printed where, exit codes, and every option PgBouncer 1.26 has. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "app/options.h"
 #include "cmd/cmd.h"
 
 #define RDS        "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
@@ -19,7 +20,7 @@ struct run {
 	char out[OUTPUT_MAX], err[OUTPUT_MAX];
 };
 
-/* Every option of PgBouncer 1.25, at its default. */
+/* Every option of PgBouncer 1.26, at its default. */
 static const char *const pgbouncer[] = {
 	"admin_users =",
 	"application_name_add_host = 0",
@@ -60,6 +61,7 @@ static const char *const pgbouncer[] = {
 	"log_pooler_errors = 1",
 	"log_stats = 1",
 	"logfile =",
+	"login_notify_message =",
 	"max_client_conn = 100",
 	"max_db_client_connections = 0",
 	"max_db_connections = 0",
@@ -71,6 +73,7 @@ static const char *const pgbouncer[] = {
 	"peer_id = 0",
 	"pidfile =",
 	"pkt_buf = 4096",
+	"pool_idle_timeout = 0.0",
 	"pool_mode = session",
 	"query_timeout = 0",
 	"query_wait_notify = 5",
@@ -300,6 +303,40 @@ static void all_of_pgbouncer(void **state)
 	assert_non_null(strstr(r->out, "/tmp/.s.PGSQL.6432"));
 }
 
+/* The line about an option: "error: t.ini:7: name: refused: why". */
+static void is_said(struct run *r, const struct option *o, const char *fmt)
+{
+	char want[512];
+
+	snprintf(want, sizeof(want), fmt, o->name, o->note);
+	if (!strstr(r->err, want))
+		fail_msg("\"%s\" is not said:\n%s", want, r->err);
+	assert_true(strlen(o->note) > 10); /* a reason, not a word */
+}
+
+/* Whatever has no effect or is refused is told with the reason, when it asks for something. */
+static void every_reason_is_told(void **state)
+{
+	struct run *r = *state;
+	FILE *f = file("[databases]\na = host=" RDS "\n[pgbouncer]\n");
+
+	for (size_t i = OPT_COUNT; i < options_count(); i++)
+		if (options_get(i)->scope & OPTION_GLOBAL)
+			fprintf(f, "%s = 17\n", options_get(i)->name);
+	fclose(f);
+	assert_int_equal(check(r, "t.ini", NULL, NULL), CMD_CONFIG);
+	for (size_t i = OPT_COUNT; i < options_count(); i++) {
+		const struct option *o = options_get(i);
+
+		if (o->scope & OPTION_GLOBAL)
+			is_said(r, o, o->class == OPTION_REFUSED ? ": %s: refused: %s\n" : ": %s has no effect: %s\n");
+	}
+	fclose(file("%include other.ini\n[peers]\n1 = host=x\n[databases]\na = host=" RDS "\n"));
+	assert_int_equal(check(r, "t.ini", NULL, NULL), CMD_CONFIG);
+	assert_non_null(strstr(r->err, "error: t.ini:1: %include is refused: "));
+	assert_non_null(strstr(r->err, "error: t.ini:2: [peers]: refused: "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -307,6 +344,7 @@ int main(void)
 		cmocka_unit_test(shares_of_several_workers),
 		cmocka_unit_test(help),
 		cmocka_unit_test(all_of_pgbouncer),
+		cmocka_unit_test(every_reason_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
