@@ -33,6 +33,7 @@ struct admin_info {
 
 	uint64_t max_client_conn; /* all workers together */
 	uint64_t log_dropped;     /* log lines nobody took */
+	uint64_t log_suppressed;  /* log lines the control thread left out as repetitions; workers tell theirs */
 	uint64_t log_failures;    /* failed writes of log lines */
 
 	struct {

@@ -75,7 +75,7 @@ static const struct db_row {
 	{"pgiam_received_bytes_total", COUNTER, false, AT(bytes_received), "Bytes received from clients."},
 	{"pgiam_sent_bytes_total", COUNTER, false, AT(bytes_sent), "Bytes sent to clients."},
 	{"pgiam_client_logins_total", COUNTER, false, AT(client_logins), "Clients that logged in."},
-	{"pgiam_tokens_total", COUNTER, false, AT(tokens), "Login secrets (IAM tokens, passwords) made for logins."},
+	{"pgiam_tokens_total", COUNTER, false, AT(tokens), "IAM tokens made for logins."},
 	{"pgiam_server_assignments_total", COUNTER, false, AT(server_assignments),
          "Times a client was given a server connection."},
 	{"pgiam_server_closed_total", COUNTER, false, AT(server_closed), "Server connections closed."},
@@ -269,7 +269,7 @@ static void certificates(struct buf *out, const struct admin_info *info)
 	}
 }
 
-static void process(struct buf *out, const struct admin_info *info)
+static void process(struct buf *out, const struct admin_info *info, const struct collect_result *r)
 {
 	head(out, "pgiam_build_info", GAUGE, "The version running.");
 	labelled(out, "pgiam_build_info", "version", info->version);
@@ -279,6 +279,9 @@ static void process(struct buf *out, const struct admin_info *info)
 	       info->max_client_conn);
 	single(out, "pgiam_log_dropped_lines_total", COUNTER, "Log lines dropped because nobody took them.",
 	       info->log_dropped);
+	single(out, "pgiam_log_suppressed_lines_total", COUNTER,
+	       "Log lines left out because the same event was logged too often; a later line counts them.",
+	       info->log_suppressed + r->stats->log_suppressed);
 	single(out, "pgiam_log_write_failures_total", COUNTER,
 	       "Failed writes to the log: a full disk, a reader that went. Lines wait, then are dropped.",
 	       info->log_failures);
@@ -293,7 +296,7 @@ static void process(struct buf *out, const struct admin_info *info)
 
 void metrics_render(const struct admin_info *info, const struct collect_result *r, struct buf *out)
 {
-	process(out, info);
+	process(out, info, r);
 	credentials(out, info);
 	certificates(out, info);
 	workers(out, r);

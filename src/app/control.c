@@ -98,6 +98,7 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 		.certificates = certificates_now(c->certificates, &certificates),
 		.max_client_conn = c->max_client_conn,
 		.log_dropped = log.dropped,
+		.log_suppressed = log_suppressed(c->log.log),
 		.log_failures = log.failures,
 		.process = {.cpu_us = self.cpu_us,
 				.resident_bytes = self.resident_bytes,

@@ -224,7 +224,7 @@ static void on_secret(void *arg, const struct secret_answer *a, const struct err
 		login_fail(l, &copy);
 		return;
 	}
-	l->result->token = true;
+	l->result->token = l->rq.secret->ops->kind == SECRET_IAM_TOKEN;
 	if (l->request == AUTH_SASL) {
 		login_scram_begin(l, a->secret);
 		return;

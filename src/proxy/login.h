@@ -29,7 +29,7 @@ struct login_result {
 	uint32_t pid;
 	unsigned char key[STARTUP_CANCEL_KEY_MAX];
 	size_t key_bytes;
-	bool token;                   /* a secret was asked for and given */
+	bool token;                   /* an IAM token was asked for and given */
 	uint64_t resolve_us, connect_us, tls_us, auth_us;
 };
 void login_result_free(struct login_result *r);

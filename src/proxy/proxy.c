@@ -242,7 +242,7 @@ static void collect_client(struct collect_arg *a, struct client *c)
 {
 	struct stats *st = c->pool ? &a->s->db[c->pool->db->index] : NULL;
 
-	if (c->state == CLIENT_LINKED)
+	if (c->server)
 		st->cl_active++;
 	else if (c->state == CLIENT_IDLE)
 		st->cl_idle++;
@@ -254,7 +254,7 @@ void proxy_collect(struct proxy *p, struct stats_snapshot *s)
 
 	list_each (n, tmp, &p->clients) {
 		struct client *c = container_of(n, struct client, node);
-		if (c->state == CLIENT_LINKED)
+		if (c->server)
 			client_count_bytes(c);
 	}
 	s->clients = p->client_env.count;
@@ -263,6 +263,7 @@ void proxy_collect(struct proxy *p, struct stats_snapshot *s)
 	memcpy(s->client_errors, p->totals->client_errors, sizeof(s->client_errors));
 	s->cancel_unknown = p->totals->cancel_unknown;
 	s->iobufs = iobuf_in_use(p->bufs);
+	s->log_suppressed = log_suppressed(loop_log(p->deps.loop));
 	s->db_count = p->registry.database_count;
 	s->db = mem_array(s->db_count, sizeof(*s->db));
 	for (size_t i = 0; i < s->db_count; i++) {

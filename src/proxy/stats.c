@@ -137,6 +137,7 @@ void stats_snapshot_merge(struct stats_snapshot *into, const struct stats_snapsh
 	into->accept_exhausted += from->accept_exhausted;
 	into->cancel_unknown += from->cancel_unknown;
 	into->iobufs += from->iobufs;
+	into->log_suppressed += from->log_suppressed;
 	for (size_t i = 0; i < from->db_count; i++)
 		stats_merge(stats_snapshot_db(into, from->db[i].database, i), &from->db[i]);
 }

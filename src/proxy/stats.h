@@ -27,7 +27,7 @@ struct stats {
 		char sqlstate[6];
 		uint64_t count;
 	} login_sqlstate[16]; /* the last one collects the rest as "other" */
-	uint64_t tokens;      /* tokens asked for and got */
+	uint64_t tokens;      /* IAM tokens asked for and got; not passwords */
 	uint64_t server_assignments;
 	uint64_t server_closed;
 	uint64_t cancels_received, cancels_sent;
@@ -47,6 +47,7 @@ struct stats_snapshot {
 	uint64_t client_hashes;                 /* PBKDF2s done to authenticate clients */
 	uint64_t cancel_unknown;                /* CancelRequests with a wrong key */
 	uint64_t iobufs;                        /* transfer buffers in use */
+	uint64_t log_suppressed;                /* log lines left out as repetitions */
 	struct stats *db;                       /* owned */
 	size_t db_count;
 };

@@ -91,6 +91,7 @@ static void a_token_over_verified_tls(void **state)
 	sim_works(c);
 	assert_true(s->pg.heard);
 	assert_int_equal(s->secret.asked, 1);
+	assert_int_equal(sim_db(s)->tokens, 1);
 	/* a cancel travels in the same way */
 	sim_query(c, "HANG");
 	sim_settle(s);

@@ -47,6 +47,7 @@ static struct stats_snapshot *snapshot(void)
 	s->clients = 5;
 	s->client_errors[ERR_CLIENT_PROTOCOL] = 3;
 	s->iobufs = 1;
+	s->log_suppressed = 20;
 	return s;
 }
 
@@ -76,6 +77,7 @@ static const struct admin_info info = {
 			.expires_wall_us = 1760003600000000,
 			.refreshes = 2							    },
 	.max_client_conn = 100,
+	.log_suppressed = 3,
 	.process = {.cpu_us = 2500000, .resident_bytes = 4096, .open_fds = 12, .max_fds = 1024},
 };
 
@@ -105,6 +107,7 @@ static void whole_page(void **state)
 	expect(&p, "pgiam_worker_unresponsive{worker=\"0\"}", 0);
 	expect(&p, "pgiam_worker_unresponsive{worker=\"1\"}", 1);
 	expect(&p, "pgiam_clients", 5);
+	expect(&p, "pgiam_log_suppressed_lines_total", 23); /* of the workers and of the control thread */
 	expect(&p, "pgiam_client_errors_total{cause=\"client_protocol\"}", 3);
 	expect(&p, "pgiam_cl_active{database=\"orders\"}", 1);
 	expect(&p, "pgiam_cl_waiting{database=\"we\\\"ird\\\\\\n\x01\xef\xbf\xbd\xc3\xa4\"}", 12);

@@ -108,6 +108,7 @@ static void snapshots(void **state)
 	stats_snapshot_db(one, "a", 0)->xact_count = 1;
 	stats_snapshot_db(one, "b", 1)->xact_count = 2;
 	one->clients = 4;
+	one->log_suppressed = 3;
 	one->client_errors[ERR_LIMIT] = 1;
 	stats_snapshot_db(sum, "b", 0)->xact_count = 10;
 	stats_snapshot_merge(sum, one);
@@ -116,6 +117,7 @@ static void snapshots(void **state)
 	assert_int_equal(stats_snapshot_db(sum, "a", 0)->xact_count, 2);
 	assert_int_equal(stats_snapshot_db(sum, "b", 9)->xact_count, 14);
 	assert_int_equal(sum->clients, 8);
+	assert_int_equal(sum->log_suppressed, 6);
 	assert_int_equal(sum->client_errors[ERR_LIMIT], 2);
 	stats_snapshot_free(one);
 	stats_snapshot_free(sum);
