@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
-#include "pg/frame.h"
 #include "pg/message.h"
 #include "pg/msg.h"
 
 #define CLOSING_US      (5 * CLOCK_US_PER_SEC) /* for a slow client to take its last message */
 #define CLIENT_IN_MAX   (MSG_MAX_STARTUP_PACKET + 2 * 4096)
 #define CLIENT_OUT_MAX  (1u << 20)
-#define FIRST_READ_MAX  8192
 
 #define END (STATE_BIT(CLIENT_CLOSING) | STATE_BIT(CLIENT_CLOSED))
 
@@ -25,7 +23,8 @@ static const struct state_row rows[] = {
 	[CLIENT_WELCOME] = {"welcome", STATE_BIT(CLIENT_IDLE) | END, DEADLINE_OUTER},
 	[CLIENT_IDLE] = {"idle", STATE_BIT(CLIENT_WAIT) | END, DEADLINE_NONE},
 	[CLIENT_WAIT] = {"wait", STATE_BIT(CLIENT_LINKED) | END, DEADLINE_OUTER},
-	[CLIENT_LINKED] = {"linked", END, DEADLINE_NONE},
+	[CLIENT_LINKED] = {"linked", STATE_BIT(CLIENT_LEAVING) | END, DEADLINE_NONE},
+	[CLIENT_LEAVING] = {"leaving", END, DEADLINE_OWN},
 	[CLIENT_CLOSING] = {"closing", STATE_BIT(CLIENT_CLOSED), DEADLINE_OWN},
 	[CLIENT_CLOSED] = {"closed", 0, DEADLINE_FINAL},
 };
@@ -77,13 +76,14 @@ void client_set_state(struct client *c, enum client_state s)
 	case CLIENT_IDLE:
 	case CLIENT_WAIT:
 	case CLIENT_LINKED:
+	case CLIENT_LEAVING:
 	case CLIENT_CLOSED: login_over(c); break;
 	}
 }
 
 bool client_is_busy(const struct client *c)
 {
-	return c->state == CLIENT_LINKED && c->server->relay.busy && c->server->relay.hidden == 0;
+	return c->server && c->server->relay.busy && c->server->relay.hidden == 0;
 }
 
 void client_count_bytes(struct client *c)
@@ -98,6 +98,26 @@ void client_count_bytes(struct client *c)
 }
 
 /* ---- ending ---- */
+
+void client_because(struct client *c, const char *reason)
+{
+	if (!c->reason)
+		c->reason = reason;
+}
+
+void client_because_of_stream(struct client *c)
+{
+	client_because(c, *stream_error(c->stream) ? "connection_lost" : "eof");
+}
+
+static void because_it_went(struct client *c, enum relay_end how)
+{
+	switch (how) {
+	case RELAY_TERMINATE: client_because(c, "terminate"); return;
+	case RELAY_EOF: client_because_of_stream(c); return;
+	case RELAY_VIOLATION: return; /* client_fail says so */
+	}
+}
 
 /* Gives everything back but the stream and what is to be said through it. The server finds its own way. */
 static void let_go(struct client *c, bool *clean)
@@ -124,9 +144,6 @@ static void let_go(struct client *c, bool *clean)
 	if (c->pool) {
 		pool_unref(c->pool);
 		c->pool = NULL;
-	}
-	if (c->counted) {
-		c->counted = false;
 		c->env->welcomed--;
 	}
 }
@@ -158,7 +175,7 @@ void client_close(struct client *c)
 	c->unsent = NULL;
 	if (env->opts->log_disconnections && c->told_version > 0) /* welcomed */
 		log_info(loop_log(env->loop), "client disconnected", LS("database", c->database), LS("user", c->user),
-		         LU("seconds", (loop_now_us(env->loop) - c->connected_us) / CLOCK_US_PER_SEC));
+		         LS("reason", c->reason), LU("seconds", (loop_now_us(env->loop) - c->connected_us) / CLOCK_US_PER_SEC));
 	stream_close(c->stream);
 	list_del(&c->node);
 	env->count--;
@@ -179,6 +196,7 @@ int client_flush(struct client *c)
 			return 1;
 		}
 		if (n < 0) {
+			client_because_of_stream(c);
 			client_close(c);
 			return -1;
 		}
@@ -218,6 +236,7 @@ void client_fail(struct client *c, const struct err *e)
 
 	if (c->state == CLIENT_CLOSING || c->state == CLIENT_CLOSED)
 		return;
+	client_because(c, err_info(e->code)->label);
 	c->env->totals->client_errors[e->code]++;
 	/* The detail and the hint went to the log where the failure was found. */
 	log_info(loop_log(c->env->loop), "client refused or ended", LS("database", c->database), LS("user", c->user),
@@ -255,7 +274,8 @@ void client_stop(struct client *c)
 
 	if (c->state == CLIENT_LINKED && (c->server->relay.busy || c->server->relay.tx != 'I'))
 		return; /* on_relay_ready */
-	if (c->state == CLIENT_CANCEL || (c->state == CLIENT_WAIT && c->pool->failures == 0))
+	if (c->state == CLIENT_CANCEL || c->state == CLIENT_LEAVING ||
+	    (c->state == CLIENT_WAIT && c->pool->failures == 0))
 		return; /* on their way; but not to a database that cannot be reached */
 	err_set(&e, ERR_SHUTDOWN, "terminating connection due to administrator command");
 	client_fail(c, &e);
@@ -276,8 +296,8 @@ static void on_timer(void *arg)
 		return;
 	case CLIENT_IDLE:
 	case CLIENT_LINKED:
-		if (c->leaving) {
-			client_close(c);
+		if (c->reason) {
+			client_close(c); /* it closed its side before it was welcomed */
 			return;
 		}
 		err_set(&e, ERR_IDLE_TIMEOUT, "terminating connection due to idle-session timeout");
@@ -287,15 +307,16 @@ static void on_timer(void *arg)
 	case CLIENT_CANCEL:
 	case CLIENT_WELCOME:
 	case CLIENT_WAIT:
+	case CLIENT_LEAVING:
 	case CLIENT_CLOSED: client_close(c); return;
 	}
 }
 
-static void idle_clock(struct client *c, bool idle)
+void client_idle_clock(struct client *c, bool idle)
 {
 	uint64_t us = c->env->opts->client_idle_timeout_us;
 
-	if (us == 0 || c->leaving)
+	if (us == 0 || c->state == CLIENT_LEAVING)
 		return;
 	if (idle)
 		timer_set(&c->timer, us);
@@ -343,6 +364,7 @@ static void on_served(void *arg, struct server *s)
 		return;
 	}
 	client_set_state(c, CLIENT_LINKED);
+	timer_clear(&c->timer); /* client_read_waiting's: from now on the relay notices */
 	c->server = s;
 	c->seen_up = s->relay.up.bytes = 0;
 	c->seen_down = s->relay.down.bytes = 0;
@@ -357,80 +379,11 @@ static void on_refused(void *arg, const struct err *e)
 	client_fail(arg, e);
 }
 
-/* The first bytes of a session are here: they need a server, unless they say goodbye. */
-static void ask_for_server(struct client *c)
-{
-	if (c->in.n >= FRAME_HEAD_BYTES && c->in.p[0] == 'X') {
-		client_close(c);
-		return;
-	}
-	idle_clock(c, false);
-	client_set_state(c, CLIENT_WAIT);
-	pool_wait(c->pool, &c->waiter, POOL_SERVER);
-}
-
-/* Reads at most max <= FIRST_READ_MAX bytes more; see stream_read for what it returns. */
-static ssize_t read_in(struct client *c, size_t max)
-{
-	unsigned char chunk[FIRST_READ_MAX];
-	ssize_t n = stream_read(c->stream, chunk, max);
-
-	if (n > 0)
-		buf_add(&c->in, chunk, (size_t)n);
-	return n;
-}
-
-/* Reads on while it waits, so that one that goes away is noticed: it must not be given a server for nothing. Whoever has
- * only closed its side may want its answer: it keeps its place for a while. */
-static void read_waiting(struct client *c)
-{
-	size_t have = c->in.n, room = have < FIRST_READ_MAX ? FIRST_READ_MAX - have : 0;
-	ssize_t n = room > 0 ? read_in(c, room) : STREAM_AGAIN;
-
-	if (n > 0 || (n == STREAM_AGAIN && room > 0))
-		return;
-	stream_want_read(c->stream, false);
-	if (n == STREAM_AGAIN)
-		return; /* it has said a lot: the rest can wait */
-	if (n < 0 || have == 0) {
-		client_close(c);
-		return;
-	}
-	c->leaving = true;
-	timer_set(&c->timer, SERVER_ABANDONED_US);
-}
-
-static void read_first(struct client *c)
-{
-	ssize_t n = read_in(c, FIRST_READ_MAX);
-
-	if (n > 0)
-		ask_for_server(c);
-	else if (n != STREAM_AGAIN)
-		client_close(c);
-}
-
-/* Welcomed, and the welcome is out. */
-static void begin_session(struct client *c)
-{
-	if (c->in.n > 0) {
-		ask_for_server(c); /* it did not wait for the welcome before it went on */
-		return;
-	}
-	buf_free(&c->in); /* an idle client holds none */
-	if (c->env->stopping) {
-		client_stop(c);
-	} else {
-		idle_clock(c, true);
-		stream_want_read(c->stream, true);
-	}
-}
-
 void client_idle(struct client *c)
 {
 	client_set_state(c, CLIENT_IDLE);
 	if (client_flush(c) == 0)
-		begin_session(c); /* otherwise on_ready does */
+		client_begin_session(c); /* otherwise on_ready does */
 }
 
 /* ---- linked ---- */
@@ -442,7 +395,7 @@ static void on_relay_busy(void *arg)
 	c->query_start_us = loop_now_us(c->env->loop);
 	if (c->xact_start_us == 0)
 		c->xact_start_us = c->query_start_us;
-	idle_clock(c, false);
+	client_idle_clock(c, false);
 }
 
 static void on_relay_ready(void *arg, char tx)
@@ -460,7 +413,7 @@ static void on_relay_ready(void *arg, char tx)
 		histogram_add(&st->xact, now - c->xact_start_us);
 		c->xact_start_us = 0;
 	}
-	idle_clock(c, true);
+	client_idle_clock(c, true);
 	if (c->env->stopping && tx == 'I')
 		client_stop(c);
 }
@@ -471,9 +424,9 @@ static void on_relay_leaving(void *arg)
 {
 	struct client *c = arg;
 
-	c->leaving = true;
-	if (c->server)
-		server_leaving(c->server);
+	client_set_state(c, CLIENT_LEAVING);
+	because_it_went(c, c->server->relay.how);
+	server_leaving(c->server);
 	timer_set(&c->timer, SERVER_ABANDONED_US);
 }
 
@@ -486,7 +439,8 @@ static void on_relay_end(void *arg, enum relay_end how, const struct err *e)
 		client_fail(c, e);
 		return;
 	}
-	if (how == RELAY_EOF && !c->leaving)
+	because_it_went(c, how);
+	if (how == RELAY_EOF && c->state != CLIENT_LEAVING)
 		server_abandon(c->server); /* it broke off: nobody reads what it left running */
 	let_go(c, &clean);
 	close_when_sent(c); /* what it was owed may not be out yet */
@@ -502,6 +456,7 @@ static void on_server_gone(void *arg, const struct err *e, bool fatal)
 		return;
 	}
 	/* The server has said why itself; that goes out, and nothing after it. */
+	client_because(c, err_info(ERR_SERVER_CLOSED)->label);
 	c->env->totals->client_errors[ERR_SERVER_CLOSED]++;
 	log_info(loop_log(c->env->loop), "server ended a client's session", LS("database", c->database),
 	         LS("user", c->user));
@@ -527,9 +482,9 @@ static void on_ready(void *arg, unsigned what)
 	case CLIENT_IDLE:
 		if (what & STREAM_WRITABLE) {
 			if (client_flush(c) == 0)
-				begin_session(c);
+				client_begin_session(c);
 		} else {
-			read_first(c);
+			client_read_first(c);
 		}
 		return;
 	case CLIENT_CLOSING:
@@ -537,9 +492,10 @@ static void on_ready(void *arg, unsigned what)
 			client_close(c);
 		return;
 	case CLIENT_WELCOME:
-	case CLIENT_WAIT: read_waiting(c); return;
+	case CLIENT_WAIT: client_read_waiting(c); return;
 	case CLIENT_CANCEL:
 	case CLIENT_LINKED:
+	case CLIENT_LEAVING:
 	case CLIENT_CLOSED: return;
 	}
 }

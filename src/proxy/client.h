@@ -21,6 +21,7 @@ enum client_state {
 	CLIENT_IDLE,    /* welcomed, no server yet */
 	CLIENT_WAIT,    /* has sent something, waits for a server */
 	CLIENT_LINKED,  /* has a server */
+	CLIENT_LEAVING, /* has said Terminate or closed its side, and is still owed something by its server */
 	CLIENT_CLOSING, /* what is left to say is being sent */
 	CLIENT_CLOSED,
 };
@@ -67,14 +68,13 @@ struct client {
 	struct iobuf *unsent;      /* what the server said and was not sent yet; goes before out */
 	bool ssl_asked, gss_asked; /* each once (pitfall 3) */
 	bool trusted;              /* may see the server's own texts (design.md rule 6) */
-	bool counted;              /* in env->welcomed */
-	bool leaving;              /* said Terminate or closed its side while it was owed something */
+	const char *reason;        /* why it goes, for the log; NULL before */
 	char *user, *database;     /* as it asked; NULL before */
 	char *app_name;            /* as PostgreSQL would show it */
 	uint32_t told_version;     /* pool.welcome_version of the values it was told */
-	struct pool *pool;         /* a reference */
+	struct pool *pool;         /* a reference, and counted in env->welcomed */
 	struct pool_waiter waiter;
-	struct server *server;     /* non-NULL exactly in CLIENT_LINKED */
+	struct server *server;     /* non-NULL exactly in CLIENT_LINKED and CLIENT_LEAVING */
 	struct client_auth *auth;  /* non-NULL exactly in CLIENT_AUTH */
 	struct cancel *cancel;     /* non-NULL exactly in CLIENT_CANCEL */
 	uint32_t protocol;         /* what it speaks: STARTUP_3_0 until it says otherwise */

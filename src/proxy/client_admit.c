@@ -133,7 +133,6 @@ void client_enter(struct client *c)
 		return;
 	}
 	client_auth_free(c);
-	c->counted = true;
 	c->env->welcomed++;
 	timer_clear(&c->timer);
 	client_set_state(c, CLIENT_WELCOME);

@@ -1,6 +1,7 @@
 /* Clients that leave: at any moment, in any way. The server is used again after a reset or closed, and the next client
  * never sees a byte that was for the last one (pitfalls 25, 52, 53). */
 #include "sim.h"
+#include <sys/socket.h>
 #include "base/mem.h"
 
 static struct sim *begin(void)
@@ -302,6 +303,112 @@ static void late_copy_data(void **state)
 	next_works(s, 1);
 }
 
+/* Whoever has said all it will say before it is welcomed is not waited for longer than others. */
+static void half_closed_before_the_welcome(void **state)
+{
+	struct sim *s = sim_new();
+	struct sim_client *c[2];
+
+	(void)state;
+	s->target.pool_size = 1;
+	s->opts.client_idle_timeout_us = 3600 * SEC;
+	s->pg.accepts = false;
+	sim_start(s);
+	for (size_t i = 0; i < 2; i++) {
+		c[i] = sim_login(s, "joe", NULL);
+		sim_query(c[i], "HANG");
+		sim_settle(s);
+		shutdown(c[i]->p.fd, SHUT_WR);
+	}
+	sim_pass(s, 1 * SEC);
+	s->pg.accepts = true;
+	sim_pass(s, 3 * SEC);
+	for (size_t i = 0; i < 2; i++)
+		assert_false(sim_closed(c[i]));
+	sim_pass(s, 2 * SEC);
+	assert_true(sim_closed(c[1])); /* it waits */
+	sim_pass(s, 3 * SEC);
+	assert_true(sim_closed(c[0])); /* it had a server meanwhile */
+	sim_free(s);
+}
+
+/* ---- what the log says ---- */
+
+/* What it has not read makes its end a reset. */
+static void resets(struct sim_client *c)
+{
+	c->p.deaf = true;
+	sim_query(c, "SELECT 1");
+	sim_settle(c->sim);
+	peer_close(&c->p);
+}
+
+static void says_goodbye(struct sim_client *c)
+{
+	sim_say(c, "X");
+}
+
+static void says_goodbye_early(struct sim_client *c)
+{
+	sim_query(c, "HANG");
+	sim_settle(c->sim);
+	sim_say(c, "X");
+}
+
+static void breaks_the_protocol(struct sim_client *c)
+{
+	sim_say(c, "!");
+}
+
+static void falls_asleep(struct sim_client *c)
+{
+	sim_pass(c->sim, 31 * SEC);
+}
+
+static void loses_its_server(struct sim_client *c)
+{
+	sim_query(c, "FATAL");
+}
+
+/* Whoever looks into a connection that went away has to know who ended it. */
+static void the_log_says_why(void **state)
+{
+	static const struct {
+		void (*go)(struct sim_client *c);
+		const char *reason;
+	} ways[] = {
+		{says_goodbye,        "reason=terminate"          },
+		{says_goodbye_early,  "reason=terminate"          },
+		{sim_vanish,          "reason=eof"                },
+		{resets,              "reason=connection_lost"    },
+		{breaks_the_protocol, "reason=client_protocol"    },
+		{falls_asleep,        "reason=client_idle_timeout"},
+		{loses_its_server,    "reason=server_closed"      },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		for (int linked = 0; linked < 2; linked++) {
+			struct sim *s = sim_new();
+			struct sim_client *c;
+
+			s->opts.log_disconnections = true;
+			s->opts.client_idle_timeout_us = 30 * SEC;
+			sim_start(s);
+			c = sim_client(s);
+			if (linked)
+				sim_works(c);
+			ways[i].go(c);
+			sim_settle(s);
+			sim_pass(s, 7 * SEC);
+			assert_true(sim_logged(s, "client disconnected"));
+			if (!sim_logged(s, ways[i].reason))
+				fail_msg("not %s: %s", ways[i].reason, buf_cstr(&s->log_text));
+			sim_free(s);
+		}
+	}
+}
+
 /* ---- when the way back to idle goes wrong ---- */
 
 static void a_reset_that_fails(void **state)
@@ -393,6 +500,8 @@ int main(void)
 		cmocka_unit_test(a_violation_is_told),
 		cmocka_unit_test(violations),
 		cmocka_unit_test(late_copy_data),
+		cmocka_unit_test(half_closed_before_the_welcome),
+		cmocka_unit_test(the_log_says_why),
 		cmocka_unit_test(a_reset_that_fails),
 		cmocka_unit_test(a_reset_that_leaves_a_transaction),
 		cmocka_unit_test(no_reset_query),
