@@ -25,7 +25,7 @@ struct aws *aws_new(const struct aws_opts *o, struct err *e)
 		return NULL;
 	a = mem_zalloc(sizeof(*a));
 	a->kit = kit;
-	a->cache = cache_new(o->control, chain_default(&kit->deps));
+	a->cache = cache_new(o->control, chain_default(&kit->deps), &kit->skew);
 	a->desk = desk_new(a->cache, o->mail);
 	return a;
 }
@@ -46,6 +46,7 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 	struct source_opts opts = {
 		.desk = a->desk,
 		.env = a->kit->deps.env,
+		.skew = &a->kit->skew,
 		.region = o->region,
 		.worker = worker,
 		.worker_mail = worker_mail,

@@ -16,6 +16,7 @@
 
 struct cache {
 	struct loop *loop;
+	const struct skew *skew;
 	struct provider *provider;
 	struct provider_op *fetch; /* non-NULL exactly while one is under way */
 	struct credentials *creds; /* the last good ones, perhaps expired by now; NULL: none yet */
@@ -39,7 +40,7 @@ struct cache_op {
 
 static int64_t wall_us(const struct cache *c)
 {
-	return clock_wall_us(loop_clock(c->loop));
+	return skew_wall_us(c->skew, loop_clock(c->loop));
 }
 
 /* Between x/2 and x. */
@@ -86,7 +87,8 @@ static void why_not(const struct cache *c, struct err *e)
 	else if (c->creds)
 		set_expired(c->creds, wall_us(c), e);
 	else
-		err_set(e, ERR_CREDENTIALS, "no AWS credentials yet: the first search for them has not ended");
+		err_set(e, ERR_CREDENTIALS,
+			"no AWS credentials yet: the first search for them has not ended");
 }
 
 static void answer(void *arg)
@@ -144,13 +146,17 @@ static void schedule_refresh(struct cache *c)
 	timer_set(&c->timer, (uint64_t)delay);
 }
 
-static void failed(struct cache *c, const struct err *e)
+static void failed(struct cache *c, const struct err *e, uint64_t retry_after_us)
 {
 	uint64_t delay = CACHE_BACKOFF_MAX_US;
 
 	if (c->failures < 6)
 		delay = CACHE_BACKOFF_US << c->failures;
 	delay = jitter(delay < CACHE_BACKOFF_MAX_US ? delay : CACHE_BACKOFF_MAX_US);
+	if (retry_after_us > CACHE_RETRY_AFTER_MAX_US)
+		retry_after_us = CACHE_RETRY_AFTER_MAX_US;
+	if (delay < retry_after_us)
+		delay = retry_after_us + jitter(CACHE_BACKOFF_US);
 	c->failures++;
 	c->refresh_failures++;
 	c->last_err = *e;
@@ -169,10 +175,10 @@ static void fetched(void *arg, const struct provider_answer *a)
 
 	c->fetch = NULL;
 	if (a->result != PROVIDER_CREDENTIALS) {
-		failed(c, a->e);
+		failed(c, a->e, a->retry_after_us);
 	} else if (!credentials_valid_at(a->creds, now)) {
 		set_expired(a->creds, now, &e);
-		failed(c, &e);
+		failed(c, &e, 0);
 	} else {
 		credentials_unref(c->creds);
 		c->creds = credentials_ref(a->creds);
@@ -195,12 +201,13 @@ static void fetch(void *arg)
 	c->fetch = provider_start(c->provider, fetched, c);
 }
 
-struct cache *cache_new(struct loop *l, struct provider *p)
+struct cache *cache_new(struct loop *l, struct provider *p, const struct skew *skew)
 {
 	struct cache *c = mem_zalloc(sizeof(*c));
 
 	c->loop = l;
 	c->provider = p;
+	c->skew = skew;
 	list_init(&c->waiters);
 	timer_init(&c->timer, l, fetch, c);
 	fetch(c);

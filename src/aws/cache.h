@@ -5,6 +5,7 @@
 #define PGIAM_AWS_CACHE_H
 
 #include "aws/provider.h"
+#include "aws/skew.h"
 #include "io/loop.h"
 
 /* New ones are fetched this long before expiry, or after half their life if that is later. */
@@ -14,6 +15,8 @@
 /* After the n-th failure in a row: base * 2^n, at most max, each with jitter down to its half. */
 #define CACHE_BACKOFF_US     UINT64_C(1000000)
 #define CACHE_BACKOFF_MAX_US UINT64_C(60000000)
+/* ... and as long as the source asks for, up to this. */
+#define CACHE_RETRY_AFTER_MAX_US UINT64_C(300000000)
 /* Refreshes that somebody demands although nothing is due are at least this far apart. */
 #define CACHE_DEMAND_US UINT64_C(10000000)
 
@@ -24,8 +27,10 @@ struct cache_op;
  */
 typedef void (*cache_cb)(void *arg, struct credentials *c, const struct err *e);
 
-/* Takes the provider; fetches at once, so that the first login need not wait. */
-struct cache *cache_new(struct loop *l, struct provider *p) __attribute__((returns_nonnull));
+/* Takes the provider, borrows skew (NULL: the clock is right); fetches at once, so that the first login need
+ * not wait. */
+struct cache *cache_new(struct loop *l, struct provider *p, const struct skew *skew)
+	__attribute__((returns_nonnull));
 void cache_free(struct cache *c); /* with no cache_get pending; NULL is fine */
 
 /* Credentials that are valid now. If `refused` is not NULL (compared, not kept), the caller was turned down

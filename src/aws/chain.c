@@ -123,7 +123,12 @@ struct provider *chain_new(struct provider *const *providers, size_t count)
 
 struct provider *chain_default(const struct provider_deps *d)
 {
-	struct provider *const members[] = {provider_env_new(d)};
+	struct provider *const members[] = {
+		provider_env_new(d),
+		provider_web_new(d),
+		provider_container_new(d),
+		provider_imds_new(d),
+	};
 
 	return chain_new(members, sizeof(members) / sizeof(members[0]));
 }

@@ -25,19 +25,10 @@ static int check_part(const struct credentials_parts *parts, const char *what, s
 	return 0;
 }
 
-struct credentials *credentials_new(const struct credentials_parts *parts, struct err *e)
+static struct credentials *make(const struct credentials_parts *parts)
 {
-	struct credentials *c;
+	struct credentials *c = mem_zalloc(sizeof(*c));
 
-	if (check_part(parts, "the access key", parts->access_key, CREDENTIALS_KEY_MAX, e) != 0 ||
-	    check_part(parts, "the secret key", parts->secret_key, CREDENTIALS_KEY_MAX, e) != 0)
-		return NULL;
-	if (parts->session_token.n > 0 && check_part(parts, "the session token", parts->session_token,
-						     CREDENTIALS_SESSION_TOKEN_MAX, e) != 0)
-		return NULL;
-	if (parts->account_id.n > 0 && check_part(parts, "the account id", parts->account_id, 32, e) != 0)
-		return NULL;
-	c = mem_zalloc(sizeof(*c));
 	atomic_init(&c->refs, 1);
 	c->access_key = slice_dup(parts->access_key);
 	secret_set(&c->secret_key, parts->secret_key);
@@ -49,6 +40,34 @@ struct credentials *credentials_new(const struct credentials_parts *parts, struc
 	c->provider = parts->provider;
 	c->renewable = parts->renewable;
 	return c;
+}
+
+struct credentials *credentials_new(const struct credentials_parts *parts, struct err *e)
+{
+	if (check_part(parts, "the access key", parts->access_key, CREDENTIALS_KEY_MAX, e) != 0 ||
+	    check_part(parts, "the secret key", parts->secret_key, CREDENTIALS_KEY_MAX, e) != 0)
+		return NULL;
+	if (parts->session_token.n > 0 && check_part(parts, "the session token", parts->session_token,
+						     CREDENTIALS_SESSION_TOKEN_MAX, e) != 0)
+		return NULL;
+	if (parts->account_id.n > 0 && check_part(parts, "the account id", parts->account_id, 32, e) != 0)
+		return NULL;
+	return make(parts);
+}
+
+struct credentials *credentials_with_expiry(const struct credentials *c, int64_t expires_wall_us)
+{
+	struct credentials_parts parts = {
+		.provider = c->provider,
+		.access_key = slice_str(c->access_key),
+		.secret_key = secret_slice(&c->secret_key),
+		.session_token = secret_slice(&c->session_token),
+		.account_id = slice_str(c->account_id),
+		.expires_wall_us = expires_wall_us,
+		.renewable = c->renewable,
+	};
+
+	return make(&parts); /* they were valid once */
 }
 
 struct credentials *credentials_ref(struct credentials *c)

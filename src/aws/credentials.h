@@ -41,6 +41,10 @@ struct credentials *credentials_new(const struct credentials_parts *parts, struc
 struct credentials *credentials_ref(struct credentials *c); /* thread-safe; NULL gives NULL */
 void credentials_unref(struct credentials *c);              /* thread-safe; NULL is fine */
 
+/* The same with another expiry: a copy, of which one reference is the caller's. */
+struct credentials *credentials_with_expiry(const struct credentials *c, int64_t expires_wall_us)
+	__attribute__((returns_nonnull));
+
 /* Not yet expired? */
 bool credentials_valid_at(const struct credentials *c, int64_t wall_us);
 

@@ -58,7 +58,7 @@ int file_read_token(const char *path, const char *what, struct buf *out, struct 
 	if (out->n == 0)
 		return err_set(e, ERR_CREDENTIALS, "%s: %s is empty", what, path);
 	for (size_t i = 0; i < out->n; i++) {
-		if (out->p[i] <= ' ' || out->p[i] > '~')
+		if (out->p[i] < ' ' || out->p[i] > '~')
 			return err_set(e, ERR_CREDENTIALS,
 				       "%s: %s has a byte at position %zu that no token has", what, path,
 				       i + 1);

@@ -11,7 +11,7 @@
  * above all. Never waits for a FIFO or a device. */
 int file_read(const char *path, const char *what, struct buf *out, struct err *e);
 
-/* The same for a token: white space at its end does not count, and inside there must be none but printable
+/* The same for a token: white space at its end does not count, and inside there must be nothing but printable
  * ASCII. */
 int file_read_token(const char *path, const char *what, struct buf *out, struct err *e);
 

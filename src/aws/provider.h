@@ -96,4 +96,13 @@ struct provider *provider_env_new(const struct provider_deps *d);
  * -1 with e (failed). Pure. */
 int provider_env_read(const char *const *env, struct credentials **out, struct err *e);
 
+/* A role for the token in AWS_WEB_IDENTITY_TOKEN_FILE (EKS's IRSA). */
+struct provider *provider_web_new(const struct provider_deps *d);
+
+/* The endpoint of ECS and of EKS Pod Identity. */
+struct provider *provider_container_new(const struct provider_deps *d);
+
+/* The EC2 instance's role, by the metadata service, version 2. */
+struct provider *provider_imds_new(const struct provider_deps *d);
+
 #endif

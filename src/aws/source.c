@@ -23,6 +23,7 @@ struct source {
 	struct mailbox *mail;
 	struct desk *desk;
 	const char *const *env;
+	const struct skew *skew;
 	char *region;                /* explicit, or NULL */
 	struct credentials *creds;   /* the last ones heard of, or NULL */
 	struct credentials *refused; /* given out and turned down by a server; or NULL */
@@ -53,7 +54,7 @@ static struct source *source_of(struct secret_source *s)
 
 static int64_t wall_us(const struct source *s)
 {
-	return clock_wall_us(loop_clock(s->loop));
+	return skew_wall_us(s->skew, loop_clock(s->loop));
 }
 
 static bool lives_for(const struct source *s, int64_t us)
@@ -253,6 +254,7 @@ struct secret_source *source_new(const struct source_opts *o)
 	s->mail = mailbox_ref(o->worker_mail);
 	s->desk = desk_ref(o->desk);
 	s->env = o->env;
+	s->skew = o->skew;
 	s->region = mem_strdup(o->region);
 	list_init(&s->ops);
 	return &s->base;

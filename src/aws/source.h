@@ -3,13 +3,15 @@
 #define PGIAM_AWS_SOURCE_H
 
 #include "aws/desk.h"
+#include "aws/skew.h"
 #include "base/secret_source.h"
 
-/* On the worker's loop from then on. References desk and worker_mail; env is borrowed for the source's life;
- * region may be NULL, and is copied. */
+/* On the worker's loop from then on. References desk and worker_mail; env and skew are borrowed for the
+ * source's life; region may be NULL, and is copied. */
 struct source_opts {
 	struct desk *desk;
 	const char *const *env;
+	const struct skew *skew; /* of the clock; NULL: it is right */
 	const char *region;
 	struct loop *worker;
 	struct mailbox *worker_mail;

@@ -4,7 +4,7 @@
 #include "aws/aws.h"
 #include "aws/desk.h"
 
-static const char *const no_env[] = {NULL};
+static const char *const no_env[] = {"AWS_EC2_METADATA_DISABLED=true", NULL};
 
 static void once(void **state)
 {
@@ -65,7 +65,7 @@ static void two_threads(void **state)
 	struct mailbox *worker_mail = mailbox_new(worker, NULL, NULL);
 	struct stop_mail *stop = mem_zalloc(sizeof(*stop));
 	struct provider *p = provider_env_new(&(struct provider_deps){.loop = t.loop, .env = env});
-	struct cache *cache = cache_new(t.loop, p);
+	struct cache *cache = cache_new(t.loop, p, NULL);
 	struct desk *desk;
 	unsigned answers = 0, kept = 0;
 	pthread_t thread;

@@ -10,6 +10,7 @@ struct fixture {
 	struct log *log;
 	struct loop *loop;
 	struct fake_provider provider;
+	struct skew skew;
 	struct cache *cache;
 	unsigned warnings;
 	bool secret_logged;
@@ -33,7 +34,8 @@ static int setup(void **state)
 	f->log = log_new(&f->clock.base, LOG_DEBUG, LOG_KEY_VALUE, count_line, f);
 	f->loop = loop_new(&f->clock.base, f->log, NULL);
 	fake_provider_init(&f->provider);
-	f->cache = cache_new(f->loop, &f->provider.base);
+	skew_init(&f->skew);
+	f->cache = cache_new(f->loop, &f->provider.base, &f->skew);
 	*state = f;
 	return 0;
 }
@@ -386,6 +388,39 @@ static void short_lived(void **state)
 	forget(&a);
 }
 
+/* A source that asks to be left alone is, within reason. */
+static void retry_after(void **state)
+{
+	struct fixture *f = *state;
+	struct err e;
+	struct provider_answer a = {.result = PROVIDER_FAILED, .e = &e, .retry_after_us = 120 * SEC};
+
+	err_set(&e, ERR_CREDENTIALS, "busy");
+	fake_answer(&f->provider, &a);
+	for (int i = 0; i < 12; i++)
+		fake_pass(&f->clock, f->loop, 10 * SEC);
+	assert_int_equal(f->provider.starts, 1);
+	fake_pass(&f->clock, f->loop, 2 * SEC);
+	assert_int_equal(f->provider.starts, 2);
+	a.retry_after_us = 3600 * SEC;
+	fake_answer(&f->provider, &a);
+	fake_pass(&f->clock, f->loop, 302 * SEC);
+	assert_int_equal(f->provider.starts, 3);
+	fake_give(&f->provider, "ONE", 0, true);
+}
+
+/* This machine's clock is ten minutes fast: credentials with five minutes left by it are good for fifteen. */
+static void skewed_clock(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	atomic_store(&f->skew.correction_us, -10 * MIN);
+	fake_give(&f->provider, "ONE", T0 - 5 * MIN, true);
+	assert_string_equal(ask(f, &a), "ONE");
+	forget(&a);
+}
+
 static void cancelled(void **state)
 {
 	struct fixture *f = *state;
@@ -462,6 +497,8 @@ int main(void)
 		T(not_renewable),
 		T(refused),
 		T(short_lived),
+		T(retry_after),
+		T(skewed_clock),
 		T(cancelled),
 		T(meddling_waiter),
 		T(freed_while_fetching),

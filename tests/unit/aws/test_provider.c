@@ -244,7 +244,7 @@ static void chain_order(void **state)
 static void default_chain(void **state)
 {
 	const char *env[] = {"AWS_ACCESS_KEY_ID=AKIAX", "AWS_SECRET_ACCESS_KEY=s", NULL};
-	const char *empty[] = {NULL};
+	const char *empty[] = {"AWS_EC2_METADATA_DISABLED=true", NULL};
 	struct loop *l = loop_new(clock_system(), NULL, NULL);
 	struct provider *chain = chain_default(&(struct provider_deps){.loop = l, .env = env});
 	struct heard h = {0};

@@ -16,6 +16,7 @@ struct fixture {
 	struct loop *control, *worker;
 	struct mailbox *control_mail, *worker_mail;
 	struct fake_provider provider;
+	struct skew skew;
 	struct cache *cache;
 	struct desk *desk;
 	struct secret_source *source;
@@ -32,9 +33,14 @@ static int setup(void **state)
 	f->control_mail = mailbox_new(f->control, NULL, NULL);
 	f->worker_mail = mailbox_new(f->worker, NULL, NULL);
 	fake_provider_init(&f->provider);
-	f->cache = cache_new(f->control, &f->provider.base);
+	skew_init(&f->skew);
+	f->cache = cache_new(f->control, &f->provider.base, &f->skew);
 	f->desk = desk_new(f->cache, f->control_mail);
-	o = (struct source_opts){f->desk, no_env, NULL, f->worker, f->worker_mail};
+	o = (struct source_opts){.desk = f->desk,
+				 .env = no_env,
+				 .skew = &f->skew,
+				 .worker = f->worker,
+				 .worker_mail = f->worker_mail};
 	f->source = source_new(&o);
 	*state = f;
 	return 0;
