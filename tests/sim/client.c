@@ -281,3 +281,12 @@ void sim_works(struct sim_client *c)
 	sim_query(c, "SELECT 1");
 	sim_expect(c, "CZ");
 }
+
+struct sim_client *sim_hanging(struct sim *s)
+{
+	struct sim_client *c = sim_client(s);
+
+	sim_query(c, "HANG");
+	sim_settle(s);
+	return c;
+}

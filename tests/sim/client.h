@@ -46,6 +46,9 @@ struct sim_client *sim_login_version(struct sim *s, uint32_t version, const char
 struct sim_client *sim_client(struct sim *s);
 struct sim_client *sim_client_as(struct sim *s, const char *user);
 
+/* The same, with a query that has no answer until sim_answer. */
+struct sim_client *sim_hanging(struct sim *s);
+
 void sim_send(struct sim_client *c, const void *bytes, size_t n);
 void sim_query(struct sim_client *c, const char *sql);
 

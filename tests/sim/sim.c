@@ -178,6 +178,31 @@ void sim_start(struct sim *s)
 	s->proxy = proxy_new(&d, &s->opts);
 }
 
+struct sim *sim_begin(uint32_t pool_size, void (*change)(struct sim *))
+{
+	struct sim *s = sim_new();
+
+	s->target.pool_size = pool_size;
+	if (change)
+		change(s);
+	sim_start(s);
+	return s;
+}
+
+struct fakepg_conn *sim_server(struct sim *s)
+{
+	struct fakepg_conn *c = fakepg_conn(&s->pg, 0);
+
+	assert_non_null(c);
+	return c;
+}
+
+void sim_answer(struct sim *s, const char *types)
+{
+	sim_server(s)->hang = false;
+	fakepg_answer(sim_server(s), types);
+}
+
 static void stopped(void *arg)
 {
 	((struct sim *)arg)->stopped = true;

@@ -63,6 +63,15 @@ struct sim {
 struct sim *sim_new(void);
 void sim_start(struct sim *s);
 
+/* Both: a world whose pools have so many connections, and whatever else change (may be NULL) makes of it. */
+struct sim *sim_begin(uint32_t pool_size, void (*change)(struct sim *));
+
+/* The first server that is open; there must be one. */
+struct fakepg_conn *sim_server(struct sim *s);
+
+/* It hangs no longer, and says these (fakepg_answer). */
+void sim_answer(struct sim *s, const char *types);
+
 /* Ends the proxy and everybody in it, and checks that nothing is left: no buffer, no connection. sim_start may begin
  * again. */
 void sim_end(struct sim *s);

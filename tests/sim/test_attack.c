@@ -7,11 +7,6 @@
 #include "pg/parse.h"
 #include "proxy/database.h"
 
-static struct fakepg_conn *server(struct sim *s)
-{
-	return fakepg_conn(&s->pg, 0);
-}
-
 static void report(struct fakepg_conn *c, const char *name, const char *value)
 {
 	struct buf b;
@@ -49,7 +44,7 @@ static void parameters_without_end(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 300; i++) {
 		snprintf(name, sizeof(name), "p%u", i);
-		report(server(s), name, "");
+		report(sim_server(s), name, "");
 	}
 	sim_settle(s);
 	sim_assert_servers(s, 0, 0);
@@ -64,10 +59,10 @@ static void the_same_parameter_without_end(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 1000; i++)
-		report(server(s), "TimeZone", i % 2 ? "UTC" : "GMT");
+		report(sim_server(s), "TimeZone", i % 2 ? "UTC" : "GMT");
 	sim_settle(s);
 	sim_assert_servers(s, 1, 0);
-	report(server(s), "TimeZone", "GMT");
+	report(sim_server(s), "TimeZone", "GMT");
 	sim_settle(s);
 	sim_assert_servers(s, 0, 0);
 	sim_free(s);
@@ -81,12 +76,12 @@ static void large_parameters(void **state)
 	(void)state;
 	memset(value, 'x', 20000);
 	for (unsigned i = 0; i < 100; i++)
-		report(server(s), "search_path", value + i); /* in the place of the one before */
+		report(sim_server(s), "search_path", value + i); /* in the place of the one before */
 	sim_settle(s);
 	sim_assert_servers(s, 1, 0);
 	for (unsigned i = 0; i < 50; i++) {
 		snprintf(name, sizeof(name), "p%u", i);
-		report(server(s), name, value);
+		report(sim_server(s), name, value);
 	}
 	sim_settle(s);
 	sim_assert_servers(s, 0, 0);
@@ -111,12 +106,11 @@ static void a_cancel_that_was_not_confirmed(void **state)
 	sim_settle(s);
 	sim_cancel(s, c);
 	sim_settle(s);
-	server(s)->hang = false;
-	fakepg_answer(server(s), "CZ");
+	sim_answer(s, "CZ");
 	sim_expect(c, "CZ");
 	sim_pass(s, 11 * SEC);
 	sim_works(c); /* it was for this client */
-	fakepg_log(server(s));
+	fakepg_log(sim_server(s));
 	sim_query(next, "SELECT 2");
 	sim_say(c, "X");
 	sim_expect(next, "CZ");
@@ -142,10 +136,9 @@ static void nor_while_somebody_waits(void **state)
 	sim_cancel(s, c);
 	sim_query(next, "SELECT 2");
 	sim_settle(s);
-	server(s)->hang = false;
-	fakepg_answer(server(s), "CZ");
+	sim_answer(s, "CZ");
 	sim_settle(s);
-	fakepg_log(server(s));
+	fakepg_log(sim_server(s));
 	sim_say(c, "X");
 	sim_pass(s, 11 * SEC);
 	sim_expect(next, "CZ");
@@ -170,8 +163,7 @@ static void a_cancel_with_all_the_time_of_the_world(void **state)
 	sim_cancel(s, c);
 	sim_pass(s, 100 * SEC);
 	assert_true(s->pg.conns[1]->p.fd >= 0);
-	server(s)->hang = false;
-	fakepg_answer(server(s), "CZ");
+	sim_answer(s, "CZ");
 	sim_expect(c, "CZ");
 	sim_say(c, "X");
 	sim_pass(s, 100 * SEC);
@@ -213,7 +205,7 @@ static void our_secret_in_the_servers_words(void **state)
 		c = sim_login(s, "joe", NULL);
 		sim_settle(s);
 		s->secret.ops.kind = tries[i].kind; /* a token needs TLS, which this server does not have */
-		fakepg_error(server(s), "FATAL", "42501", tries[i].words);
+		fakepg_error(sim_server(s), "FATAL", "42501", tries[i].words);
 		sim_expect_fatal(c, "42501", tries[i].left_out ? "repeat the secret" : tries[i].words);
 		if (tries[i].left_out)
 			assert_false(sim_logged(s, tries[i].words));

@@ -2,46 +2,20 @@
 #include "sim.h"
 #include "base/mem.h"
 
-static struct sim *begin(void (*change)(struct sim *))
-{
-	struct sim *s = sim_new();
-
-	s->target.pool_size = 1;
-	if (change)
-		change(s);
-	sim_start(s);
-	return s;
-}
-
-static struct sim_client *running(struct sim *s)
-{
-	struct sim_client *c = sim_client(s);
-
-	sim_query(c, "HANG");
-	sim_settle(s);
-	return c;
-}
-
-static struct fakepg_conn *server(struct sim *s)
-{
-	return fakepg_conn(&s->pg, 0);
-}
-
 static void a_query_is_cancelled(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = running(s), *k = sim_cancel(s, c);
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_hanging(s), *k = sim_cancel(s, c);
 
 	(void)state;
 	sim_settle(s);
 	assert_int_equal(s->pg.cancels, 1);
-	assert_int_equal(s->pg.cancel_pid, server(s)->pid);
+	assert_int_equal(s->pg.cancel_pid, sim_server(s)->pid);
 	assert_true(slice_eq_str(buf_slice(&s->pg.cancel_key), "kkkk"));
 	/* the answer to a CancelRequest is that the connection is closed, and nothing else */
 	assert_true(sim_closed(k));
 	sim_expect(k, "");
-	server(s)->hang = false;
-	fakepg_answer(server(s), "EZ");
+	sim_answer(s, "EZ");
 	sim_expect(c, "EZ");
 	sim_works(c);
 	assert_int_equal(sim_db(s)->cancels_received, 1);
@@ -52,8 +26,8 @@ static void a_query_is_cancelled(void **state)
 /* The client that cancels is not told before the server is: when its connection closes, the cancel is through. */
 static void the_asker_waits_until_it_is_through(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = running(s), *k;
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_hanging(s), *k;
 
 	(void)state;
 	s->pg.hold_cancel = true;
@@ -69,8 +43,8 @@ static void the_asker_waits_until_it_is_through(void **state)
 
 static void but_not_for_ever(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = running(s), *k;
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_hanging(s), *k;
 
 	(void)state;
 	s->pg.hold_cancel = true;
@@ -84,42 +58,40 @@ static void but_not_for_ever(void **state)
 /* Pitfall 50: the next client would have its query cancelled. */
 static void the_server_is_held_back(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = running(s), *next = sim_client(s);
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_hanging(s), *next = sim_client(s);
 
 	(void)state;
 	s->pg.hold_cancel = true;
 	sim_cancel(s, c);
 	sim_settle(s);
 	sim_query(next, "SELECT 1");
-	server(s)->hang = false;
-	fakepg_answer(server(s), "EZ");
+	sim_answer(s, "EZ");
 	sim_expect(c, "EZ");
 	sim_say(c, "X");
-	fakepg_log(server(s));
+	fakepg_log(sim_server(s));
 	sim_pass(s, 3 * SEC);
 	/* not even the reset: it could be what is cancelled */
-	assert_string_equal(fakepg_log(server(s)), "");
+	assert_string_equal(fakepg_log(sim_server(s)), "");
 	assert_int_equal(sim_db(s)->sv_used, 1);
 	sim_expect(next, "");
 	fakepg_close(s->pg.conns[1]);
 	sim_expect(next, "CZ");
-	assert_string_equal(fakepg_log(server(s)), "Q:DISCARD ALL;Q:SELECT 1;");
+	assert_string_equal(fakepg_log(sim_server(s)), "Q:DISCARD ALL;Q:SELECT 1;");
 	sim_free(s);
 }
 
 static void or_given_up(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = running(s), *next = sim_client(s);
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_hanging(s), *next = sim_client(s);
 
 	(void)state;
 	s->pg.hold_cancel = true;
 	sim_cancel(s, c);
 	sim_settle(s);
 	sim_query(next, "SELECT 1");
-	server(s)->hang = false;
-	fakepg_answer(server(s), "EZ");
+	sim_answer(s, "EZ");
 	sim_settle(s);
 	sim_say(c, "X");
 	sim_pass(s, 25 * SEC);
@@ -130,8 +102,8 @@ static void or_given_up(void **state)
 /* The asker goes away: the cancel goes on, and is still waited for. */
 static void an_impatient_asker(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = running(s), *k;
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_hanging(s), *k;
 
 	(void)state;
 	s->pg.hold_cancel = true;
@@ -140,8 +112,7 @@ static void an_impatient_asker(void **state)
 	sim_vanish(k);
 	sim_settle(s);
 	assert_int_equal(s->pg.cancels, 1);
-	server(s)->hang = false;
-	fakepg_answer(server(s), "EZ");
+	sim_answer(s, "EZ");
 	sim_settle(s);
 	sim_say(c, "X");
 	sim_pass(s, 1 * SEC);
@@ -153,7 +124,7 @@ static void an_impatient_asker(void **state)
 
 static void nothing_to_cancel(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *idle = sim_client(s), *linked = sim_client(s), wrong, *k;
 
 	(void)state;
@@ -179,7 +150,7 @@ static void nothing_to_cancel(void **state)
 /* A key is good as long as its client is there. */
 static void keys_die_with_their_clients(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c = sim_client(s), was = *c;
 
 	(void)state;
@@ -207,23 +178,22 @@ static void long_key(struct sim *s)
 /* RDS Proxy gives none (pitfall 9). */
 static void a_server_without_a_key(void **state)
 {
-	struct sim *s = begin(no_key);
-	struct sim_client *c = running(s), *k = sim_cancel(s, c);
+	struct sim *s = sim_begin(1, no_key);
+	struct sim_client *c = sim_hanging(s), *k = sim_cancel(s, c);
 
 	(void)state;
 	sim_settle(s);
 	assert_true(sim_closed(k));
 	assert_int_equal(s->pg.n, 1);
-	server(s)->hang = false;
-	fakepg_answer(server(s), "CZ");
+	sim_answer(s, "CZ");
 	sim_expect(c, "CZ");
 	sim_free(s);
 }
 
 static void a_server_with_a_long_key(void **state)
 {
-	struct sim *s = begin(long_key);
-	struct sim_client *c = running(s);
+	struct sim *s = sim_begin(1, long_key);
+	struct sim_client *c = sim_hanging(s);
 
 	(void)state;
 	sim_cancel(s, c);
@@ -240,8 +210,8 @@ static void rds_proxy(struct sim *s)
 
 static void a_kind_of_server_that_takes_none(void **state)
 {
-	struct sim *s = begin(rds_proxy);
-	struct sim_client *c = running(s);
+	struct sim *s = sim_begin(1, rds_proxy);
+	struct sim_client *c = sim_hanging(s);
 
 	(void)state;
 	sim_cancel(s, c);
@@ -254,8 +224,8 @@ static void a_kind_of_server_that_takes_none(void **state)
 /* Pitfall 51 */
 static void storms_are_bounded(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = running(s);
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_hanging(s);
 
 	(void)state;
 	s->pg.hold_cancel = true;
@@ -276,11 +246,11 @@ static void many_servers(struct sim *s)
 
 static void storms_over_many_servers(void **state)
 {
-	struct sim *s = begin(many_servers);
+	struct sim *s = sim_begin(1, many_servers);
 
 	(void)state;
 	for (int i = 0; i < 20; i++)
-		running(s);
+		sim_hanging(s);
 	assert_int_equal(s->pg.n, 20);
 	s->pg.hold_cancel = true;
 	for (int i = 0; i < 20; i++)
@@ -294,14 +264,14 @@ static void storms_over_many_servers(void **state)
 /* The server is lost while a cancel for it is under way; the cancel's memory of it must live. */
 static void the_server_dies_meanwhile(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = running(s), *k;
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_hanging(s), *k;
 
 	(void)state;
 	s->pg.accepts = false; /* the cancel does not get through yet */
 	k = sim_cancel(s, c);
 	sim_settle(s);
-	fakepg_close(server(s));
+	fakepg_close(sim_server(s));
 	sim_expect_fatal(c, "08006", "closed the connection");
 	assert_false(sim_closed(k));
 	s->pg.accepts = true;
@@ -313,8 +283,8 @@ static void the_server_dies_meanwhile(void **state)
 
 static void extra_bytes_behind_a_request(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = running(s), *k = sim_cancel(s, c);
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_hanging(s), *k = sim_cancel(s, c);
 
 	(void)state;
 	sim_send(k, "X\0\0\0\4", 5); /* pitfall 14 */

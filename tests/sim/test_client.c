@@ -8,16 +8,6 @@
 #define GSS_REQUEST "\0\0\0\10\4\322\26\60"
 #define STARTUP     "\0\0\0\37\0\3\0\0user\0joe\0database\0app\0\0"
 
-static struct sim *begin(void (*change)(struct sim *))
-{
-	struct sim *s = sim_new();
-
-	if (change)
-		change(s);
-	sim_start(s);
-	return s;
-}
-
 static struct sim_client *says(struct sim *s, const void *bytes, size_t n)
 {
 	struct sim_client *c = sim_connect(s);
@@ -30,7 +20,7 @@ static void every_cut_of_a_startup_packet(void **state)
 {
 	static const char all[] = STARTUP "Q\0\0\0\15SELECT 1";
 	size_t n = sizeof(all); /* with the query's NUL */
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(4, NULL);
 
 	(void)state;
 	for (size_t cut = 1; cut < n; cut++) {
@@ -67,7 +57,7 @@ static void packets_that_are_none(void **state)
 		{"\0\0\0\23\0\3\0\0user\0joe\0xx", 19, "08P01"},
 		{"\0\0\0\17\0\3\0\0user\0\0\0", 15, "28000"},
 	};
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(4, NULL);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
@@ -89,7 +79,7 @@ static void bytes_behind_a_request(void **state)
 		{SSL_REQUEST STARTUP, 8 + 31, "unencrypted data after SSL request"},
 		{GSS_REQUEST "x", 9, "unencrypted data after GSSAPI encryption request"},
 	};
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(4, NULL);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
@@ -106,7 +96,7 @@ static void bytes_behind_a_request(void **state)
 
 static void requests_for_encryption(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(4, NULL);
 	struct sim_client *c;
 
 	(void)state;
@@ -135,7 +125,7 @@ static void requests_for_encryption(void **state)
 
 static void silence(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(4, NULL);
 	struct sim_client *c[4];
 
 	(void)state;
@@ -171,7 +161,7 @@ static void some_users(struct sim *s)
 
 static void users(void **state)
 {
-	struct sim *s = begin(some_users);
+	struct sim *s = sim_begin(4, some_users);
 
 	(void)state;
 	sim_works(sim_client_as(s, "ann"));
@@ -184,7 +174,7 @@ static void users(void **state)
 static void databases(void **state)
 {
 	static const char other[] = "\0\0\0\37\0\3\0\0user\0joe\0database\0apq\0\0";
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(4, NULL);
 
 	(void)state;
 	sim_expect_fatal(says(s, other, 31), "3D000", "database \"apq\" does not exist");
@@ -199,7 +189,7 @@ static void startup_parameters_make_the_pool(void **state)
 	static const char *const zone[] = {"TimeZone", "CET", "application_name", "one", NULL};
 	static const char *const same[] = {"application_name", "two", "timezone", "CET", NULL};
 	static const char *const none[] = {"application_name", "three", NULL};
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(4, NULL);
 	struct sim_client *c;
 
 	(void)state;
@@ -229,7 +219,7 @@ static void startup_parameters_make_the_pool(void **state)
 static void the_name_is_set_behind_the_clients_back(void **state)
 {
 	static const char *const more[] = {"application_name", "x'; DROP TABLE t; --\\", NULL};
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(4, NULL);
 	struct sim_client *c = sim_login(s, "joe", more);
 
 	(void)state;
@@ -239,13 +229,13 @@ static void the_name_is_set_behind_the_clients_back(void **state)
 	sim_settle(s);
 	assert_string_equal(fakepg_log(fakepg_conn(&s->pg, 0)),
 	                    "Q:SET application_name =  E'x''; DROP TABLE t; --\\\\';Q:SELECT 1;");
-	fakepg_answer(fakepg_conn(&s->pg, 0), "NC");
+	sim_answer(s, "NC");
 	sim_expect(c, "");
-	fakepg_answer(fakepg_conn(&s->pg, 0), "S"); /* a reloaded configuration: that is the client's */
+	sim_answer(s, "S"); /* a reloaded configuration: that is the client's */
 	sim_expect(c, "S");
-	fakepg_answer(fakepg_conn(&s->pg, 0), "ZTDC");
+	sim_answer(s, "ZTDC");
 	sim_expect(c, "TDC");
-	fakepg_answer(fakepg_conn(&s->pg, 0), "Z");
+	sim_answer(s, "Z");
 	sim_expect(c, "Z");
 	sim_free(s);
 }

@@ -8,20 +8,6 @@
 #include "base/mem.h"
 #include "pg/message.h"
 
-static struct sim *begin(void)
-{
-	struct sim *s = sim_new();
-
-	s->target.pool_size = 2;
-	sim_start(s);
-	return s;
-}
-
-static struct fakepg_conn *server(struct sim *s)
-{
-	return fakepg_conn(&s->pg, 0);
-}
-
 /* Is the loop at rest, really waiting, and not woken again and again by what it does not act upon? */
 static void assert_at_rest(struct sim *s)
 {
@@ -40,7 +26,7 @@ static void assert_at_rest(struct sim *s)
 
 static void a_slow_reader_of_much(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 	uint64_t told;
 
@@ -48,7 +34,7 @@ static void a_slow_reader_of_much(void **state)
 	c->p.deaf = true;
 	sim_query(c, "ROWS 25000 4096");
 	sim_settle(s);
-	told = server(s)->p.sent;
+	told = sim_server(s)->p.sent;
 	assert_in_range(told, 65536, 1u << 20); /* buffers of two sockets and ours; not a hundred megabytes */
 	assert_true(sim_stats(s)->iobufs <= 2);
 	assert_at_rest(s);
@@ -61,7 +47,7 @@ static void a_slow_reader_of_much(void **state)
 		sim_client_pump(c);
 		assert_true(sim_stats(s)->iobufs <= 2);
 	}
-	assert_in_range(server(s)->p.sent - told, 500000, 1100000);
+	assert_in_range(sim_server(s)->p.sent - told, 500000, 1100000);
 	c->p.step = 0;
 	sim_expect(c, "TDCZ");
 	assert_int_equal(c->rows, 25000);
@@ -72,7 +58,7 @@ static void a_slow_reader_of_much(void **state)
 /* Both directions full of bytes, both ends slow: each byte arrives. */
 static void both_ways_at_once(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 	struct fakepg_conn *pg;
 	static char data[4u << 20];
@@ -80,7 +66,7 @@ static void both_ways_at_once(void **state)
 	(void)state;
 	sim_query(c, "COPY IN");
 	sim_expect(c, "G");
-	pg = server(s);
+	pg = sim_server(s);
 	c->p.step = pg->p.step = 5000;
 	memset(data, 'd', sizeof(data));
 	for (int i = 0; i < 8000; i++) {
@@ -98,23 +84,23 @@ static void both_ways_at_once(void **state)
 /* The server reads nothing: what it says still arrives. */
 static void a_server_that_does_not_read(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 	static char data[1u << 20];
 
 	(void)state;
 	sim_query(c, "COPY IN");
 	sim_expect(c, "G");
-	server(s)->p.deaf = true;
+	sim_server(s)->p.deaf = true;
 	sim_send(c, "d\0\20\0\4", 5);
 	sim_send(c, data, sizeof(data));
 	sim_settle(s);
 	assert_in_range(c->p.out.n, 1, sizeof(data));
 	assert_true(sim_stats(s)->iobufs <= 2);
 	assert_at_rest(s);
-	fakepg_answer(server(s), "NN");
+	sim_answer(s, "NN");
 	sim_expect(c, "N");
-	server(s)->p.deaf = false;
+	sim_server(s)->p.deaf = false;
 	sim_say(c, "c");
 	sim_expect(c, "CZ");
 	sim_free(s);
@@ -123,14 +109,14 @@ static void a_server_that_does_not_read(void **state)
 /* The client reads nothing: what it says still arrives. */
 static void a_client_that_does_not_read(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s), *k;
 
 	(void)state;
 	c->p.deaf = true;
 	sim_query(c, "ROWS 1000 4096");
 	sim_settle(s);
-	fakepg_log(server(s));
+	fakepg_log(sim_server(s));
 	sim_query(c, "SELECT 2");
 	k = sim_cancel(s, c);
 	sim_settle(s);
@@ -145,7 +131,7 @@ static void a_client_that_does_not_read(void **state)
  * has to be read on. (It was not: bulk stalled once in some hundred dumps.) */
 static void full_and_empty_in_one_turn(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 	static char row[8192];
 	unsigned rows = 0;
@@ -156,7 +142,7 @@ static void full_and_empty_in_one_turn(void **state)
 	c->p.deaf = true;
 	sim_query(c, "SELECT 1");
 	sim_settle(s);
-	p = &server(s)->p;
+	p = &sim_server(s)->p;
 	for (; sim_stats(s)->iobufs == 0; rows++) { /* until the client's socket is full and our buffer nearly empty */
 		assert_true(rows < 1000);
 		peer_say(p, "D\0\0\40\4", 5);
@@ -171,7 +157,7 @@ static void full_and_empty_in_one_turn(void **state)
 	c->p.deaf = false;
 	peer_pump(&c->p);
 	loop_turn(s->loop, 0);
-	fakepg_answer(server(s), "CZ");
+	sim_answer(s, "CZ");
 	sim_expect(c, "DCZ");
 	assert_int_equal(c->rows, rows);
 	assert_int_equal(sim_stats(s)->iobufs, 0);
@@ -183,7 +169,7 @@ static void the_server_dies_under_pressure(void **state)
 {
 	(void)state;
 	for (int unread = 0; unread < 2; unread++) {
-		struct sim *s = begin();
+		struct sim *s = sim_begin(2, NULL);
 		struct sim_client *c = sim_client(s);
 		static char data[1u << 20];
 
@@ -191,7 +177,7 @@ static void the_server_dies_under_pressure(void **state)
 		c->p.deaf = true;
 		sim_settle(s);
 		if (unread) { /* bytes it did not read make the close a reset */
-			server(s)->p.deaf = true;
+			sim_server(s)->p.deaf = true;
 			sim_send(c, "d\0\20\0\4", 5);
 			sim_send(c, data, sizeof(data));
 			sim_settle(s);
@@ -208,7 +194,7 @@ static void the_server_dies_under_pressure(void **state)
 
 static void the_client_dies_under_pressure(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -233,19 +219,19 @@ static void the_client_dies_under_pressure(void **state)
 /* Last words of a server that are there, but cannot be asked for: the write failed first. */
 static void last_words_before_a_reset(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 	struct peer *p;
 
 	(void)state;
 	sim_works(c);
-	p = &server(s)->p;
+	p = &sim_server(s)->p;
 	p->deaf = true;
 	sim_query(c, "SELECT 1");
 	sim_settle(s); /* not read: closing resets */
 	message_query(&c->p.out, "SELECT 2");
 	peer_pump(&c->p); /* the client's event comes first */
-	fakepg_error(server(s), "FATAL", "57P01", "administrator");
+	fakepg_error(sim_server(s), "FATAL", "57P01", "administrator");
 	peer_pump(p);
 	peer_close(p);
 	sim_expect_fatal(c, "57P01", "administrator");
@@ -255,12 +241,12 @@ static void last_words_before_a_reset(void **state)
 /* More messages pipelined, of changing kinds, than the queue takes at once: held back, and gone on with. */
 static void a_very_long_pipeline(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
 	sim_works(c);
-	server(s)->p.deaf = true;
+	sim_server(s)->p.deaf = true;
 	for (int i = 0; i < 40000; i++)
 		sim_say(c, "CS");
 	sim_settle(s);
@@ -268,7 +254,7 @@ static void a_very_long_pipeline(void **state)
 	assert_true(sim_stats(s)->iobufs <= 2);
 	assert_at_rest(s);
 	/* the answers to what got through make room for the rest */
-	server(s)->p.deaf = false;
+	sim_server(s)->p.deaf = false;
 	c->p.step = 1000;
 	for (int turns = 0; turns < 100000 && c->messages < 7 + 2 + 80000; turns++) {
 		loop_turn(s->loop, 0);

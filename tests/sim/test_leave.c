@@ -4,15 +4,6 @@
 #include <sys/socket.h>
 #include "base/mem.h"
 
-static struct sim *begin(void)
-{
-	struct sim *s = sim_new();
-
-	s->target.pool_size = 1;
-	sim_start(s);
-	return s;
-}
-
 /* The next client has a server at once, and its answers are its own. */
 static void next_works(struct sim *s, unsigned connections)
 {
@@ -27,21 +18,13 @@ static void next_works(struct sim *s, unsigned connections)
 	sim_free(s);
 }
 
-static struct fakepg_conn *server(struct sim *s)
-{
-	struct fakepg_conn *c = fakepg_conn(&s->pg, 0);
-
-	assert_non_null(c);
-	return c;
-}
-
 static void between_queries(void **state)
 {
 	static const char *const ways[] = {"X", ""};
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct sim *s = begin();
+		struct sim *s = sim_begin(1, NULL);
 		struct sim_client *c = sim_client(s);
 
 		sim_works(c);
@@ -49,27 +32,27 @@ static void between_queries(void **state)
 		sim_settle(s);
 		sim_vanish(c);
 		sim_assert_servers(s, 1, 0);
-		assert_string_equal(fakepg_log(server(s)), "Q:SELECT 1;Q:DISCARD ALL;");
+		assert_string_equal(fakepg_log(sim_server(s)), "Q:SELECT 1;Q:DISCARD ALL;");
 		next_works(s, 1);
 	}
 }
 
 static void without_a_query(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 
 	(void)state;
 	sim_say(sim_client(s), "X");
 	sim_vanish(sim_client(s));
 	sim_assert_servers(s, 1, 0);
-	assert_string_equal(fakepg_log(server(s)), "");
+	assert_string_equal(fakepg_log(sim_server(s)), "");
 	next_works(s, 1);
 }
 
 /* PostgreSQL, too, ends the query before it notices; its answer is nobody's. */
 static void in_a_query(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -78,17 +61,17 @@ static void in_a_query(void **state)
 	sim_settle(s);
 	sim_vanish(c);
 	sim_pass(s, 3 * SEC);
-	assert_string_equal(fakepg_log(server(s)), "Q:SELECT pg_sleep(3);");
+	assert_string_equal(fakepg_log(sim_server(s)), "Q:SELECT pg_sleep(3);");
 	s->pg.mute = false;
-	fakepg_answer(server(s), "TDDDCZ");
+	sim_answer(s, "TDDDCZ");
 	sim_pass(s, 1 * SEC);
-	assert_string_equal(fakepg_log(server(s)), "Q:DISCARD ALL;");
+	assert_string_equal(fakepg_log(sim_server(s)), "Q:DISCARD ALL;");
 	next_works(s, 1);
 }
 
 static void in_a_query_that_does_not_end(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -98,7 +81,7 @@ static void in_a_query_that_does_not_end(void **state)
 	/* it is cancelled before it is closed: closing alone would leave it running */
 	sim_pass(s, 7 * SEC);
 	assert_int_equal(s->pg.cancels, 1);
-	assert_int_equal(s->pg.cancel_pid, server(s)->pid);
+	assert_int_equal(s->pg.cancel_pid, sim_server(s)->pid);
 	sim_pass(s, 6 * SEC);
 	assert_int_equal(fakepg_open(&s->pg), 0);
 	next_works(s, 3);
@@ -110,7 +93,7 @@ static void in_a_message(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
-		struct sim *s = begin();
+		struct sim *s = sim_begin(1, NULL);
 		struct sim_client *c = sim_client(s);
 
 		sim_works(c);
@@ -129,7 +112,7 @@ static void in_a_transaction(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct sim *s = begin();
+		struct sim *s = sim_begin(1, NULL);
 		struct sim_client *c = sim_client(s);
 
 		sim_query(c, "BEGIN");
@@ -139,14 +122,14 @@ static void in_a_transaction(void **state)
 		sim_say(c, "X"); /* pitfall 53 */
 		sim_settle(s);
 		assert_true(sim_closed(c));
-		assert_non_null(strstr(fakepg_log(server(s)), "Q:ROLLBACK;Q:DISCARD ALL;"));
+		assert_non_null(strstr(fakepg_log(sim_server(s)), "Q:ROLLBACK;Q:DISCARD ALL;"));
 		next_works(s, 1);
 	}
 }
 
 static void in_copy(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -162,7 +145,7 @@ static void in_copy(void **state)
 
 static void with_copy_done_on_its_way(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -182,7 +165,7 @@ static void with_an_unsynced_batch(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(batches) / sizeof(*batches); i++) {
-		struct sim *s = begin();
+		struct sim *s = sim_begin(1, NULL);
 		struct sim_client *c = sim_client(s);
 
 		sim_say(c, batches[i]);
@@ -196,7 +179,7 @@ static void with_an_unsynced_batch(void **state)
 
 static void with_a_pipeline(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -206,22 +189,22 @@ static void with_a_pipeline(void **state)
 	sim_vanish(c);
 	sim_settle(s);
 	/* the first ReadyForQuery is not the end */
-	fakepg_answer(server(s), "12nCZ");
+	sim_answer(s, "12nCZ");
 	sim_settle(s);
-	fakepg_answer(server(s), "12nCZCZZ");
+	sim_answer(s, "12nCZCZZ");
 	sim_settle(s);
-	assert_null(strstr(fakepg_log(server(s)), "DISCARD"));
+	assert_null(strstr(fakepg_log(sim_server(s)), "DISCARD"));
 	s->pg.mute = false;
-	fakepg_answer(server(s), "VZ");
+	sim_answer(s, "VZ");
 	sim_settle(s);
-	assert_string_equal(fakepg_log(server(s)), "Q:DISCARD ALL;");
+	assert_string_equal(fakepg_log(sim_server(s)), "Q:DISCARD ALL;");
 	next_works(s, 1);
 }
 
 /* What it said before it said goodbye is done and answered. */
 static void goodbye_behind_queries(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -235,7 +218,7 @@ static void goodbye_behind_queries(void **state)
 /* The first bytes of a session, cut short or wrong. */
 static void a_violation_is_told(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -245,7 +228,7 @@ static void a_violation_is_told(void **state)
 	sim_settle(s);
 	assert_string_equal(c->sqlstate, "08P01");
 	assert_true(sim_closed(c));
-	assert_non_null(strstr(fakepg_log(server(s)), "Q:SELECT 1;"));
+	assert_non_null(strstr(fakepg_log(sim_server(s)), "Q:SELECT 1;"));
 	sim_assert_servers(s, 1, 0);
 	next_works(s, 1);
 }
@@ -269,7 +252,7 @@ static void violations(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		for (int first = 0; first < 2; first++) {
-			struct sim *s = begin();
+			struct sim *s = sim_begin(1, NULL);
 			struct sim_client *c = sim_client(s);
 
 			if (!first)
@@ -285,14 +268,14 @@ static void violations(void **state)
 /* A client of yesterday's COPY still sends its data after the error: that owes it nothing, and it goes in peace. */
 static void late_copy_data(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
 	sim_query(c, "COPY IN");
 	sim_expect(c, "G");
-	server(s)->copy = false;
-	fakepg_answer(server(s), "EZ");
+	sim_server(s)->copy = false;
+	sim_answer(s, "EZ");
 	sim_expect(c, "EZ");
 	sim_say(c, "dddcH");
 	sim_settle(s);
@@ -415,7 +398,7 @@ static void a_reset_that_fails(void **state)
 {
 	(void)state;
 	for (int way = 0; way < 3; way++) {
-		struct sim *s = begin();
+		struct sim *s = sim_begin(1, NULL);
 		struct sim_client *c = sim_client(s);
 
 		sim_works(c);
@@ -423,9 +406,9 @@ static void a_reset_that_fails(void **state)
 		sim_say(c, "X");
 		sim_settle(s);
 		if (way == 0)
-			fakepg_answer(server(s), "EZ");
+			sim_answer(s, "EZ");
 		else if (way == 1)
-			fakepg_close(server(s));
+			fakepg_close(sim_server(s));
 		else
 			sim_pass(s, 11 * SEC);
 		sim_assert_servers(s, 0, 0);
@@ -436,16 +419,16 @@ static void a_reset_that_fails(void **state)
 
 static void a_reset_that_leaves_a_transaction(void **state)
 {
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
 	sim_works(c);
-	server(s)->pg->mute = true;
+	sim_server(s)->pg->mute = true;
 	sim_say(c, "X");
 	sim_settle(s);
-	server(s)->tx = 'T';
-	fakepg_answer(server(s), "CZ");
+	sim_server(s)->tx = 'T';
+	sim_answer(s, "CZ");
 	sim_assert_servers(s, 0, 0);
 	s->pg.mute = false;
 	next_works(s, 2);
@@ -462,20 +445,20 @@ static void no_reset_query(void **state)
 	sim_works(sim_client(s));
 	sim_say(s->clients[0], "X");
 	sim_assert_servers(s, 1, 0);
-	assert_string_equal(fakepg_log(server(s)), "Q:SELECT 1;");
+	assert_string_equal(fakepg_log(sim_server(s)), "Q:SELECT 1;");
 	next_works(s, 1);
 }
 
 static void replication_is_never_shared(void **state)
 {
 	static const char *const more[] = {"replication", "database", NULL};
-	struct sim *s = begin();
+	struct sim *s = sim_begin(1, NULL);
 	struct sim_client *c;
 
 	(void)state;
 	c = sim_login(s, "joe", more);
 	sim_expect(c, "RSKZ");
-	assert_string_equal(params_get(&server(s)->startup.params, "x") ? "x" : "", "");
+	assert_string_equal(params_get(&sim_server(s)->startup.params, "x") ? "x" : "", "");
 	sim_works(c);
 	sim_say(c, "X");
 	sim_settle(s);

@@ -3,16 +3,6 @@
 #include <stdio.h>
 #include "base/mem.h"
 
-static struct sim *begin(void (*change)(struct sim *))
-{
-	struct sim *s = sim_new();
-
-	if (change)
-		change(s);
-	sim_start(s);
-	return s;
-}
-
 static void one_server(struct sim *s)
 {
 	s->target.pool_size = 1;
@@ -26,7 +16,7 @@ static void leave(struct sim_client *c)
 
 static void pool_size_holds_under_many_clients(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(4, NULL);
 	unsigned done = 0;
 
 	(void)state;
@@ -75,7 +65,7 @@ static void logins_keep_to_their_rate(void **state)
 
 static void waiting_for_a_server_has_an_end(void **state)
 {
-	struct sim *s = begin(one_server);
+	struct sim *s = sim_begin(4, one_server);
 	struct sim_client *a = sim_client(s), *b = sim_client(s);
 
 	(void)state;
@@ -92,7 +82,7 @@ static void waiting_for_a_server_has_an_end(void **state)
 /* Whoever goes away while it waits is not given a server. */
 static void gone_while_waiting(void **state)
 {
-	struct sim *s = begin(one_server);
+	struct sim *s = sim_begin(4, one_server);
 	struct sim_client *a = sim_client(s), *b = sim_client(s), *c = sim_client(s);
 
 	(void)state;
@@ -116,7 +106,7 @@ static void min_pool_size(struct sim *s)
 
 static void connections_kept_ready(void **state)
 {
-	struct sim *s = begin(min_pool_size);
+	struct sim *s = sim_begin(4, min_pool_size);
 
 	(void)state;
 	sim_client(s);
@@ -136,7 +126,7 @@ static void one_connection(struct sim *s)
 
 static void somebody_elses_idle_server_makes_room(void **state)
 {
-	struct sim *s = begin(one_connection);
+	struct sim *s = sim_begin(4, one_connection);
 	struct sim_client *a = sim_client_as(s, "ann"), *b;
 
 	(void)state;
@@ -153,7 +143,7 @@ static void somebody_elses_idle_server_makes_room(void **state)
 
 static void a_server_that_becomes_idle_makes_room(void **state)
 {
-	struct sim *s = begin(one_connection);
+	struct sim *s = sim_begin(4, one_connection);
 	struct sim_client *a = sim_client_as(s, "ann"), *b;
 
 	(void)state;
@@ -175,7 +165,7 @@ static void two_connections(struct sim *s)
 
 static void the_longest_idle_goes_first(void **state)
 {
-	struct sim *s = begin(two_connections);
+	struct sim *s = sim_begin(4, two_connections);
 	struct sim_client *a = sim_client_as(s, "ann"), *b = sim_client_as(s, "bob");
 
 	(void)state;
@@ -197,7 +187,7 @@ static void few_pools(struct sim *s)
 
 static void pools_are_few(void **state)
 {
-	struct sim *s = begin(few_pools);
+	struct sim *s = sim_begin(4, few_pools);
 	struct sim_client *a = sim_client_as(s, "ann"), *b = sim_client_as(s, "bob");
 
 	(void)state;
@@ -218,7 +208,7 @@ static void few_clients(struct sim *s)
 
 static void clients_are_few(void **state)
 {
-	struct sim *s = begin(few_clients);
+	struct sim *s = sim_begin(4, few_clients);
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
@@ -245,7 +235,7 @@ static void short_lives(struct sim *s)
 
 static void servers_grow_old(void **state)
 {
-	struct sim *s = begin(short_lives);
+	struct sim *s = sim_begin(4, short_lives);
 	struct sim_client *a = sim_client(s), *b;
 
 	(void)state;
@@ -272,7 +262,7 @@ static void used_once(struct sim *s)
 
 static void a_server_for_every_client(void **state)
 {
-	struct sim *s = begin(used_once);
+	struct sim *s = sim_begin(4, used_once);
 
 	(void)state;
 	for (unsigned i = 1; i < 4; i++) {
@@ -295,7 +285,7 @@ static void short_idle(struct sim *s)
 
 static void idle_servers_go(void **state)
 {
-	struct sim *s = begin(short_idle);
+	struct sim *s = sim_begin(4, short_idle);
 	struct sim_client *a = sim_client(s);
 
 	(void)state;
@@ -316,7 +306,7 @@ static void short_client_idle(struct sim *s)
 
 static void idle_clients_go(void **state)
 {
-	struct sim *s = begin(short_client_idle);
+	struct sim *s = sim_begin(4, short_client_idle);
 	struct sim_client *never = sim_client(s), *linked = sim_client(s), *busy = sim_client(s);
 
 	(void)state;
@@ -355,15 +345,15 @@ static struct sim_client *failed_copy(struct sim *s)
 	s->pg.mute = true;
 	sim_say(c, "PBES");
 	sim_settle(s);
-	fakepg_answer(fakepg_conn(&s->pg, 0), "12G");
+	sim_answer(s, "12G");
 	sim_expect(c, "12G");
 	sim_say(c, "d");
 	sim_settle(s);
-	fakepg_answer(fakepg_conn(&s->pg, 0), "E");
+	sim_answer(s, "E");
 	sim_expect(c, "E");
 	sim_say(c, "cS");
 	sim_settle(s);
-	fakepg_answer(fakepg_conn(&s->pg, 0), "Z");
+	sim_answer(s, "Z");
 	sim_expect(c, "Z");
 	s->pg.mute = false;
 	return c;
@@ -371,7 +361,7 @@ static struct sim_client *failed_copy(struct sim *s)
 
 static void a_failed_copy_is_no_work(void **state)
 {
-	struct sim *s = begin(one_server_short_client_idle);
+	struct sim *s = sim_begin(4, one_server_short_client_idle);
 	struct sim_client *c = failed_copy(s);
 
 	(void)state;
@@ -391,7 +381,7 @@ static void a_failed_copy_is_no_work(void **state)
 /* Waiting for a server is not idleness either. */
 static void waiting_clients_stay(void **state)
 {
-	struct sim *s = begin(one_server_short_client_idle);
+	struct sim *s = sim_begin(4, one_server_short_client_idle);
 	struct sim_client *a = sim_client(s), *b = sim_client(s);
 
 	(void)state;
@@ -401,8 +391,7 @@ static void waiting_clients_stay(void **state)
 	sim_query(b, "SELECT 1");
 	sim_pass(s, 100 * SEC);
 	assert_false(sim_closed(b));
-	fakepg_conn(&s->pg, 0)->hang = false;
-	fakepg_answer(fakepg_conn(&s->pg, 0), "CZ");
+	sim_answer(s, "CZ");
 	sim_say(a, "X");
 	sim_expect(b, "CZ");
 	sim_free(s);
@@ -410,7 +399,7 @@ static void waiting_clients_stay(void **state)
 
 static void unused_pools_are_forgotten(void **state)
 {
-	struct sim *s = begin(short_idle);
+	struct sim *s = sim_begin(4, short_idle);
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
@@ -441,7 +430,7 @@ static void idle_servers_speak(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct sim *s = begin(one_server);
+		struct sim *s = sim_begin(4, one_server);
 		struct sim_client *c = sim_client(s);
 
 		sim_works(c);
@@ -461,7 +450,7 @@ static void idle_servers_die(void **state)
 {
 	(void)state;
 	for (int way = 0; way < 2; way++) {
-		struct sim *s = begin(one_server);
+		struct sim *s = sim_begin(4, one_server);
 		struct sim_client *c = sim_client(s), *next = sim_client(s);
 
 		sim_works(c);
@@ -482,7 +471,7 @@ static void idle_servers_die(void **state)
 /* A server in the middle of a message is not handed out: the rest would be taken for the next client's. */
 static void idle_servers_half_said(void **state)
 {
-	struct sim *s = begin(one_server);
+	struct sim *s = sim_begin(4, one_server);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -510,7 +499,7 @@ static void with_connect_query(struct sim *s)
 
 static void connect_queries(void **state)
 {
-	struct sim *s = begin(with_connect_query);
+	struct sim *s = sim_begin(4, with_connect_query);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -527,7 +516,7 @@ static void changing_connect_query(struct sim *s)
 /* What it changes is what the client is welcomed with. */
 static void connect_queries_change_parameters(void **state)
 {
-	struct sim *s = begin(changing_connect_query);
+	struct sim *s = sim_begin(4, changing_connect_query);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -539,7 +528,7 @@ static void connect_queries_that_fail(void **state)
 {
 	(void)state;
 	for (int way = 0; way < 3; way++) {
-		struct sim *s = begin(with_connect_query);
+		struct sim *s = sim_begin(4, with_connect_query);
 		struct sim_client *c;
 
 		s->pg.mute = true;
@@ -547,7 +536,7 @@ static void connect_queries_that_fail(void **state)
 		sim_settle(s);
 		assert_string_equal(fakepg_log(fakepg_conn(&s->pg, 0)), "Q:SET ROLE x;");
 		if (way == 0)
-			fakepg_answer(fakepg_conn(&s->pg, 0), "EZ");
+			sim_answer(s, "EZ");
 		else if (way == 1)
 			fakepg_close(fakepg_conn(&s->pg, 0));
 		else

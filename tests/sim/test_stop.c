@@ -5,17 +5,6 @@
 
 #define GRACE (30 * SEC)
 
-static struct sim *begin(void (*change)(struct sim *))
-{
-	struct sim *s = sim_new();
-
-	s->target.pool_size = 2;
-	if (change)
-		change(s);
-	sim_start(s);
-	return s;
-}
-
 static void on_stopped(void *arg)
 {
 	struct sim *s = arg;
@@ -38,42 +27,52 @@ static void expect_stopped(struct sim *s)
 	assert_int_equal(proxy_clients(s->proxy), 0);
 }
 
+/* The same, and there is nothing left but to go. */
+static void expect_end(struct sim *s)
+{
+	expect_stopped(s);
+	sim_free(s);
+}
+
 static void expect_told(struct sim_client *c)
 {
 	sim_expect_fatal(c, "57P01", "terminating connection due to administrator command");
 }
 
+static void expect_told_and_end(struct sim_client *c)
+{
+	expect_told(c);
+	expect_end(c->sim);
+}
+
 static void nothing_going_on(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(2, NULL);
 
 	(void)state;
 	stop(s);
-	expect_stopped(s);
-	sim_free(s);
+	expect_end(s);
 }
 
 /* A COPY failed, and perhaps one more ReadyForQuery is to come, which asks nobody to wait for it. */
 static void after_a_failed_copy(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
 	s->pg.mute = true;
 	sim_say(c, "QS");
 	sim_settle(s);
-	fakepg_answer(fakepg_conn(&s->pg, 0), "GEZ");
+	sim_answer(s, "GEZ");
 	sim_expect(c, "GEZ");
 	stop(s);
-	expect_told(c);
-	expect_stopped(s);
-	sim_free(s);
+	expect_told_and_end(c);
 }
 
 static void clients_without_a_query(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *silent = sim_connect(s), *idle = sim_client(s), *linked = sim_client(s), *late;
 
 	(void)state;
@@ -91,27 +90,23 @@ static void clients_without_a_query(void **state)
 
 static void in_a_query(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = sim_client(s);
+	struct sim *s = sim_begin(2, NULL);
+	struct sim_client *c = sim_hanging(s);
 
 	(void)state;
-	sim_query(c, "HANG");
-	sim_settle(s);
 	stop(s);
 	sim_pass(s, 20 * SEC);
 	sim_expect(c, "");
 	assert_false(s->stopped);
-	fakepg_answer(fakepg_conn(&s->pg, 0), "CZ");
+	sim_answer(s, "CZ");
 	sim_settle(s);
 	assert_string_equal(c->said, "CZE");
-	expect_told(c);
-	expect_stopped(s);
-	sim_free(s);
+	expect_told_and_end(c);
 }
 
 static void in_a_transaction(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -124,14 +119,12 @@ static void in_a_transaction(void **state)
 	sim_query(c, "COMMIT");
 	sim_settle(s);
 	assert_string_equal(c->said, "CZE");
-	expect_told(c);
-	expect_stopped(s);
-	sim_free(s);
+	expect_told_and_end(c);
 }
 
 static void in_an_open_batch(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -143,14 +136,12 @@ static void in_an_open_batch(void **state)
 	sim_say(c, "S");
 	sim_settle(s);
 	assert_string_equal(c->said, "ZE");
-	expect_told(c);
-	expect_stopped(s);
-	sim_free(s);
+	expect_told_and_end(c);
 }
 
 static void until_the_grace_is_over(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *query = sim_client(s), *tx = sim_client(s), *waits = sim_client(s);
 
 	(void)state;
@@ -169,25 +160,20 @@ static void until_the_grace_is_over(void **state)
 	expect_told(query);
 	expect_told(tx);
 	expect_told(waits);
-	expect_stopped(s);
-	sim_free(s);
+	expect_end(s);
 }
 
 static void a_second_call_is_for_the_impatient(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = sim_client(s);
+	struct sim *s = sim_begin(2, NULL);
+	struct sim_client *c = sim_hanging(s);
 
 	(void)state;
-	sim_query(c, "HANG");
-	sim_settle(s);
 	stop(s);
 	sim_pass(s, 1 * SEC);
 	proxy_stop(s->proxy, 0, on_stopped, s);
 	sim_pass(s, 1 * SEC);
-	expect_told(c);
-	expect_stopped(s);
-	sim_free(s);
+	expect_told_and_end(c);
 }
 
 static void one_server(struct sim *s)
@@ -198,7 +184,7 @@ static void one_server(struct sim *s)
 /* It has sent a query and waits for a server: that is served yet. */
 static void waiting_for_a_server(void **state)
 {
-	struct sim *s = begin(one_server);
+	struct sim *s = sim_begin(2, one_server);
 	struct sim_client *a = sim_client(s), *b = sim_client(s);
 
 	(void)state;
@@ -207,14 +193,12 @@ static void waiting_for_a_server(void **state)
 	sim_query(b, "SELECT 1");
 	sim_settle(s);
 	stop(s);
-	fakepg_conn(&s->pg, 0)->hang = false;
-	fakepg_answer(fakepg_conn(&s->pg, 0), "CZ");
+	sim_answer(s, "CZ");
 	sim_pass(s, 1 * SEC);
 	assert_string_equal(a->said, "CZE");
 	assert_string_equal(b->said, "CZE");
 	expect_told(b);
-	expect_stopped(s);
-	sim_free(s);
+	expect_end(s);
 }
 
 static void while_logging_in(void **state)
@@ -223,7 +207,7 @@ static void while_logging_in(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
-		struct sim *s = begin(NULL);
+		struct sim *s = sim_begin(2, NULL);
 		struct sim_client *c;
 
 		s->pg.silent_at = steps[i];
@@ -233,15 +217,14 @@ static void while_logging_in(void **state)
 		expect_told(c);
 		/* nobody wants the server any more */
 		sim_pass(s, 16 * SEC);
-		expect_stopped(s);
-		sim_free(s);
+		expect_end(s);
 	}
 }
 
 /* A login that ends well after its client was sent away. */
 static void a_login_that_comes_too_late(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c;
 
 	(void)state;
@@ -251,10 +234,9 @@ static void a_login_that_comes_too_late(void **state)
 	stop(s);
 	expect_told(c);
 	fakepg_conn(&s->pg, 0)->ready = true;
-	fakepg_answer(fakepg_conn(&s->pg, 0), "Z");
+	sim_answer(s, "Z");
 	sim_pass(s, 1 * SEC);
-	expect_stopped(s);
-	sim_free(s);
+	expect_end(s);
 }
 
 static void kept_ready(struct sim *s)
@@ -265,30 +247,26 @@ static void kept_ready(struct sim *s)
 
 static void with_connections_kept_ready(void **state)
 {
-	struct sim *s = begin(kept_ready);
-	struct sim_client *c = sim_client(s);
+	struct sim *s = sim_begin(2, kept_ready);
+	struct sim_client *c = sim_hanging(s);
 
 	(void)state;
-	sim_query(c, "HANG");
-	sim_settle(s);
 	assert_int_equal(s->pg.n, 2);
 	stop(s);
 	sim_pass(s, 5 * SEC);
 	/* the idle one is closed and no new one is made */
 	assert_int_equal(fakepg_open(&s->pg), 1);
 	assert_int_equal(s->pg.n, 2);
-	fakepg_answer(fakepg_conn(&s->pg, 0), "CZ");
+	sim_answer(s, "CZ");
 	sim_pass(s, 1 * SEC);
-	expect_told(c);
-	expect_stopped(s);
-	sim_free(s);
+	expect_told_and_end(c);
 }
 
 static void servers_on_their_way_to_idle(void **state)
 {
 	(void)state;
 	for (int tx = 0; tx < 2; tx++) {
-		struct sim *s = begin(NULL);
+		struct sim *s = sim_begin(2, NULL);
 		struct sim_client *c = sim_client(s);
 
 		sim_query(c, tx ? "BEGIN" : "SELECT 1");
@@ -300,37 +278,31 @@ static void servers_on_their_way_to_idle(void **state)
 		assert_false(s->stopped);
 		s->pg.mute = false;
 		fakepg_conn(&s->pg, 0)->tx = 'I';
-		fakepg_answer(fakepg_conn(&s->pg, 0), "CZ");
+		sim_answer(s, "CZ");
 		sim_pass(s, 1 * SEC);
-		expect_stopped(s);
-		sim_free(s);
+		expect_end(s);
 	}
 }
 
 static void a_query_nobody_waits_for(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = sim_client(s);
+	struct sim *s = sim_begin(2, NULL);
+	struct sim_client *c = sim_hanging(s);
 
 	(void)state;
-	sim_query(c, "HANG");
-	sim_settle(s);
 	sim_vanish(c);
 	sim_settle(s);
 	stop(s);
 	sim_pass(s, 20 * SEC);
-	expect_stopped(s);
-	sim_free(s);
+	expect_end(s);
 }
 
 static void with_a_cancel_under_way(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = sim_client(s), *k;
+	struct sim *s = sim_begin(2, NULL);
+	struct sim_client *c = sim_hanging(s), *k;
 
 	(void)state;
-	sim_query(c, "HANG");
-	sim_settle(s);
 	s->pg.hold_cancel = true;
 	k = sim_cancel(s, c);
 	sim_settle(s);
@@ -338,21 +310,17 @@ static void with_a_cancel_under_way(void **state)
 	assert_false(sim_closed(k));
 	sim_pass(s, 12 * SEC);
 	assert_true(sim_closed(k));
-	fakepg_answer(fakepg_conn(&s->pg, 0), "EZ");
+	sim_answer(s, "EZ");
 	sim_pass(s, 1 * SEC);
-	expect_told(c);
-	expect_stopped(s);
-	sim_free(s);
+	expect_told_and_end(c);
 }
 
 static void with_a_cancel_at_the_end_of_the_grace(void **state)
 {
-	struct sim *s = begin(NULL);
-	struct sim_client *c = sim_client(s), *k;
+	struct sim *s = sim_begin(2, NULL);
+	struct sim_client *c = sim_hanging(s), *k;
 
 	(void)state;
-	sim_query(c, "HANG");
-	sim_settle(s);
 	stop(s);
 	sim_pass(s, 29 * SEC);
 	s->pg.hold_cancel = true;
@@ -361,14 +329,13 @@ static void with_a_cancel_at_the_end_of_the_grace(void **state)
 	sim_pass(s, 2 * SEC);
 	expect_told(c);
 	assert_true(sim_closed(k));
-	expect_stopped(s);
-	sim_free(s);
+	expect_end(s);
 }
 
 /* A client that does not take its last words has five seconds. */
 static void a_client_that_does_not_read(void **state)
 {
-	struct sim *s = begin(NULL);
+	struct sim *s = sim_begin(2, NULL);
 	struct sim_client *c = sim_client(s);
 
 	(void)state;
@@ -378,8 +345,7 @@ static void a_client_that_does_not_read(void **state)
 	stop(s);
 	sim_pass(s, 31 * SEC);
 	sim_pass(s, 6 * SEC);
-	expect_stopped(s);
-	sim_free(s);
+	expect_end(s);
 }
 
 static void in_a_tls_handshake(void **state)
@@ -399,8 +365,7 @@ static void in_a_tls_handshake(void **state)
 	assert_int_equal(c->byte, 'S');
 	stop(s);
 	assert_true(sim_closed(c));
-	expect_stopped(s);
-	sim_free(s);
+	expect_end(s);
 	tls_live_unref(tls);
 }
 
