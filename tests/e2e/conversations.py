@@ -27,7 +27,7 @@ import wire
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DIRECTORY = os.path.join(HERE, "conversations")
-SILENCE_SEC = 4.0
+SILENCE_SEC = 15.0  # nothing here is waited for in vain
 ESCAPES = {"0": b"\0", "n": b"\n", "r": b"\r", "t": b"\t", "\\": b"\\"}
 
 

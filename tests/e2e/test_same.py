@@ -16,6 +16,7 @@ TABLE = "create table t (a int primary key, b text); insert into t select i, 'ro
 SCRIPTS = {
     "simple": [wire.query("select 1, null, 'text'")],
     "several statements": [wire.query("select 1; select 2; create temp table x (a int); insert into x values (1), (2)")],
+    # pitfall 39
     "empty": [wire.query(""), wire.query(";"), wire.query("  -- nothing")],
     "error": [wire.query("select 1/0"), wire.query("selec"), wire.query("select 1; select 1/0; select 2")],
     "error with all fields": [wire.query(TABLE), wire.query("insert into t values (1, 'again')")],
@@ -33,6 +34,7 @@ SCRIPTS = {
     "portals": [wire.query(TABLE), wire.query("begin"),
                 P("select * from t order by a", "s") + B("p", "s") + E("p", 2) + E("p", 2) + E("p", 0) + S(),
                 wire.query("commit")],
+    # pitfall 21: no ReadyForQuery before the Sync
     "suspended without sync": [wire.query(TABLE), (P("select * from t order by a") + B() + E("", 2) + wire.flush(), "s"),
                                (E("", 2) + wire.flush(), "s"), E() + S()],
     "error skips to sync": [P("select 1") + B() + E() + P("selec") + B() + E() + P("select 2") + B() + E() + S(),
@@ -40,6 +42,7 @@ SCRIPTS = {
     "query behind an error": [P("selec") + wire.query("select 'dropped'") + S()],
     "query in the middle": [P("select 1", "s") + wire.query("select 2") + B("", "s") + E() + S()],
     "many syncs": [S(), S() + S() + S()],
+    # pitfall 22
     "flush": [(P("select 1", "s") + wire.flush(), "1"), (B("", "s") + wire.flush(), "2"), (E() + wire.flush(), "C"), S()],
     "copy out": [wire.query(TABLE), wire.query("copy t to stdout")],
     "copy in": [wire.query(TABLE), (wire.query("copy t from stdin"), "G"),
@@ -56,6 +59,7 @@ SCRIPTS = {
                       wire.message("d", b"6\tx\n") + wire.message("c") + S()],
     "copy twice": [wire.query(TABLE), (wire.query("copy t from stdin; copy t from stdin"), "G"),
                    (wire.message("d", b"6\tx\n") + wire.message("c"), "G"), wire.message("d", b"7\tx\n") + wire.message("c")],
+    # pitfall 40
     "function call": [wire.message("F", struct.pack("!IHHHi", 177, 1, 0, 2, 4) + b"\0\0\0\1" * 1 + struct.pack("!i", 4) +
                                    b"\0\0\0\2" + struct.pack("!H", 0)),
                       wire.message("F", struct.pack("!IHHH", 99999999, 0, 0, 0))],

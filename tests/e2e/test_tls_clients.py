@@ -54,7 +54,7 @@ def serial(pgiam):
         return w.sock.getpeercert(binary_form=True)
 
 
-# ---- direct TLS ----
+# ---- direct TLS (pitfall 4) ----
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 def test_direct(pgiam, version):

@@ -194,7 +194,7 @@ static void to_servers(void **state)
 	buf_free(&out);
 	good(f, global, NONE);
 	assert_string_equal(opts(f, 1)->key_file, f->tls.key_file);
-	/* how it begins */
+	/* how it begins: direct is TLS or nothing (pitfall 5) */
 	good(f, "", "host=db auth=none sslmode=prefer");
 	w = conf_worker_new(f->t->c, 0);
 	assert_int_equal(w->opts.targets[0]->tls_start, TARGET_TLS_OFFER);

@@ -133,7 +133,7 @@ static void stops_inside_the_callback(void **state)
 	loop_free(l);
 }
 
-/* Out of descriptors: no spinning, and it recovers by itself. */
+/* Out of descriptors: no spinning, and it recovers by itself (pitfall 60). */
 static void waits_for_descriptors(void **state)
 {
 	struct loop *l = kit_loop();

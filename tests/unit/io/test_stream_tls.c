@@ -253,7 +253,7 @@ static void key_update_mid_stream(void **state)
 }
 
 /* A ticket too big for one record, of which only the first part has arrived: OpenSSL cannot write before it
- * has read the rest. The owner must see an ordinary "again", and no spinning. */
+ * has read the rest. The owner must see an ordinary "again", and no spinning (pitfall 55). */
 static int big_ticket(SSL *ssl, void *arg)
 {
 	static const unsigned char data[3000];
