@@ -4,8 +4,9 @@
  *
  * After each input: every client was told what PostgreSQL would say in PostgreSQL's order (told.c), each request was
  * answered once at most, whoever got nowhere was closed in time, the loop came to rest, and nothing is left: no descriptor,
- * no timer, no memory. TLS was not got around where it is required, nor was a user that is not let in. */
-#include "told.h"
+ * no timer, no memory. TLS was not got around where it is required, nor was a user that is not let in; who had to prove a
+ * password and did not is not in, and no server was asked for him. */
+#include "prove.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -25,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct end {
 	struct talk t;
 	struct told told;
+	struct prover prover;
 };
 
 struct world {
@@ -36,10 +38,11 @@ struct world {
 	struct end e[ENDS];
 	unsigned connected;
 	size_t memory;
-	bool tls_required, few_users, remote;
+	bool tls_required, few_users, remote, asks;
+	bool proved; /* by a client that is gone */
 };
 
-enum { OFFER_TLS = 1, REQUIRE_TLS = 2, REMOTE = 4, FEW_CLIENTS = 8, FEW_USERS = 16, IDLE_TIMEOUT = 32, HEAD = 4 };
+enum { OFFER_TLS = 1, REQUIRE_TLS = 2, REMOTE = 4, FEW_CLIENTS = 8, FEW_USERS = 16, IDLE_TIMEOUT = 32, FEW_LOGINS = 64, HEAD = 4 };
 
 static const char *const server_params[] = {"server_version", "16.4 " TOLD_MARK, "client_encoding", "UTF8",
                                             "TimeZone", TOLD_MARK, NULL};
@@ -69,7 +72,7 @@ static struct world *world_get(void)
 	if (w.s)
 		return &w;
 	w.s = talk_sim();
-	offload_now_on(w.s->loop);
+	offload_now_on(w.s->loop, true);
 	tls = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
 	talk_must(tls != NULL);
 	w.tls = tls_live_new(tls);
@@ -94,6 +97,9 @@ static void choose(struct world *w, struct rd *r)
 	s->opts.client_tls = choices & OFFER_TLS ? w->tls : NULL;
 	s->opts.client_tls_required = w->tls_required;
 	s->opts.max_client_conn = choices & FEW_CLIENTS ? 1 : 20;
+	s->opts.max_logins = choices & FEW_LOGINS ? 2 : 20;
+	s->opts.auth = (struct auth_opts){.type = client / 4 % 4, .file = prove_file(client / 16), .key = "a key of 32 bytes for the fuzzer"};
+	w->asks = s->opts.auth.type != AUTH_TYPE_TRUST;
 	s->opts.client_users = w->few_users ? users : NULL;
 	s->opts.client_idle_timeout_us = choices & IDLE_TIMEOUT ? 3 * SEC : 0;
 	s->opts.client_login_timeout_us = 6 * SEC;
@@ -118,12 +124,15 @@ static void join(struct world *w, struct end *e)
 	if (w->connected == CLIENTS_MAX)
 		return;
 	w->connected++;
+	w->proved |= e->prover.proved;
 	talk_close(&e->t);
 	talk_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) == 0);
 	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	talk_open(&e->t, fd[0]);
 	e->t.segment = w->segment;
 	e->told = (struct told){.t = &e->t, .remote = w->remote};
+	prove_end(&e->prover);
+	prove_begin(&e->prover, &e->t, &e->told);
 	talk_must(addr_parse(&peer, w->remote ? "192.0.2.1" : "127.0.0.1", 40000) == 0 &&
 	          addr_parse(&local, "127.0.0.1", 5432) == 0);
 	proxy_accept(w->s->proxy, fd[1], &peer, &local);
@@ -147,23 +156,28 @@ static bool pump(void *arg)
 static void check(struct world *w)
 {
 	struct sim *s = w->s;
+	bool proved = w->proved;
 
 	for (unsigned i = 0; i < ENDS; i++) {
 		struct end *e = &w->e[i];
 
 		talk_must(!w->tls_required || !e->told.in || e->told.tls);
 		talk_must(!e->told.yes || s->opts.client_tls);
+		talk_must(!w->asks || !e->told.in || e->prover.proved);
+		proved |= e->prover.proved;
 	}
+	talk_must(!w->asks || proved || s->pg.n == 0); /* no server for nobody */
 	for (unsigned i = 0; w->few_users && i < s->pg.n; i++)
 		talk_must(!s->pg.conns[i]->user || strcmp(s->pg.conns[i]->user, "joe") == 0);
-	talk_must(!talk_has(buf_slice(&s->log_text), SECRET));
+	talk_must(!talk_has(buf_slice(&s->log_text), SECRET) && !talk_has(buf_slice(&s->log_text), PROVE_PASSWORD));
 	talk_must(talk_memory() <= w->memory + MEMORY_BASE + w->connected * MEMORY_CLIENT);
 }
 
 /* ---- steps ---- */
 
 enum {
-	RAW, SAY, PACKET, CANCEL, START, MESSAGE, TLS, RECORDS, REKEY, NOTIFY, END, VANISH, DEAF, PASS, JOIN, SETTLE, OPS = 32
+	RAW, SAY, PACKET, CANCEL, START, MESSAGE, TLS, RECORDS, REKEY, NOTIFY, END, VANISH, DEAF, PASS, JOIN, SETTLE, PROVE,
+	OPS = 32
 };
 
 /* A startup packet around these bytes. */
@@ -191,6 +205,7 @@ static void say_start(struct end *e, const struct step *st)
 	const char *user = users[step_byte(st, 1) % 4], *database = databases[step_byte(st, 1) / 4 % 3];
 	struct buf b;
 
+	e->prover.user = user;
 	buf_init(&b, 70000);
 	buf_add(&b, code, 4);
 	buf_add(&b, "user", 5);
@@ -245,6 +260,7 @@ static void operate(struct world *w, const struct step *st)
 	case DEAF: e->t.deaf = !e->t.deaf; return;
 	case PASS: talk_pass(w->s, (step_byte(st, 0) & 1 ? 7 : 1) * SEC, pump, w); return;
 	case JOIN: join(w, e); return;
+	case PROVE: prove_answer(&e->prover, st); return;
 	default: talk_settle(w->s, pump, w); return;
 	}
 }
@@ -264,6 +280,7 @@ static const struct steps_canned canned[] = {
 	CANNED(RECORDS, "\x0e\x17plain"), CANNED(RECORDS, "\x0f\x15\2\x28"), CANNED(RECORDS, "\x0e\x14\1"),
 	CANNED(RECORDS, "\x0e\x16"), CANNED(RECORDS, "\x10\3"), CANNED(REKEY, ""), CANNED(NOTIFY, ""), CANNED(END, ""),
 	CANNED(VANISH, ""), CANNED(DEAF, ""), CANNED(PASS, "\0"), CANNED(PASS, "\1"), CANNED(JOIN, ""),
+	CANNED(PROVE, ""), CANNED(PROVE, ""), CANNED(PROVE, "\1"), CANNED(PROVE, "\0\1"), CANNED(PROVE, "\0\2"), CANNED(PROVE, "\0\3"),
 	CANNED(RAW, "\x16\x03\x01\0\x05hello"), CANNED(RAW, "\0\0\0\x08\x04\xd2\x16\x2f"), CANNED(RAW, "\x80\x2e\1\3\1"),
 };
 const struct steps_kit steps_kit = {HEAD, 64, canned, sizeof(canned) / sizeof(*canned)};
@@ -292,18 +309,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	choose(w, &r);
 	w->connected = 0;
+	w->proved = false;
 	w->memory = talk_memory();
 	for (unsigned i = 0; i < ENDS; i++) {
 		talk_open(&w->e[i].t, -1);
 		w->e[i].told = (struct told){.t = &w->e[i].t};
+		prove_begin(&w->e[i].prover, &w->e[i].t, &w->e[i].told);
 	}
 	sim_start(w->s);
 	join(w, &w->e[0]);
 	for (unsigned n = 0; n < STEPS_MAX && step_next(&r, &st); n++)
 		operate(w, &st);
 	finish(w);
-	for (unsigned i = 0; i < ENDS; i++)
+	for (unsigned i = 0; i < ENDS; i++) {
 		talk_close(&w->e[i].t);
+		prove_end(&w->e[i].prover);
+	}
 	talk_over(w->s, &before);
 	return 0;
 }

@@ -123,7 +123,7 @@ static struct world *world_get(void)
 	if (w.s)
 		return &w;
 	w.s = talk_sim();
-	offload_now_on(w.s->loop);
+	offload_now_on(w.s->loop, false);
 	w.s->pg.accepts = false; /* the server is here */
 	kit_tls_init(&w.pki, "db.test", "DNS:db.test");
 	kit_tls_init(&w.other, "db.test", "DNS:db.test");

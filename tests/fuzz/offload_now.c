@@ -15,10 +15,12 @@ struct offload_op {
 };
 
 static struct loop *loop;
+static bool working;
 
-void offload_now_on(struct loop *l)
+void offload_now_on(struct loop *l, bool works)
 {
 	loop = l;
+	working = works;
 }
 
 struct offload *offload_new(unsigned max_queue, struct err *e)
@@ -50,7 +52,8 @@ struct offload_op *offload_start(struct offload *o, struct mailbox *mb, void (*w
 
 	(void)o;
 	(void)mb;
-	(void)work;
+	if (working)
+		work(data);
 	*op = (struct offload_op){.done = done, .drop = drop, .data = data};
 	defer_init(&op->later, loop, offload_now, op);
 	defer_set(&op->later);

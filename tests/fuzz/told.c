@@ -34,6 +34,8 @@ static void on_auth(struct told *d, struct slice body)
 
 	talk_must(parse_auth(body, &request, &data) == 0 && !d->in);
 	d->in = request == AUTH_OK;
+	d->auth_n = body.n < sizeof(d->auth) ? body.n : sizeof(d->auth);
+	memcpy(d->auth, body.p, d->auth_n);
 	if (!d->in)
 		talk_must(++d->requests <= 3);
 }

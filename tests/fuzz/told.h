@@ -14,6 +14,8 @@ struct told {
 	unsigned yes, no;  /* answers to SSLRequest and GSSENCRequest */
 	unsigned requests; /* for a password or a step of SASL */
 	bool negotiated, in, key, ready, fatal;
+	unsigned char auth[600]; /* the body of the last authentication request */
+	size_t auth_n;
 	uint32_t key_bytes;
 	unsigned char key_data[4 + 256]; /* pid and secret */
 	uint64_t rest;     /* of a message that is only counted */
