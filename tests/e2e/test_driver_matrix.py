@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 
+import psycopg
 import pytest
 
 from proxy import HERE, environment
@@ -70,11 +71,30 @@ def run(name, request, pgiam, sslmode, password=None):
     return seen
 
 
+def expected(name):
+    return {k: v for k, v in SEEN.items() if k not in PROGRAMS[name][4]}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sslmode", ["disable", "require"], ids=["plaintext", "tls"])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_driver(request, pgiam, name, sslmode):
     seen = run(name, request, pgiam, sslmode)
     del seen["driver"]
-    assert seen == {k: v for k, v in SEEN.items() if k not in PROGRAMS[name][4]}
+    assert seen == expected(name)
     assert ("tls=TLS" in pgiam.log()) == (sslmode == "require")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(PROGRAMS) - {"pg8000"}))  # Debian's pg8000 is older than SCRAM
+def test_driver_with_a_password(request, rds, pgiam_for, workdir, name):
+    """SCRAM over TLS: the client's own password, which the server never sees."""
+    users = os.path.join(workdir, "users")
+    with open(users, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as file:
+        file.write('"app_user" "open sesame"\n')
+    pgiam = pgiam_for(rds, auth_type="scram-sha-256", auth_file=users)
+    seen = run(name, request, pgiam, "require", password="open sesame")
+    del seen["driver"]
+    assert seen == expected(name)
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        pgiam.sql("select 1", sslmode="require", password="wrong")
