@@ -371,6 +371,8 @@ static void on_served(void *arg, struct server *s)
 	c->pool->db->stats.bytes_received += c->in.n;
 	server_link(s, c->stream, first_bytes(c), c->app_name, &link_ops, c);
 	tell_changes(c);
+	if (c->reason)
+		stream_kick(c->stream); /* its end has been read, and TLS says that once */
 	relay_start(&s->relay);
 }
 
