@@ -4,6 +4,7 @@
 #include "aws/chain.h"
 
 #include <stdlib.h>
+#include "aws/provider_profile.h"
 #include "base/buf.h"
 #include "base/mem.h"
 
@@ -124,10 +125,8 @@ struct provider *chain_new(struct provider *const *providers, size_t count)
 struct provider *chain_default(const struct provider_deps *d)
 {
 	struct provider *const members[] = {
-		provider_env_new(d),
-		provider_web_new(d),
-		provider_container_new(d),
-		provider_imds_new(d),
+		provider_env_new(d),       provider_web_new(d),  provider_profile_new(d, NULL),
+		provider_container_new(d), provider_imds_new(d),
 	};
 
 	return chain_new(members, sizeof(members) / sizeof(members[0]));

@@ -27,15 +27,21 @@ static bool has_nul(struct slice text)
 	return false;
 }
 
-struct json *json_parse(struct slice text)
+static void use_hooks(void)
 {
 	cJSON_Hooks hooks = {.malloc_fn = mem_hooks_malloc, .free_fn = mem_hooks_free};
+
+	cJSON_InitHooks(&hooks);
+}
+
+struct json *json_parse(struct slice text)
+{
 	const char *end = NULL;
 	cJSON *j;
 
 	if (text.n == 0 || has_nul(text))
 		return NULL;
-	cJSON_InitHooks(&hooks);
+	use_hooks();
 	j = cJSON_ParseWithLengthOpts((const char *)text.p, text.n, &end, false);
 	if (!j)
 		return NULL;
@@ -103,4 +109,26 @@ int json_time(const struct json *j, const char *path, enum json_unit unit, int64
 		return -1;
 	*wall_us = (int64_t)(sec * 1000000);
 	return 0;
+}
+
+void json_set_string(struct json *j, const char *name, const char *value)
+{
+	cJSON *string;
+
+	use_hooks();
+	string = cJSON_CreateString(value);
+	if (cJSON_GetObjectItemCaseSensitive((cJSON *)j, name))
+		cJSON_ReplaceItemInObjectCaseSensitive((cJSON *)j, name, string);
+	else
+		cJSON_AddItemToObject((cJSON *)j, name, string);
+}
+
+void json_print(const struct json *j, struct buf *out)
+{
+	char *text;
+
+	use_hooks();
+	text = cJSON_PrintUnformatted((const cJSON *)j);
+	buf_add_str(out, text);
+	cJSON_free(text);
 }

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/slice.h"
+#include "base/buf.h"
 
 struct json;
 
@@ -27,5 +27,11 @@ enum json_unit { JSON_SEC, JSON_MS };
 /* The instant there: a number since the epoch in that unit, or a string as in RFC 3339. 0; -1 if there is
  * something else; 1 if there is nothing (or null). */
 int json_time(const struct json *j, const char *path, enum json_unit unit, int64_t *wall_us);
+
+/* Sets a string of the object itself, in place of whatever has the name. */
+void json_set_string(struct json *j, const char *name, const char *value);
+
+/* Adds the object as text. */
+void json_print(const struct json *j, struct buf *out);
 
 #endif

@@ -50,6 +50,11 @@ bool digest_md5(struct slice in, unsigned char out[DIGEST_MD5_BYTES])
 	return EVP_Digest(bytes(in), in.n, out, NULL, EVP_md5(), NULL) == 1;
 }
 
+bool digest_sha1(struct slice in, unsigned char out[DIGEST_SHA1_BYTES])
+{
+	return EVP_Digest(bytes(in), in.n, out, NULL, EVP_sha1(), NULL) == 1;
+}
+
 void digest_random(void *out, size_t n)
 {
 	must(n <= INT_MAX && RAND_bytes(out, (int)n) == 1, "random bytes");

@@ -20,6 +20,10 @@ void digest_pbkdf2_sha256(struct slice password, struct slice salt, uint32_t ite
 #define DIGEST_MD5_BYTES 16
 bool digest_md5(struct slice in, unsigned char out[DIGEST_MD5_BYTES]);
 
+/* SHA-1, for names of files that others chose, and nothing else. False where libcrypto has none; with out untouched. */
+#define DIGEST_SHA1_BYTES 20
+bool digest_sha1(struct slice in, unsigned char out[DIGEST_SHA1_BYTES]);
+
 /* Cryptographically strong random bytes. */
 void digest_random(void *out, size_t n);
 

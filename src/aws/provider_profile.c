@@ -1,0 +1,351 @@
+/* The files are read, the plan is made anew at each refresh: somebody who mends ~/.aws/config need not
+ * restart anything. One after the other: the base's credentials, then each role with the credentials of the
+ * one before.
+ *
+ * A file that cannot be read is an error for whoever names a file or a profile. Where nothing was said, it
+ * may be of somebody else's home, and counts as not there. */
+#include "aws/provider_profile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "aws/env.h"
+#include "aws/file.h"
+#include "aws/sts.h"
+#include "base/mem.h"
+#include "io/loop.h"
+
+#define NAME           "profile"
+#define TOKEN_FILE_MAX 20000
+
+struct provider_profile {
+	struct provider base;
+	struct provider_deps deps;
+	char *name; /* NULL: nobody named one */
+	/* What remembers something between refreshes (a metadata token); NULL before the first need. */
+	struct provider *kept[PROFILE_PLAN_BASE_COUNT];
+};
+
+struct provider_profile_op {
+	struct provider_op base;
+	struct profile_file *files;
+	struct profile_plan plan;
+	size_t next_role;
+	/* one of the three is under way */
+	struct provider_op *asking;
+	struct sts *sts;
+	struct defer defer;
+	struct provider *inner;    /* of this operation, or NULL */
+	struct credentials *creds; /* of the last step */
+	enum provider_result early;
+	struct err err;
+	provider_cb cb;
+	void *arg;
+};
+
+static void op_free(struct provider_profile_op *op)
+{
+	defer_clear(&op->defer);
+	provider_free(op->inner);
+	credentials_unref(op->creds);
+	profile_file_free(op->files);
+	free(op);
+}
+
+static void finish(struct provider_profile_op *op, const struct provider_answer *a)
+{
+	op->cb(op->arg, a);
+	op_free(op);
+}
+
+static struct provider_profile *of(struct provider_profile_op *op)
+{
+	return (struct provider_profile *)op->base.provider;
+}
+
+/* ---- files ---- */
+
+struct place {
+	const char *variable, *in_home;
+};
+
+static const struct place places[] = {
+	[PROFILE_CONFIG] = {"AWS_CONFIG_FILE",             ".aws/config"     },
+	[PROFILE_CREDENTIALS] = {"AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"},
+};
+
+/* Owned, or NULL: there is no home. */
+static char *path_of(const char *const *env, const struct place *at)
+{
+	const char *path = env_get(env, at->variable), *home = env_get(env, "HOME");
+
+	if (path && strncmp(path, "~/", 2) != 0)
+		return mem_strdup(path);
+	if (!home)
+		return path ? mem_strdup(path) : NULL;
+	return mem_printf("%s/%s", home, path ? path + 2 : at->in_home);
+}
+
+/* 0, also without such a file; -1 if it is there and is no good. */
+static int read_file(struct provider_profile *p, struct profile_file *f, enum profile_file_source source,
+		     struct err *e)
+{
+	const struct place *at = &places[source];
+	bool named = p->name || env_get(p->deps.env, at->variable);
+	char *path = path_of(p->deps.env, at);
+	struct buf text;
+	int rc = 0;
+
+	if (!path)
+		return 0;
+	buf_init_secret(&text, PROFILE_FILE_MAX);
+	if (file_read(path, NAME, &text, e) == 0) {
+		rc = profile_file_add(f, source, path, buf_slice(&text), e);
+		if (rc != 0)
+			err_prefix(e, NAME);
+	} else if (named && errno != ENOENT && errno != ENOTDIR) {
+		rc = -1;
+	}
+	buf_free(&text);
+	free(path);
+	return rc;
+}
+
+/* ---- steps ---- */
+
+static void next_step(struct provider_profile_op *op);
+
+static void answer_early(void *arg)
+{
+	struct provider_profile_op *op = arg;
+	struct provider_answer a = {.result = op->early,
+				    .e = op->early == PROVIDER_CREDENTIALS ? NULL : &op->err};
+
+	if (op->early == PROVIDER_CREDENTIALS && op->next_role < op->plan.role_count) {
+		next_step(op);
+		return;
+	}
+	a.creds = op->creds;
+	finish(op, &a);
+}
+
+static void answer_later(struct provider_profile_op *op, enum provider_result result)
+{
+	op->early = result;
+	defer_set(&op->defer);
+}
+
+static void role_assumed(void *arg, const struct sts_answer *s)
+{
+	struct provider_profile_op *op = arg;
+
+	op->sts = NULL;
+	if (!s->creds) {
+		finish(op, &(struct provider_answer){.result = PROVIDER_FAILED,
+						     .e = s->e,
+						     .retry_after_us = s->retry_after_us});
+		return;
+	}
+	credentials_unref(op->creds);
+	op->creds = credentials_ref(s->creds);
+	op->next_role++;
+	next_step(op);
+}
+
+static void assume(struct provider_profile_op *op, enum sts_action action, struct slice token)
+{
+	const struct profile_plan_role *role = &op->plan.roles[op->next_role];
+	struct sts_request rq = {
+		.action = action,
+		.provider = NAME,
+		.region = role->region,
+		.endpoint_url = role->sts_endpoint,
+		.source = op->creds,
+		.role_arn = role->role_arn,
+		.session_name = role->session_name,
+		.external_id = role->external_id,
+		.duration_sec = role->duration_sec,
+		.web_token = token,
+	};
+
+	op->sts = sts_start(&of(op)->deps, &rq, role_assumed, op);
+}
+
+/* There are credentials: the next role is assumed with them, or they are what was asked for. */
+static void next_step(struct provider_profile_op *op)
+{
+	struct provider_answer a = {.result = PROVIDER_CREDENTIALS, .creds = op->creds};
+
+	if (op->next_role < op->plan.role_count)
+		assume(op, STS_ASSUME_ROLE, slice_of(NULL, 0));
+	else
+		finish(op, &a);
+}
+
+/* The base has answered. */
+static void base_heard(void *arg, const struct provider_answer *a)
+{
+	struct provider_profile_op *op = arg;
+	struct provider_answer told = *a;
+
+	op->asking = NULL;
+	if (a->result == PROVIDER_CREDENTIALS) {
+		op->creds = credentials_ref(a->creds);
+		next_step(op);
+		return;
+	}
+	op->err = *a->e;
+	err_prefix(&op->err, NAME " \"%.100s\"", profile_file_name(op->plan.profile));
+	told.result = PROVIDER_FAILED; /* the profile asks for it */
+	told.e = &op->err;
+	told.skipped = NULL;
+	finish(op, &told);
+}
+
+/* ---- bases ---- */
+
+static void base_keys(struct provider_profile_op *op)
+{
+	const struct profile_section *s = op->plan.profile;
+	struct credentials_parts parts = {
+		.provider = NAME,
+		.access_key = slice_str(profile_file_get(s, "aws_access_key_id")),
+		.secret_key = slice_str(profile_file_get(s, "aws_secret_access_key")),
+		.session_token = slice_str(profile_file_get(s, "aws_session_token")),
+		.account_id = slice_str(profile_file_get(s, "aws_account_id")),
+		.renewable = true, /* somebody may write others into the file */
+	};
+
+	op->creds = credentials_new(&parts, &op->err);
+	if (!op->creds)
+		err_prefix(&op->err, NAME " \"%.100s\"", profile_file_name(s));
+	answer_later(op, op->creds ? PROVIDER_CREDENTIALS : PROVIDER_FAILED);
+}
+
+static void base_web_identity(struct provider_profile_op *op)
+{
+	const char *path = profile_file_get(op->plan.profile, "web_identity_token_file");
+	struct buf token;
+
+	buf_init_secret(&token, TOKEN_FILE_MAX);
+	if (file_read_token(path, NAME ": web_identity_token_file", &token, &op->err) == 0)
+		assume(op, STS_WEB_IDENTITY, buf_slice(&token));
+	else
+		answer_later(op, PROVIDER_FAILED);
+	buf_free(&token);
+}
+
+static void ask(struct provider_profile_op *op, struct provider *inner)
+{
+	op->asking = provider_start(inner, base_heard, op);
+}
+
+static void base_sso(struct provider_profile_op *op)
+{
+	op->inner = provider_sso_new(&of(op)->deps, op->files, &op->plan);
+	ask(op, op->inner);
+}
+
+static void base_login(struct provider_profile_op *op)
+{
+	op->inner = provider_login_new(&of(op)->deps, profile_file_get(op->plan.profile, "login_session"));
+	ask(op, op->inner);
+}
+
+static void base_process(struct provider_profile_op *op)
+{
+	op->inner =
+		provider_process_new(&of(op)->deps, profile_file_get(op->plan.profile, "credential_process"));
+	ask(op, op->inner);
+}
+
+/* credential_source: another provider, which is kept. */
+static void base_source(struct provider_profile_op *op)
+{
+	static struct provider *(*const makers[])(const struct provider_deps *) = {
+		[PROFILE_ENVIRONMENT] = provider_env_new,
+		[PROFILE_CONTAINER] = provider_container_new,
+		[PROFILE_IMDS] = provider_imds_new,
+	};
+	struct provider **kept = &of(op)->kept[op->plan.base];
+
+	if (!*kept)
+		*kept = makers[op->plan.base](&of(op)->deps);
+	ask(op, *kept);
+}
+
+static void (*const bases[])(struct provider_profile_op *op) = {
+	[PROFILE_SSO] = base_sso,
+	[PROFILE_KEYS] = base_keys,
+	[PROFILE_LOGIN] = base_login,
+	[PROFILE_PROCESS] = base_process,
+	[PROFILE_WEB_IDENTITY] = base_web_identity,
+	[PROFILE_ENVIRONMENT] = base_source,
+	[PROFILE_CONTAINER] = base_source,
+	[PROFILE_IMDS] = base_source,
+};
+
+/* ---- the provider ---- */
+
+static enum profile_plan_result make_plan(struct provider_profile *p, struct provider_profile_op *op)
+{
+	enum profile_plan_result made;
+
+	if (read_file(p, op->files, PROFILE_CONFIG, &op->err) != 0 ||
+	    read_file(p, op->files, PROFILE_CREDENTIALS, &op->err) != 0)
+		return PROFILE_PLAN_WRONG;
+	made = profile_plan_make(op->files, p->name ? p->name : "default", p->name != NULL, &op->plan,
+				 &op->err);
+	if (made != PROFILE_PLAN_MADE)
+		err_prefix(&op->err, NAME);
+	return made;
+}
+
+static struct provider_op *start(struct provider *base, provider_cb cb, void *arg)
+{
+	struct provider_profile *p = (struct provider_profile *)base;
+	struct provider_profile_op *op = mem_zalloc(sizeof(*op));
+
+	op->base.provider = base;
+	op->cb = cb;
+	op->arg = arg;
+	op->files = profile_file_new();
+	defer_init(&op->defer, p->deps.loop, answer_early, op);
+	switch (make_plan(p, op)) {
+	case PROFILE_PLAN_MADE: bases[op->plan.base](op); break;
+	case PROFILE_PLAN_NONE: answer_later(op, PROVIDER_NOT_CONFIGURED); break;
+	case PROFILE_PLAN_WRONG: answer_later(op, PROVIDER_FAILED); break;
+	}
+	return &op->base;
+}
+
+static void cancel(struct provider_op *base)
+{
+	struct provider_profile_op *op = (struct provider_profile_op *)base;
+
+	provider_cancel(op->asking);
+	sts_cancel(op->sts);
+	op_free(op);
+}
+
+static void free_profile(struct provider *base)
+{
+	struct provider_profile *p = (struct provider_profile *)base;
+
+	for (int i = 0; i < PROFILE_PLAN_BASE_COUNT; i++)
+		provider_free(p->kept[i]);
+	free(p->name);
+	free(p);
+}
+
+static const struct provider_ops ops = {.name = NAME, .start = start, .cancel = cancel, .free = free_profile};
+
+struct provider *provider_profile_new(const struct provider_deps *d, const char *name)
+{
+	struct provider_profile *p = mem_zalloc(sizeof(*p));
+
+	p->base.ops = &ops;
+	p->deps = *d;
+	p->name = mem_strdup(name ? name : env_get(d->env, "AWS_PROFILE"));
+	return &p->base;
+}

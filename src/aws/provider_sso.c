@@ -1,0 +1,372 @@
+/* IAM Identity Center: the token somebody got in a browser by `aws sso login` is exchanged for a role's
+ * credentials. A token of an [sso-session] is renewed before it ends, without anybody, for as long as the
+ * session lasts; when that fails, the old one is used while it lives. No browser is ever started from here.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include "aws/call.h"
+#include "aws/file.h"
+#include "aws/provider_profile.h"
+#include "aws/service.h"
+#include "aws/skew.h"
+#include "aws/sso_cache.h"
+#include "base/enc.h"
+#include "base/mem.h"
+#include "io/loop.h"
+
+#define NAME            "sso"
+#define RENEW_BEFORE_US (INT64_C(15) * 60 * 1000000)
+#define TOKEN_LIFE_MAX  315360000.0 /* seconds of expiresIn: ten years */
+#define REQUEST_MAX     65536
+
+struct provider_sso {
+	struct provider base;
+	struct provider_deps deps;
+	/* borrowed */
+	const struct profile_section *profile, *session; /* session: NULL without one */
+	const char *oidc_endpoint, *sso_endpoint;        /* the profile's, or NULL */
+};
+
+struct provider_sso_op {
+	struct provider_op base;
+	char *path;
+	struct sso_token token;
+	/* one of the two is under way */
+	struct call *call;
+	struct defer defer;
+	struct err err;
+	provider_cb cb;
+	void *arg;
+};
+
+static struct provider_sso *of(struct provider_sso_op *op)
+{
+	return (struct provider_sso *)op->base.provider;
+}
+
+/* Of the session, or the profile. */
+static const char *setting(const struct provider_sso *p, const char *key)
+{
+	const char *v = p->session ? profile_file_get(p->session, key) : NULL;
+
+	return v ? v : profile_file_get(p->profile, key);
+}
+
+static int64_t now(const struct provider_sso *p)
+{
+	return skew_wall_us(p->deps.skew, loop_clock(p->deps.loop));
+}
+
+static void op_free(struct provider_sso_op *op)
+{
+	defer_clear(&op->defer);
+	sso_cache_free(&op->token);
+	free(op->path);
+	free(op);
+}
+
+static void finish(struct provider_sso_op *op, const struct provider_answer *a)
+{
+	op->cb(op->arg, a);
+	op_free(op);
+}
+
+static void hint_login(struct provider_sso_op *op)
+{
+	const struct provider_sso *p = of(op);
+
+	err_hint(&op->err, "Run: aws sso login --%s %.100s", p->session ? "sso-session" : "profile",
+		 profile_file_name(p->session ? p->session : p->profile));
+}
+
+static void failed(void *arg)
+{
+	struct provider_sso_op *op = arg;
+
+	finish(op, &(struct provider_answer){.result = PROVIDER_FAILED, .e = &op->err});
+}
+
+/* ---- the role's credentials ---- */
+
+static struct credentials *read_credentials(struct slice body, struct err *e)
+{
+	struct json *j = json_parse(body);
+	struct credentials_parts parts = {.provider = NAME, .renewable = true};
+	struct credentials *c = NULL;
+
+	if (!j || json_time(j, "roleCredentials/expiration", JSON_MS, &parts.expires_wall_us) != 0) {
+		err_set(e, ERR_CREDENTIALS,
+			NAME ": the portal's answer has not the form of role credentials");
+	} else {
+		parts.access_key = json_string(j, "roleCredentials/accessKeyId");
+		parts.secret_key = json_string(j, "roleCredentials/secretAccessKey");
+		parts.session_token = json_string(j, "roleCredentials/sessionToken");
+		c = credentials_new(&parts, e);
+	}
+	json_free(j);
+	return c;
+}
+
+static void portal_heard(void *arg, const struct call_answer *a)
+{
+	struct provider_sso_op *op = arg;
+	struct provider_answer told = {
+		.result = PROVIDER_FAILED, .e = &op->err, .retry_after_us = a->retry_after_us};
+
+	op->call = NULL;
+	if (a->reply) {
+		told.creds = read_credentials(a->reply->body, &op->err);
+	} else {
+		op->err = *a->e;
+		if (a->status == 401)
+			hint_login(op);
+		else if (a->status == 403)
+			err_hint(&op->err, "This account and role (sso_account_id, sso_role_name) are not "
+					   "assigned to who logged in.");
+		err_prefix(&op->err, NAME);
+	}
+	if (told.creds) {
+		told.result = PROVIDER_CREDENTIALS;
+		told.e = NULL;
+	}
+	finish(op, &told);
+	credentials_unref(told.creds);
+}
+
+static int find(const struct provider_sso *p, enum service_id id, const char *configured,
+		struct service_place *place, struct err *e)
+{
+	return service_find(p->deps.env, id, setting(p, "sso_region"), configured, place, e);
+}
+
+/* 0: the portal is being asked. */
+static int ask_portal(struct provider_sso_op *op)
+{
+	const struct provider_sso *p = of(op);
+	const struct http_header header = {"x-amz-sso_bearer_token", op->token.access};
+	struct service_place place;
+	struct buf url;
+	int rc = find(p, SERVICE_SSO, p->sso_endpoint, &place, &op->err);
+
+	if (rc != 0)
+		return rc;
+	buf_init(&url, REQUEST_MAX);
+	buf_printf(&url, "%sfederation/credentials?role_name=", place.url);
+	enc_percent(&url, slice_str(profile_file_get(p->profile, "sso_role_name")));
+	buf_add_str(&url, "&account_id=");
+	enc_percent(&url, slice_str(profile_file_get(p->profile, "sso_account_id")));
+	op->call = call_start(&p->deps,
+			      &(struct call_request){
+				      .who = "GetRoleCredentials",
+				      .method = "GET",
+				      .url = buf_cstr(&url),
+				      .headers = &header,
+				      .header_count = 1,
+				      .attempts = CALL_ATTEMPTS,
+				      .connect_us = CALL_CONNECT_US,
+				      .total_us = CALL_TOTAL_US,
+				      .cleartext = place.cleartext,
+			      },
+			      portal_heard, op);
+	buf_free(&url);
+	return 0;
+}
+
+static void go_on(struct provider_sso_op *op)
+{
+	if (ask_portal(op) != 0) {
+		err_prefix(&op->err, NAME);
+		defer_set(&op->defer);
+	}
+}
+
+/* ---- the token ---- */
+
+/* 0: the token is a new one, and the others' file too. */
+static int take_new_token(struct provider_sso_op *op, struct slice body)
+{
+	struct json *j = json_parse(body);
+	struct slice access = j ? json_string(j, "accessToken") : slice_of(NULL, 0);
+	double sec;
+	int rc = -1;
+
+	if (access.n > 0 && json_number(j, "expiresIn", &sec) && sec > 0 && sec <= TOKEN_LIFE_MAX) {
+		sso_cache_renew(&op->token, access, json_string(j, "refreshToken"),
+				now(of(op)) + (int64_t)(sec * 1000000));
+		rc = sso_cache_write(op->path, &op->token, &op->err);
+		if (rc != 0) /* it serves us all the same */
+			log_warning(loop_log(of(op)->deps.loop), "IAM Identity Center's token",
+				    LERR(&op->err));
+		rc = 0;
+	}
+	json_free(j);
+	return rc;
+}
+
+static void oidc_heard(void *arg, const struct call_answer *a)
+{
+	struct provider_sso_op *op = arg;
+	bool alive = op->token.expires_wall_us > now(of(op));
+
+	op->call = NULL;
+	if (a->reply && take_new_token(op, a->reply->body) == 0) {
+		go_on(op);
+		return;
+	}
+	if (a->reply)
+		err_set(&op->err, ERR_CREDENTIALS, "CreateToken: the answer has not the form of a token");
+	else
+		op->err = *a->e;
+	err_prefix(&op->err, NAME ": the token could not be renewed");
+	if (alive) {
+		log_warning(loop_log(of(op)->deps.loop), "IAM Identity Center's token is used while it lives",
+			    LERR(&op->err));
+		go_on(op);
+		return;
+	}
+	hint_login(op);
+	finish(op, &(struct provider_answer){
+			   .result = PROVIDER_FAILED, .e = &op->err, .retry_after_us = a->retry_after_us});
+}
+
+static void add_member(struct buf *b, const char *name, struct slice value)
+{
+	buf_printf(b, "%s\"%s\":\"", b->n > 1 ? "," : "", name);
+	enc_json(b, value, REQUEST_MAX);
+	buf_add_char(b, '"');
+}
+
+static int ask_oidc(struct provider_sso_op *op)
+{
+	const struct provider_sso *p = of(op);
+	const struct http_header header = {"content-type", slice_str("application/json")};
+	struct service_place place;
+	struct buf body;
+	int rc = find(p, SERVICE_SSO_OIDC, p->oidc_endpoint, &place, &op->err);
+
+	if (rc != 0)
+		return rc;
+	buf_init_secret(&body, REQUEST_MAX);
+	buf_add_char(&body, '{');
+	add_member(&body, "clientId", op->token.client_id);
+	add_member(&body, "clientSecret", op->token.client_secret);
+	add_member(&body, "grantType", slice_str("refresh_token"));
+	add_member(&body, "refreshToken", op->token.refresh);
+	buf_add_char(&body, '}');
+	snprintf(place.url + strlen(place.url), sizeof(place.url) - strlen(place.url), "token");
+	op->call = call_start(&p->deps,
+			      &(struct call_request){
+				      .who = "CreateToken",
+				      .method = "POST",
+				      .url = place.url,
+				      .headers = &header,
+				      .header_count = 1,
+				      .body = buf_slice(&body),
+				      .attempts = CALL_ATTEMPTS,
+				      .connect_us = CALL_CONNECT_US,
+				      .total_us = CALL_TOTAL_US,
+				      .cleartext = place.cleartext,
+			      },
+			      oidc_heard, op);
+	buf_free(&body);
+	return 0;
+}
+
+/* Only tokens of a session have what that needs. */
+static bool can_renew(struct provider_sso_op *op)
+{
+	const struct sso_token *t = &op->token;
+
+	return of(op)->session && t->refresh.n > 0 && t->client_id.n > 0 && t->client_secret.n > 0 &&
+	       (t->registration_wall_us == 0 || t->registration_wall_us > now(of(op)));
+}
+
+static int read_token(struct provider_sso_op *op)
+{
+	const struct provider_sso *p = of(op);
+	struct buf text;
+	int rc = -1;
+
+	op->path = sso_cache_path(p->deps.env,
+				  p->session ? profile_file_name(p->session) : setting(p, "sso_start_url"),
+				  &op->err);
+	if (!op->path)
+		return err_prefix(&op->err, NAME);
+	buf_init_secret(&text, SSO_CACHE_MAX);
+	if (file_read(op->path, NAME, &text, &op->err) == 0) {
+		rc = sso_cache_parse(buf_slice(&text), &op->token, &op->err);
+		if (rc != 0)
+			err_prefix(&op->err, NAME ": %s", op->path);
+	}
+	if (rc != 0)
+		hint_login(op);
+	buf_free(&text);
+	return rc;
+}
+
+/* 0: something is under way. */
+static int begin(struct provider_sso_op *op)
+{
+	const struct provider_sso *p = of(op);
+	int64_t left;
+	int rc;
+
+	if (read_token(op) != 0)
+		return -1;
+	left = op->token.expires_wall_us - now(p);
+	if (left > 0 && (left > RENEW_BEFORE_US || !can_renew(op))) {
+		rc = ask_portal(op);
+	} else if (can_renew(op)) {
+		rc = ask_oidc(op);
+	} else {
+		err_set(&op->err, ERR_CREDENTIALS, NAME ": the IAM Identity Center session has expired");
+		hint_login(op);
+		return -1;
+	}
+	return rc == 0 ? 0 : err_prefix(&op->err, NAME);
+}
+
+/* ---- the provider ---- */
+
+static struct provider_op *start(struct provider *base, provider_cb cb, void *arg)
+{
+	struct provider_sso *p = (struct provider_sso *)base;
+	struct provider_sso_op *op = mem_zalloc(sizeof(*op));
+
+	op->base.provider = base;
+	op->cb = cb;
+	op->arg = arg;
+	defer_init(&op->defer, p->deps.loop, failed, op);
+	if (begin(op) != 0)
+		defer_set(&op->defer);
+	return &op->base;
+}
+
+static void cancel(struct provider_op *base)
+{
+	struct provider_sso_op *op = (struct provider_sso_op *)base;
+
+	call_cancel(op->call);
+	op_free(op);
+}
+
+static void free_sso(struct provider *p)
+{
+	free(p);
+}
+
+static const struct provider_ops ops = {.name = NAME, .start = start, .cancel = cancel, .free = free_sso};
+
+struct provider *provider_sso_new(const struct provider_deps *d, const struct profile_file *f,
+				  const struct profile_plan *plan)
+{
+	struct provider_sso *p = mem_zalloc(sizeof(*p));
+
+	p->base.ops = &ops;
+	p->deps = *d;
+	p->profile = plan->profile;
+	p->session = plan->session;
+	p->sso_endpoint = profile_plan_endpoint(f, plan->profile, "sso");
+	p->oidc_endpoint = profile_plan_endpoint(f, plan->profile, "sso_oidc");
+	return &p->base;
+}

@@ -1,0 +1,138 @@
+#include "config.h" /* for mkostemp */
+#include "aws/sso_cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "aws/date.h"
+#include "aws/env.h"
+#include "base/digest.h"
+#include "base/enc.h"
+#include "base/mem.h"
+
+char *sso_cache_path(const char *const *env, const char *key, struct err *e)
+{
+	const char *home = env_get(env, "HOME");
+	unsigned char sha[DIGEST_SHA1_BYTES];
+	struct buf hex;
+	char *path;
+
+	if (!home) {
+		err_set(e, ERR_CREDENTIALS, "HOME is not set, so there is no ~/.aws/sso/cache");
+		return NULL;
+	}
+	if (!digest_sha1(slice_str(key), sha)) {
+		err_set(e, ERR_CREDENTIALS,
+			"this OpenSSL has no SHA-1, which names the files in ~/.aws/sso/cache");
+		return NULL;
+	}
+	buf_init(&hex, 2 * sizeof(sha) + 1);
+	enc_hex(&hex, slice_of(sha, sizeof(sha)));
+	path = mem_printf("%s/.aws/sso/cache/%s.json", home, buf_cstr(&hex));
+	buf_free(&hex);
+	return path;
+}
+
+/* "2026-01-15T12:34:56Z", and as old versions of the AWS CLI wrote it: "...UTC". */
+static int parse_date(struct slice text, int64_t *wall_us)
+{
+	char z[DATE_RFC3339_SIZE];
+
+	if (text.n != 22 || memcmp(text.p + 19, "UTC", 3) != 0)
+		return date_parse_rfc3339(text, wall_us);
+	memcpy(z, text.p, 19);
+	z[19] = 'Z';
+	return date_parse_rfc3339(slice_of(z, 20), wall_us);
+}
+
+int sso_cache_parse(struct slice text, struct sso_token *t, struct err *e)
+{
+	struct slice registration;
+
+	memset(t, 0, sizeof(*t));
+	t->json = json_parse(text);
+	if (!t->json)
+		return err_set(e, ERR_CREDENTIALS, "the cached token's file is no JSON object");
+	t->access = json_string(t->json, "accessToken");
+	t->refresh = json_string(t->json, "refreshToken");
+	t->client_id = json_string(t->json, "clientId");
+	t->client_secret = json_string(t->json, "clientSecret");
+	registration = json_string(t->json, "registrationExpiresAt");
+	if (t->access.n == 0)
+		return err_set(e, ERR_CREDENTIALS, "there is no accessToken in the cached token's file");
+	if (parse_date(json_string(t->json, "expiresAt"), &t->expires_wall_us) != 0)
+		return err_set(e, ERR_CREDENTIALS, "expiresAt in the cached token's file is no date");
+	if (registration.n > 0 && parse_date(registration, &t->registration_wall_us) != 0)
+		return err_set(e, ERR_CREDENTIALS,
+			       "registrationExpiresAt in the cached token's file is no date");
+	return 0;
+}
+
+void sso_cache_free(struct sso_token *t)
+{
+	json_free(t->json);
+	memset(t, 0, sizeof(*t));
+}
+
+static void set(struct json *j, const char *name, struct slice value)
+{
+	char *copy = slice_dup(value);
+
+	json_set_string(j, name, copy);
+	mem_free_str_wipe(copy);
+}
+
+void sso_cache_renew(struct sso_token *t, struct slice access, struct slice refresh, int64_t expires_wall_us)
+{
+	char date[DATE_RFC3339_SIZE];
+
+	date_format_rfc3339(expires_wall_us, date);
+	set(t->json, "accessToken", access);
+	if (refresh.n > 0)
+		set(t->json, "refreshToken", refresh);
+	set(t->json, "expiresAt", slice_str(date));
+	t->access = json_string(t->json, "accessToken");
+	t->refresh = json_string(t->json, "refreshToken");
+	t->expires_wall_us = expires_wall_us;
+}
+
+static int write_all(int fd, struct slice s)
+{
+	while (s.n > 0) {
+		ssize_t n = write(fd, s.p, s.n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		s = slice_of(s.p + n, s.n - (size_t)n);
+	}
+	return fsync(fd);
+}
+
+int sso_cache_write(const char *path, const struct sso_token *t, struct err *e)
+{
+	char *temporary = mem_printf("%s.XXXXXX", path);
+	int fd = mkostemp(temporary, O_CLOEXEC), rc = -1; /* mode 0600 */
+	struct buf text;
+
+	buf_init_secret(&text, 2 * SSO_CACHE_MAX);
+	json_print(t->json, &text);
+	if (fd >= 0) {
+		rc = text.full ? -1 : write_all(fd, buf_slice(&text));
+		if (close(fd) != 0)
+			rc = -1;
+		if (rc == 0)
+			rc = rename(temporary, path);
+	}
+	if (rc != 0)
+		err_set(e, ERR_CREDENTIALS, "the renewed token cannot be written to %s: %m", path);
+	if (rc != 0 && fd >= 0)
+		unlink(temporary);
+	buf_free(&text);
+	free(temporary);
+	return rc;
+}

@@ -1,0 +1,34 @@
+/* The token that `aws sso login` leaves in ~/.aws/sso/cache, and the same for `aws login`: files that other
+ * programs read and write as well.
+ * Source: AWS SDKs and Tools Reference Guide, "IAM Identity Center credential provider"; botocore's
+ * tokens.py. */
+#ifndef PGIAM_AWS_SSO_CACHE_H
+#define PGIAM_AWS_SSO_CACHE_H
+
+#include "aws/json.h"
+#include "base/err.h"
+
+#define SSO_CACHE_MAX 65536 /* bytes of such a file */
+
+/* "HOME/.aws/sso/cache/<SHA-1 of key>.json", owned; NULL with e. key: the session's name, or for a profile
+ * without one its sso_start_url. */
+char *sso_cache_path(const char *const *env, const char *key, struct err *e);
+
+struct sso_token {
+	struct json *json; /* the whole file: what others keep in it stays */
+	struct slice access, refresh, client_id, client_secret; /* borrowed from json; n == 0: not there */
+	int64_t expires_wall_us;
+	int64_t registration_wall_us; /* when client_id ends; 0: not said */
+};
+
+/* Fills t from the file's text. 0, or -1: it is no such file. Free either way. Pure. */
+int sso_cache_parse(struct slice text, struct sso_token *t, struct err *e);
+void sso_cache_free(struct sso_token *t); /* idempotent */
+
+/* Puts a renewed token into json. refresh n == 0: the old one stays. */
+void sso_cache_renew(struct sso_token *t, struct slice access, struct slice refresh, int64_t expires_wall_us);
+
+/* Writes it to path, readable for its owner only, so that nobody ever sees half a file. -1 with e. */
+int sso_cache_write(const char *path, const struct sso_token *t, struct err *e);
+
+#endif
