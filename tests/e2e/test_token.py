@@ -18,7 +18,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "w
 
 def pgiam(*args, env=KEYS, **kw):
     kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-    return subprocess.run([PGIAM, *args], env={**kept, "AWS_EC2_METADATA_DISABLED": "true", **env}, capture_output=True, timeout=30, **kw)
+    return subprocess.run([PGIAM, *args], env={**kept, "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent", **env}, capture_output=True, timeout=30, **kw)
 
 
 def token(*args, **kw):
