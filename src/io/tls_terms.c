@@ -39,7 +39,7 @@ int tls_terms_set(struct tls_ctx *c, struct err *e)
 		return tls_terms_fail(e, "ciphers", o->ciphers);
 	if (o->ciphers13 && !SSL_CTX_set_ciphersuites(c->ssl_ctx, o->ciphers13))
 		return tls_terms_fail(e, "ciphers of TLS 1.3", o->ciphers13);
-	if (o->groups && !SSL_CTX_set1_groups_list(c->ssl_ctx, o->groups))
+	if (o->groups && !SSL_CTX_set1_groups_list(c->ssl_ctx, (char *)(uintptr_t)o->groups))
 		return tls_terms_fail(e, "curves", o->groups);
 	if (c->server)
 		SSL_CTX_set_dh_auto(c->ssl_ctx, o->dhe);
