@@ -1,4 +1,5 @@
 #include "config.h"
+#include "flood.h"
 #include "kit.h"
 
 #include <signal.h>
@@ -6,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/mem.h"
 #include "io/stream.h"
 
 /* One side of a connection that counts what it is told and does nothing by itself. */
@@ -27,167 +29,167 @@ static void on_side(void *arg, unsigned what)
 	}
 }
 
-static void reads_and_ends(void **state)
+/* A stream of ours, and the other end as a plain descriptor. */
+struct fixture {
+	struct loop *l;
+	struct side x;
+	int peer; /* -1: closed by the test */
+};
+
+static int setup(void **state)
 {
-	struct loop *l = kit_loop();
-	struct side x = {0};
-	char buf[16];
+	struct fixture *f = mem_zalloc(sizeof *f);
 	int fd[2];
 
-	(void)state;
+	f->l = kit_loop();
 	kit_unix_pair(fd);
-	x.s = stream_new(l, fd[0], on_side, &x);
-	assert_false(stream_is_tls(x.s));
-	assert_null(stream_tls_version(x.s));
-	assert_false(stream_is_verified(x.s));
-	assert_int_equal(stream_read(x.s, buf, sizeof buf), STREAM_AGAIN);
-	stream_want_read(x.s, true);
+	f->x.s = stream_new(f->l, fd[0], on_side, &f->x);
+	f->peer = fd[1];
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	stream_close(f->x.s);
+	if (f->peer >= 0)
+		close(f->peer);
+	loop_free(f->l);
+	free(f);
+	return 0;
+}
+
+static void reads_and_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct loop *l = f->l;
+	struct side *x = &f->x;
+	char buf[16];
+
+	assert_false(stream_is_tls(x->s));
+	assert_null(stream_tls_version(x->s));
+	assert_false(stream_is_verified(x->s));
+	assert_int_equal(stream_read(x->s, buf, sizeof buf), STREAM_AGAIN);
+	stream_want_read(x->s, true);
 	kit_for(l, 30000);
-	assert_int_equal(x.readable, 0);
-	assert_int_equal(write(fd[1], "hello", 5), 5);
-	kit_until(l, x.readable);
-	assert_int_equal(stream_read(x.s, buf, sizeof buf), 5);
+	assert_int_equal(x->readable, 0);
+	assert_int_equal(write(f->peer, "hello", 5), 5);
+	kit_until(l, x->readable);
+	assert_int_equal(stream_read(x->s, buf, sizeof buf), 5);
 	assert_memory_equal(buf, "hello", 5);
-	assert_int_equal(stream_read(x.s, buf, sizeof buf), STREAM_AGAIN);
-	close(fd[1]);
-	x.readable = 0;
-	kit_until(l, x.readable);
-	assert_int_equal(stream_read(x.s, buf, sizeof buf), 0);
-	assert_int_equal(stream_read(x.s, buf, sizeof buf), 0);
-	stream_close(x.s);
+	assert_int_equal(stream_read(x->s, buf, sizeof buf), STREAM_AGAIN);
+	close(f->peer);
+	f->peer = -1;
+	x->readable = 0;
+	kit_until(l, x->readable);
+	assert_int_equal(stream_read(x->s, buf, sizeof buf), 0);
+	assert_int_equal(stream_read(x->s, buf, sizeof buf), 0);
 	stream_close(NULL);
-	loop_free(l);
 }
 
 /* The answer known from a short read is given once; after that the kernel is asked again. */
 static void hint_is_given_once(void **state)
 {
-	struct loop *l = kit_loop();
-	struct side x = {0};
+	struct fixture *f = *state;
+	struct loop *l = f->l;
+	struct side *x = &f->x;
 	char buf[16];
-	int fd[2];
 
-	(void)state;
-	kit_unix_pair(fd);
-	x.s = stream_new(l, fd[0], on_side, &x);
-	assert_int_equal(write(fd[1], "a", 1), 1);
-	assert_int_equal(stream_read(x.s, buf, sizeof buf), 1);
-	assert_int_equal(write(fd[1], "b", 1), 1);
-	assert_int_equal(stream_read(x.s, buf, sizeof buf), STREAM_AGAIN);
-	assert_int_equal(stream_read(x.s, buf, sizeof buf), 1);
+	assert_int_equal(write(f->peer, "a", 1), 1);
+	assert_int_equal(stream_read(x->s, buf, sizeof buf), 1);
+	assert_int_equal(write(f->peer, "b", 1), 1);
+	assert_int_equal(stream_read(x->s, buf, sizeof buf), STREAM_AGAIN);
+	assert_int_equal(stream_read(x->s, buf, sizeof buf), 1);
 	assert_int_equal(buf[0], 'b');
-	assert_int_equal(write(fd[1], "c", 1), 1);
+	assert_int_equal(write(f->peer, "c", 1), 1);
 	/* an event makes up for it, too */
-	stream_want_read(x.s, true);
-	kit_until(l, x.readable);
-	assert_int_equal(stream_read(x.s, buf, sizeof buf), 1);
-	stream_close(x.s);
-	close(fd[1]);
-	loop_free(l);
+	stream_want_read(x->s, true);
+	kit_until(l, x->readable);
+	assert_int_equal(stream_read(x->s, buf, sizeof buf), 1);
 }
 
 static void switched_off_does_not_spin(void **state)
 {
-	struct loop *l = kit_loop();
-	struct side x = {0};
+	struct fixture *f = *state;
+	struct loop *l = f->l;
+	struct side *x = &f->x;
 	uint64_t before;
 	char buf[16];
-	int fd[2];
 
-	(void)state;
-	kit_unix_pair(fd);
-	x.s = stream_new(l, fd[0], on_side, &x);
-	stream_want_read(x.s, true);
+	stream_want_read(x->s, true);
 	loop_turn(l, 0);
-	stream_want_read(x.s, false);
-	assert_int_equal(write(fd[1], "late", 4), 4);
+	stream_want_read(x->s, false);
+	assert_int_equal(write(f->peer, "late", 4), 4);
 	loop_turn(l, 0); /* the lazily kept event goes now */
 	before = kit_now_us();
 	loop_turn(l, 50000);
 	assert_true(kit_now_us() - before >= 40000);
-	assert_int_equal(x.readable, 0);
-	stream_want_read(x.s, true);
-	kit_until(l, x.readable);
-	assert_int_equal(stream_read(x.s, buf, sizeof buf), 4);
+	assert_int_equal(x->readable, 0);
+	stream_want_read(x->s, true);
+	kit_until(l, x->readable);
+	assert_int_equal(stream_read(x->s, buf, sizeof buf), 4);
 	/* writable: told only while wanted */
-	stream_want_write(x.s, true);
-	kit_until(l, x.writable >= 2);
-	stream_want_write(x.s, false);
-	x.writable = 0;
+	stream_want_write(x->s, true);
+	kit_until(l, x->writable >= 2);
+	stream_want_write(x->s, false);
+	x->writable = 0;
 	kit_for(l, 30000);
-	assert_int_equal(x.writable, 0);
-	stream_close(x.s);
-	close(fd[1]);
-	loop_free(l);
+	assert_int_equal(x->writable, 0);
 }
 
 /* Bytes that nobody takes are told once a turn, and the turn ends. */
 static void unread_bytes_do_not_hold_the_turn(void **state)
 {
-	struct loop *l = kit_loop();
-	struct side x = {0};
-	int fd[2];
+	struct fixture *f = *state;
+	struct loop *l = f->l;
+	struct side *x = &f->x;
 
-	(void)state;
-	kit_unix_pair(fd);
-	x.s = stream_new(l, fd[0], on_side, &x);
-	stream_want_read(x.s, true);
-	assert_int_equal(write(fd[1], "x", 1), 1);
+	stream_want_read(x->s, true);
+	assert_int_equal(write(f->peer, "x", 1), 1);
 	loop_turn(l, 0);
-	assert_int_equal(x.readable, 1);
+	assert_int_equal(x->readable, 1);
 	loop_turn(l, 0);
-	assert_int_equal(x.readable, 2);
-	stream_close(x.s);
-	close(fd[1]);
-	loop_free(l);
+	assert_int_equal(x->readable, 2);
 }
 
 static void closes_inside_the_callback(void **state)
 {
-	struct loop *l = kit_loop();
-	struct side x = {.close_inside = true};
-	int fd[2];
+	struct fixture *f = *state;
+	struct loop *l = f->l;
+	struct side *x = &f->x;
 
-	(void)state;
-	kit_unix_pair(fd);
-	x.s = stream_new(l, fd[0], on_side, &x);
-	stream_want_read(x.s, true);
-	stream_want_write(x.s, true);
-	stream_kick(x.s);
-	assert_int_equal(write(fd[1], "x", 1), 1);
+	x->close_inside = true;
+	stream_want_read(x->s, true);
+	stream_want_write(x->s, true);
+	stream_kick(x->s);
+	assert_int_equal(write(f->peer, "x", 1), 1);
 	kit_for(l, 30000);
-	assert_null(x.s);
-	assert_int_equal(x.readable + x.writable, 1);
-	close(fd[1]);
-	loop_free(l);
+	assert_null(x->s);
+	assert_int_equal(x->readable + x->writable, 1);
 }
 
 static void kick_and_owner(void **state)
 {
-	struct loop *l = kit_loop();
-	struct side x = {0}, y = {0};
-	int fd[2];
+	struct fixture *f = *state;
+	struct loop *l = f->l;
+	struct side *x = &f->x, y = {0};
 
-	(void)state;
-	kit_unix_pair(fd);
-	x.s = stream_new(l, fd[0], on_side, &x);
-	stream_kick(x.s);
-	assert_int_equal(x.readable, 0);
-	kit_until(l, x.readable);
+	stream_kick(x->s);
+	assert_int_equal(x->readable, 0);
+	kit_until(l, x->readable);
 	kit_for(l, 20000);
-	assert_int_equal(x.readable, 1);
-	stream_want_read(x.s, true);
-	stream_kick(x.s);
-	stream_set_owner(x.s, on_side, &y);
-	assert_int_equal(write(fd[1], "x", 1), 1);
+	assert_int_equal(x->readable, 1);
+	stream_want_read(x->s, true);
+	stream_kick(x->s);
+	stream_set_owner(x->s, on_side, &y);
+	assert_int_equal(write(f->peer, "x", 1), 1);
 	kit_for(l, 20000);
-	assert_int_equal(x.readable + y.readable, 1); /* all off: neither the kick nor the byte is told */
-	stream_want_read(x.s, true);
+	assert_int_equal(x->readable + y.readable, 1); /* all off: neither the kick nor the byte is told */
+	stream_want_read(x->s, true);
 	kit_until(l, y.readable);
-	assert_int_equal(x.readable, 1);
-	stream_close(x.s);
-	close(fd[1]);
-	loop_free(l);
+	assert_int_equal(x->readable, 1);
 }
 
 static void peeks(void **state)
@@ -246,70 +248,22 @@ static void tells_why_it_broke(void **state)
 	loop_free(l);
 }
 
-/* ---- both sides write much more than the sockets hold, and read all the time (pitfall 54) ---- */
-
-#define FLOOD (8u << 20)
-
-struct flood {
-	struct stream *s;
-	size_t sent, got;
-	bool bad, ended;
-};
-
-static unsigned char pattern(size_t i)
-{
-	return (unsigned char)(i * 31 + (i >> 8));
-}
-
-static void on_flood(void *arg, unsigned what)
-{
-	struct flood *f = arg;
-	unsigned char buf[20000];
-	ssize_t r;
-
-	if (what & STREAM_READABLE) {
-		while ((r = stream_read(f->s, buf, sizeof buf)) > 0) {
-			for (ssize_t i = 0; i < r; i++)
-				f->bad |= buf[i] != pattern(f->got++);
-		}
-		f->ended |= r == 0;
-		f->bad |= r == STREAM_FAIL;
-	}
-	while (f->sent < FLOOD) {
-		size_t n = FLOOD - f->sent < sizeof buf ? FLOOD - f->sent : sizeof buf;
-
-		for (size_t i = 0; i < n; i++)
-			buf[i] = pattern(f->sent + i);
-		r = stream_write(f->s, buf, n);
-		if (r <= 0) {
-			f->bad |= r == STREAM_FAIL;
-			break;
-		}
-		f->sent += (size_t)r;
-	}
-	stream_want_write(f->s, f->sent < FLOOD);
-}
-
 static void full_duplex(void **state)
 {
 	struct loop *l = kit_loop();
-	struct flood a = {0}, b = {0};
+	struct side a = {0}, b = {0};
 	int fd[2];
 
 	(void)state;
 	kit_tcp_pair(fd);
-	a.s = stream_new(l, fd[0], on_flood, &a);
-	b.s = stream_new(l, fd[1], on_flood, &b);
-	stream_want_read(a.s, true);
+	a.s = stream_new(l, fd[0], on_side, &a);
+	b.s = stream_new(l, fd[1], on_side, &b);
+	flood(l, a.s, b.s);
+	stream_set_owner(b.s, on_side, &b);
 	stream_want_read(b.s, true);
-	stream_want_write(a.s, true);
-	stream_want_write(b.s, true);
-	kit_until(l, a.bad || b.bad || (a.got >= FLOOD && b.got >= FLOOD));
-	assert_false(a.bad || b.bad);
-	assert_int_equal(a.got, FLOOD);
-	assert_int_equal(b.got, FLOOD);
 	stream_close(a.s);
-	kit_until(l, b.ended);
+	kit_until(l, b.readable);
+	assert_true(stream_peek(b.s)); /* the end */
 	stream_close(b.s);
 	loop_free(l);
 }
@@ -317,12 +271,12 @@ static void full_duplex(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_and_ends),
-		cmocka_unit_test(hint_is_given_once),
-		cmocka_unit_test(switched_off_does_not_spin),
-		cmocka_unit_test(unread_bytes_do_not_hold_the_turn),
-		cmocka_unit_test(closes_inside_the_callback),
-		cmocka_unit_test(kick_and_owner),
+		cmocka_unit_test_setup_teardown(reads_and_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(hint_is_given_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(switched_off_does_not_spin, setup, teardown),
+		cmocka_unit_test_setup_teardown(unread_bytes_do_not_hold_the_turn, setup, teardown),
+		cmocka_unit_test_setup_teardown(closes_inside_the_callback, setup, teardown),
+		cmocka_unit_test_setup_teardown(kick_and_owner, setup, teardown),
 		cmocka_unit_test(peeks),
 		cmocka_unit_test(tells_why_it_broke),
 		cmocka_unit_test(full_duplex),
