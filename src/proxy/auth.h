@@ -5,11 +5,22 @@
 #include "proxy/auth_users.h"
 
 /* auth_type, in the order of the option's values. */
-enum auth_type { AUTH_TYPE_TRUST, AUTH_TYPE_PLAIN, AUTH_TYPE_MD5, AUTH_TYPE_SCRAM };
+enum auth_type {
+	AUTH_TYPE_TRUST,
+	AUTH_TYPE_PLAIN,
+	AUTH_TYPE_MD5,
+	AUTH_TYPE_SCRAM,
+	AUTH_TYPE_CERT,
+	AUTH_TYPE_PEER,
+	AUTH_TYPE_HBA,
+	AUTH_TYPE_REJECT, /* only a line of auth_hba_file can say so */
+};
 
 struct auth_opts {
 	enum auth_type type;
 	const char *file;                  /* auth_file, or NULL */
+	const struct hba *hba;             /* of AUTH_TYPE_HBA */
+	const struct hba_ident *ident;     /* auth_ident_file, or NULL */
 	unsigned char key[AUTH_KEY_BYTES]; /* random, one for all workers (auth_users_secret) */
 };
 

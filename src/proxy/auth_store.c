@@ -38,28 +38,35 @@ static int read_all(int fd, const char *path, struct buf *out, struct err *e)
 	}
 }
 
+int auth_store_text(const char *path, struct buf *out, bool *exposed, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), rc = -1; /* a FIFO must not block */
+	struct stat st;
+
+	if (fd < 0)
+		return err_set(e, ERR_IO, "cannot open %s: %m", path);
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		err_set(e, ERR_IO, "%s is not a regular file", path);
+	else
+		rc = read_all(fd, path, out, e);
+	if (rc == 0 && exposed)
+		*exposed = (st.st_mode & S_IRWXO) != 0;
+	close(fd);
+	return rc;
+}
+
 struct auth_users *auth_store_read(const char *path, bool *exposed, struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO must not block */
 	struct auth_users *u = NULL;
-	struct stat st;
 	struct buf text;
 
-	buf_init_secret(&text, AUTH_USERS_MAX_FILE + 65536);
-	if (fd < 0) {
-		err_set(e, ERR_IO, "cannot open %s: %m", path);
-	} else if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		err_set(e, ERR_IO, "%s is not a regular file", path);
-	} else if (read_all(fd, path, &text, e) == 0) {
+	buf_init_secret(&text, AUTH_STORE_MAX);
+	if (auth_store_text(path, &text, exposed, e) == 0) {
 		u = auth_users_parse(buf_slice(&text), e);
 		if (!u)
 			err_prefix(e, "%s", path);
-		if (exposed)
-			*exposed = (st.st_mode & S_IRWXO) != 0;
 	}
 	buf_free(&text);
-	if (fd >= 0)
-		close(fd);
 	return u;
 }
 

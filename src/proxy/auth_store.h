@@ -6,8 +6,12 @@
 #include "io/loop.h"
 #include "proxy/auth_users.h"
 
-/* Reads path. Owned; NULL with e, which names the file. *exposed, if not NULL: others than its owner and group may read
- * it. */
+/* Adds a configuration file's text to out, a secret buf of AUTH_STORE_MAX. 0, or -1 with e, which names the file. *exposed,
+ * if not NULL: others than its owner and group may read it. */
+#define AUTH_STORE_MAX (AUTH_USERS_MAX_FILE + 65536)
+int auth_store_text(const char *path, struct buf *out, bool *exposed, struct err *e);
+
+/* Reads path as an auth_file. Owned; NULL with e, which names the file. exposed: as above. */
 struct auth_users *auth_store_read(const char *path, bool *exposed, struct err *e);
 
 struct auth_store;

@@ -126,8 +126,7 @@ void client_enter(struct client *c)
 {
 	struct err e;
 
-	if (c->auth->method != &client_auth_trust)
-		c->trusted = true;
+	c->trusted = c->auth->method != &client_auth_trust || addr_is_loopback(&c->ends->peer);
 	if (enter(c, &e) != 0 || !(c->pool = find_pool(c, &c->auth->startup, &e))) {
 		client_fail(c, &e);
 		return;

@@ -2,7 +2,7 @@
  * is, and why it was refused is only in the log. Texts and order are PostgreSQL's (libpq/auth.c). */
 #include "proxy/client_auth.h"
 
-#include <stdlib.h>
+#include <strings.h>
 #include "base/mem.h"
 #include "pg/frame.h"
 #include "pg/message.h"
@@ -22,6 +22,8 @@ static const struct client_auth_method *const methods[] = {
 	[AUTH_TYPE_PLAIN] = &client_auth_plain,
 	[AUTH_TYPE_MD5] = &client_auth_md5,
 	[AUTH_TYPE_SCRAM] = &client_auth_scram,
+	[AUTH_TYPE_CERT] = &client_auth_cert,
+	[AUTH_TYPE_PEER] = &client_auth_peer,
 };
 
 /* ---- the end ---- */
@@ -35,6 +37,7 @@ void client_auth_free(struct client *c)
 	timer_clear(&a->penalty);
 	if (a->hash)
 		hash_queue_cancel(a->hash);
+	client_lookup_cancel(a->lookup);
 	client_scram_free(a->scram);
 	auth_secret_clear(&a->secret);
 	startup_free(&a->startup);
@@ -159,18 +162,58 @@ void client_auth_ready(struct client *c, unsigned what)
 	mem_wipe(chunk, sizeof(chunk));
 }
 
+/* Physical replication, which asks for no database: PostgreSQL's bool but "database". */
+static bool is_replication(const struct startup *s)
+{
+	static const char *const no[] = {"database", "0", "f", "false", "n", "no", "off"};
+
+	if (!s->replication || !*s->replication)
+		return false;
+	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
+		if (strcasecmp(s->replication, no[i]) == 0)
+			return false;
+	return true;
+}
+
+/* What auth_hba_file says. False: the client is refused, as PostgreSQL does it. */
+static bool ask_hba(struct client *c, struct hba_answer *out)
+{
+	const struct hba_client who = {.peer = &c->ends->peer,
+	                               .local = addr_is_unix(&c->ends->local),
+	                               .tls = stream_is_tls(c->stream),
+	                               .replication = is_replication(&c->auth->startup),
+	                               .database = c->database,
+	                               .user = c->user};
+	bool found = hba_find(c->env->opts->auth.hba, &who, out);
+	char host[ADDR_TEXT];
+	struct err e;
+
+	if (found && out->method != AUTH_TYPE_REJECT)
+		return true;
+	err_set(&e, ERR_CLIENT_USER, "%s host \"%s\", user \"%.63s\", database \"%.63s\", %s",
+	        found ? "pg_hba.conf rejects connection for" : "no pg_hba.conf entry for",
+	        who.local ? "[local]" : addr_host_text(who.peer, host), c->user, c->database,
+	        who.tls ? "SSL encryption" : "no encryption");
+	client_fail(c, &e);
+	return false;
+}
+
 void client_auth_begin(struct client *c, struct startup *s)
 {
 	const struct auth_opts *o = &c->env->opts->auth;
 	struct client_auth *a = mem_zalloc(sizeof(*a));
+	struct hba_answer how = {.method = o->type};
 
 	a->startup = *s;
 	*s = (struct startup){.kind = STARTUP_MESSAGE};
-	a->method = methods[o->type];
 	timer_init(&a->penalty, c->env->loop, on_penalty_over, c);
 	c->auth = a;
 	client_set_state(c, CLIENT_AUTH);
-	if (a->method != &client_auth_trust)
+	if (o->type == AUTH_TYPE_HBA && !ask_hba(c, &how))
+		return;
+	a->method = methods[how.method];
+	a->map = how.map;
+	if (a->method->secret)
 		a->known = auth_users_secret(auth_store_users(c->env->auth_store), o->key, c->user, &a->secret);
 	a->method->begin(c);
 	while (one_message(c)) /* it may not have waited for the question */

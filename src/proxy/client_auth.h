@@ -2,6 +2,7 @@
  *   client_auth.c           the exchange's frame: which method, messages, verdict
  *   client_auth_password.c  plain, md5
  *   client_auth_scram.c     scram-sha-256
+ *   client_auth_name.c      cert, peer
  *
  * Until the verdict nothing may depend on whether the user or the database exists: not what is said, and not what work
  * is done (auth_users_secret gives everybody a secret). */
@@ -10,6 +11,7 @@
 
 #include "proxy/client_login.h"
 #include "proxy/hash_queue.h"
+#include "proxy/hba.h"
 
 /* What is sent before the verdict is small: PostgreSQL takes passwords of up to 65535 bytes. */
 #define CLIENT_AUTH_PASSWORD_MAX 8192
@@ -22,9 +24,10 @@ struct client_auth_method {
 	const char *expects; /* "password", "SASL": of "expected ... response" */
 	const char *failed; /* "password": of "... authentication failed for user" */
 	enum err_code code; /* of that */
+	bool secret;        /* auth_file's is needed */
 	uint32_t max_body;  /* of the client's messages */
 	void (*begin)(struct client *c);
-	void (*message)(struct client *c, struct slice body);
+	void (*message)(struct client *c, struct slice body); /* NULL: it asks nothing */
 };
 
 enum client_auth_phase {
@@ -39,13 +42,16 @@ struct client_auth {
 	struct startup startup;     /* what it asked for */
 	struct auth_secret secret;  /* what it must prove, or one made up */
 	bool known;                 /* the former */
+	const char *map;            /* of auth_hba_file's line; NULL: none */
 	struct hash_op *hash;       /* non-NULL exactly while it is computed */
+	struct client_lookup *lookup; /* non-NULL exactly while a name is looked up */
 	struct client_scram *scram; /* of client_auth_scram.c */
 	unsigned char salt[PASSWORD_MD5_SALT];
 	struct timer penalty;
 };
 
-extern const struct client_auth_method client_auth_trust, client_auth_plain, client_auth_md5, client_auth_scram;
+extern const struct client_auth_method client_auth_trust, client_auth_plain, client_auth_md5, client_auth_scram,
+	client_auth_cert, client_auth_peer;
 
 /* Asks the client: an authentication request and its data. */
 void client_auth_ask(struct client *c, uint32_t request, struct slice data);
@@ -60,6 +66,8 @@ void client_auth_verdict(struct client *c, bool right);
 /* The same, refused: why is for the log. */
 void client_auth_refuse(struct client *c, const char *why);
 
-void client_scram_free(struct client_scram *s); /* NULL is fine */
+/* NULL is fine. */
+void client_scram_free(struct client_scram *s);
+void client_lookup_cancel(struct client_lookup *k);
 
 #endif

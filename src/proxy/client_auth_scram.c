@@ -142,6 +142,7 @@ const struct client_auth_method client_auth_scram = {
 	.expects = "SASL",
 	.failed = "password",
 	.code = ERR_AUTH_PASSWORD,
+	.secret = true,
 	.max_body = SCRAM_MAX_CLIENT_MESSAGE,
 	.begin = begin,
 	.message = message,

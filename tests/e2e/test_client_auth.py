@@ -4,12 +4,14 @@ import base64
 import hashlib
 import hmac
 import os
+import pwd
 import subprocess
 
 import asyncpg
 import psycopg
 import pytest
 
+import fakepg
 import wire
 from proxy import environment
 
@@ -185,3 +187,83 @@ def test_secrets_in_clear_do_not_stall_others(guarded):
         return await asyncio.gather(*(one() for _ in range(50)))
     assert asyncio.run(go()) == [1] * 50
     assert pgiam.metric("pgiam_client_password_hashes_total") == 50
+
+
+# ---- who somebody else says one is ----
+
+def test_peer_by_name(plain, pgiam_for, workdir):
+    """The kernel says who is at the other end of a unix socket."""
+    os.chmod(workdir, 0o755)
+    pgiam = pgiam_for(plain, database=dict(auth="none", user="app_user"), auth_type="peer", unix_socket_dir=workdir,
+                      unix_socket_mode="0777")
+    here = dict(host=workdir, sslmode=None)
+    assert pgiam.sql("select current_user", user=pwd.getpwuid(os.getuid()).pw_name, **here) == [("app_user",)]
+    with pytest.raises(psycopg.OperationalError, match='Peer authentication failed for user "nobody"'):
+        pgiam.sql("select 1", user="nobody", **here)
+    with pytest.raises(psycopg.OperationalError, match="Peer authentication failed"):
+        pgiam.sql("select 1", user=pwd.getpwuid(os.getuid()).pw_name)
+
+
+def test_hba(plain, pgiam_for, workdir):
+    """Lines for unix sockets, with a map, for TLS and for plaintext."""
+    me = pwd.getpwuid(os.getuid()).pw_name
+    write(workdir + "/users", {"joe": scram_secret(PASSWORD)})
+    with open(workdir + "/hba", "w", encoding="utf-8") as file:
+        file.write("local all all peer map=local\nhostnossl all joe 127.0.0.1/32 scram-sha-256\n"
+                   "hostssl app \"free man\" 127.0.0.0/8 trust\nhost all mallory all reject\n")
+    with open(workdir + "/ident", "w", encoding="utf-8") as file:
+        file.write("local %s app\n" % me)
+    pgiam = pgiam_for(plain, database=dict(auth="none", user="app_user"), auth_type="hba", auth_file=workdir + "/users",
+                      auth_hba_file=workdir + "/hba", auth_ident_file=workdir + "/ident", unix_socket_dir=workdir)
+    here = dict(host=workdir, sslmode=None)
+    assert pgiam.sql("select 1", user="app", **here) == [(1,)]
+    with pytest.raises(psycopg.OperationalError, match="Peer authentication failed"):
+        pgiam.sql("select 1", user=me, **here)
+    assert by_psycopg(pgiam, "joe", PASSWORD, "tcp") == "app_user"
+    assert FAILED % "joe" in by_psycopg(pgiam, "joe", "wrong", "tcp")
+    assert 'no pg_hba.conf entry for host "127.0.0.1", user "joe", database "app", SSL encryption' in \
+        by_psycopg(pgiam, "joe", PASSWORD, "tls")
+    assert by_psycopg(pgiam, "free man", None, "tls") == "app_user"
+    assert 'pg_hba.conf rejects connection for host "127.0.0.1", user "mallory", database "app", no encryption' in \
+        by_psycopg(pgiam, "mallory", PASSWORD, "tcp")
+
+
+def test_certificates(plain, pgiam_for, workdir, authority):
+    """The common name of a certificate that our authority signed is the user; nobody else's counts."""
+    def shown(name, issuer=authority):
+        paths = [os.path.join(workdir, "%s-%s" % (name, kind)) for kind in ("crt", "key")]
+        for path, pem in zip(paths, issuer.issue([], key="ec", common_name=name)):
+            with open(path, "wb", opener=lambda p, f: os.open(p, f, 0o600)) as file:
+                file.write(pem)
+        return dict(sslmode="require", sslcert=paths[0], sslkey=paths[1])
+
+    def said(pgiam, user, **kw):
+        try:
+            return pgiam.sql("select current_user", user=user, **kw)[0][0]
+        except psycopg.OperationalError as e:
+            return str(e)
+    refused = 'certificate authentication failed for user "%s"'
+    cert, other, ident = shown("joe"), shown("ann"), workdir + "/ident"
+    pgiam = pgiam_for(plain, database=dict(auth="none", user="app_user"), auth_type="cert", client_tls_ca_file=authority.path)
+    assert said(pgiam, "joe", **cert) == "app_user"
+    assert refused % "ann" in said(pgiam, "ann", **cert)
+    assert refused % "joe" in said(pgiam, "joe", **other)
+    assert refused % "joe" in said(pgiam, "joe", sslmode="require")
+    assert refused % "joe" in said(pgiam, "joe")
+    stranger = shown("joe", fakepg.certs.Authority("stranger", key="ec"))
+    assert "app_user" not in said(pgiam, "joe", **stranger)
+    with open(workdir + "/hba", "w", encoding="utf-8") as file:
+        file.write("hostssl all all all cert map=certs\n")
+    with open(ident, "w", encoding="utf-8") as file:
+        file.write("certs joe app\ncerts ann all\n")
+    pgiam = pgiam_for(plain, database=dict(auth="none", user="app_user"), auth_type="hba", client_tls_ca_file=authority.path,
+                      auth_hba_file=workdir + "/hba", auth_ident_file=ident)
+    cert, other = shown("joe"), shown("ann")
+    assert said(pgiam, "app", **cert) == "app_user"
+    assert refused % "joe" in said(pgiam, "joe", **cert)
+    assert said(pgiam, "whoever", **other) == "app_user"
+
+
+def test_certificates_need_a_ca(plain, pgiam_for):
+    with pytest.raises(RuntimeError, match="cert needs TLS with client_tls_ca_file"):
+        pgiam_for(plain, database=dict(auth="none"), auth_type="cert")

@@ -65,10 +65,38 @@ static void key(void **state)
 	conf_worker_free(a);
 }
 
+static void hba(void **state)
+{
+	struct conf_test *t = *state;
+
+	conf_test_bad(t, DB "auth_type = hba\n", NULL, "t.ini:4|auth_type: needs auth_hba_file");
+	conf_test_write("extra", "local all all peer\nhost all all samenet md5\n");
+	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL,
+		      "t.ini:5|auth_hba_file: extra: line 2: no IP address");
+	conf_test_write("extra", "local all all peer\nhost all all all md5\n");
+	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL, "t.ini:4|auth_type: needs auth_file");
+	conf_test_write("extra", "local all all peer\nhost all all all trust\n");
+	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL,
+		      "t.ini:5|auth_hba_file: extra: line 2: other hosts are let in by trust");
+	conf_test_good(t, DB "auth_type = hba\nauth_hba_file = extra\nallow_remote_trust = 1\n", NULL, NULL);
+	conf_test_write("extra", "hostssl all all all cert\n");
+	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL,
+		      "t.ini:4|auth_type: cert needs TLS with client_tls_ca_file");
+	conf_test_write("extra", "local all all peer map=m\n");
+	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL,
+		      "t.ini:5|auth_hba_file: extra: auth_ident_file has no map \"m\"");
+	conf_test_write("extra", "m root app\n");
+	conf_test_good(t, DB "auth_ident_file = extra\n", NULL, NULL);
+	conf_test_write("extra", "m root\n");
+	conf_test_bad(t, DB "auth_ident_file = extra\n", NULL, "t.ini:4|auth_ident_file: extra: line 1: a line is a map");
+	conf_test_bad(t, DB "auth_type = cert\n", NULL, "t.ini:4|auth_type: cert needs TLS with client_tls_ca_file");
+	conf_test_good(t, DB "auth_type = peer\n", NULL, NULL);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, conf_test_setup, conf_test_teardown)
-	const struct CMUnitTest tests[] = {T(needs_a_file), T(warnings), T(remote), T(key)};
+	const struct CMUnitTest tests[] = {T(needs_a_file), T(warnings), T(remote), T(key), T(hba)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
