@@ -264,7 +264,60 @@ class Container(Service):
                       "AccountId": ACCOUNT})
 
 
-SERVICES = [Sts, Imds, Container]
+class Portal(Service):
+    """IAM Identity Center's portal: a role's credentials for a token somebody got in a browser."""
+    name = "sso"
+
+    def __init__(self, aws):
+        super().__init__(aws)
+        self.tokens = set()      # accepted
+        self.assignments = set()  # (account, role) that may be had; empty: any
+
+    def wants(self, r):
+        return r.path == "/federation/credentials"
+
+    def answer(self, r):
+        if r.method != "GET" or "authorization" in r.headers:
+            raise Refused(400, "InvalidRequestException", "GET, unsigned")
+        if r.headers.get("x-amz-sso_bearer_token") not in self.tokens:
+            raise Refused(401, "UnauthorizedException", "Session token not found or invalid")
+        account, role = r.query["account_id"][0], r.query["role_name"][0]
+        if self.assignments and (account, role) not in self.assignments:
+            raise Refused(403, "ForbiddenException", "No access")
+        k = self.aws.issue("arn:aws:sts::%s:assumed-role/AWSReservedSSO_%s/me" % (account, role), 3600)
+        return Reply({"roleCredentials": {"accessKeyId": k.key_id, "secretAccessKey": k.secret, "sessionToken": k.token,
+                                          "expiration": int(k.expires * 1000)}})
+
+
+class Oidc(Service):
+    """CreateToken of IAM Identity Center's OIDC service: a refresh token, used once, for an access token."""
+    name = "oidc"
+
+    def __init__(self, aws):
+        super().__init__(aws)
+        self.refresh = {}  # refresh token -> (client id, client secret)
+        self.life_sec = 3600
+
+    def wants(self, r):
+        return r.path == "/token"
+
+    def error(self, r, e):
+        return Reply({"error": e.code, "error_description": e.message}, e.status, headers=e.headers)
+
+    def answer(self, r):
+        asked = json.loads(r.body)
+        client = self.refresh.pop(asked.get("refreshToken"), None)
+        if r.method != "POST" or asked.get("grantType") != "refresh_token":
+            raise Refused(400, "unsupported_grant_type", "refresh_token only")
+        if client is None or client != (asked.get("clientId"), asked.get("clientSecret")):
+            raise Refused(400, "invalid_grant", "Invalid refresh token provided")
+        access, refresh = "aoa" + text_of(60), "aor" + text_of(60)
+        self.refresh[refresh] = client
+        self.aws.sso.tokens.add(access)
+        return Reply({"accessToken": access, "expiresIn": self.life_sec, "refreshToken": refresh, "tokenType": "Bearer"})
+
+
+SERVICES = [Sts, Imds, Container, Portal, Oidc]
 
 
 # ---- all of it ----

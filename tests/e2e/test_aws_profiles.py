@@ -1,0 +1,237 @@
+"""Profiles of ~/.aws: each way one can be written, proven by a login, alone and within the chain."""
+import hashlib
+import json
+import os
+import stat
+import sys
+import time
+
+import psycopg
+import pytest
+
+import proxy
+
+ROLE = "arn:aws:iam::123456789012:role/"
+SESSION = """
+[sso-session corp]
+sso_start_url = https://d-1234567890.awsapps.com/start
+sso_region = us-east-1
+"""
+
+
+class Home:
+    """A home directory with AWS files, and pgiam's environment in it."""
+
+    def __init__(self, path, aws):
+        self.path, self.aws = path, aws
+        os.makedirs(path + "/.aws/sso/cache")
+
+    def write(self, name, text):
+        with open("%s/.aws/%s" % (self.path, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def env(self, **more):
+        here = dict(HOME=self.path, AWS_CONFIG_FILE=None, AWS_SHARED_CREDENTIALS_FILE=None)
+        return self.aws.env(**dict(here, **more))
+
+    def keys(self, profile="default"):
+        """A section with long-lived keys that AWS and the instance know."""
+        key = self.aws.user()
+        return "[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n" % (profile, key.key_id, key.secret)
+
+    def sso_token(self, key, **members):
+        path = "sso/cache/%s.json" % hashlib.sha1(key.encode()).hexdigest()
+        self.write(path, json.dumps(members))
+        return "%s/.aws/%s" % (self.path, path)
+
+
+@pytest.fixture
+def home(workdir, aws, rds):
+    aws.serve(rds)
+    return Home(workdir + "/home", aws)
+
+
+@pytest.fixture
+def serve(rds, pgiam_factory):
+    def make(env, **options):
+        return pgiam_factory({"app": rds.database(region=rds.region)}, env=env, **dict(dict(query_wait_timeout=10), **options))
+    return make
+
+
+def logged_in(one):
+    with one.connect() as conn:
+        return conn.execute("select current_user").fetchone() == ("app_user",)
+
+
+def refused(one, match):
+    with pytest.raises(psycopg.OperationalError, match=match):
+        logged_in(one)
+
+
+def stamp(sec):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + sec))
+
+
+def test_keys(serve, home):
+    home.write("credentials", home.keys())
+    assert logged_in(serve(home.env()))
+
+
+def test_named(serve, home):
+    """AWS_PROFILE, and a name that does not exist."""
+    home.write("credentials", home.keys("prod"))
+    assert logged_in(serve(home.env(AWS_PROFILE="prod")))
+    refused(serve(home.env(AWS_PROFILE="prdo")), 'there is no profile "prdo"')
+
+
+def test_role(serve, home, aws):
+    """A role of a role, with all its settings."""
+    aws.sts.roles = {ROLE + "inner": {}, ROLE + "outer": {"external_id": "ext-1"}}
+    home.write("config", "[profile prod]\nrole_arn = %souter\nsource_profile = middle\nexternal_id = ext-1\n"
+                         "role_session_name = me@host\nduration_seconds = 900\n"
+                         "[profile middle]\nrole_arn = %sinner\nsource_profile = base\n" % (ROLE, ROLE))
+    home.write("credentials", home.keys("base"))
+    one = serve(home.env(AWS_PROFILE="prod"))
+    assert logged_in(one)
+    asked = [r.form for r in aws.asked("sts")]
+    assert [f["RoleArn"] for f in asked] == [ROLE + "inner", ROLE + "outer"]
+    assert asked[1]["RoleSessionName"] == "me@host" and asked[1]["DurationSeconds"] == "900"
+
+
+@pytest.mark.parametrize("source,env", [
+    ("Environment", {}),
+    ("EcsContainer", {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "{url}/v1/credentials"}),
+    ("Ec2InstanceMetadata", {"AWS_EC2_METADATA_DISABLED": "false"}),
+])
+def test_credential_source(serve, home, aws, source, env):
+    home.write("config", "[profile prod]\nrole_arn = %sr\ncredential_source = %s\n" % (ROLE, source))
+    env = {k: v.format(url=aws.url) for k, v in env.items()}
+    if source == "Environment":
+        # the environment's keys win over the profile unless it is the configuration that names one
+        key = aws.user()
+        env = dict(AWS_ACCESS_KEY_ID=key.key_id, AWS_SECRET_ACCESS_KEY=key.secret)
+        assert logged_in(serve(home.env(AWS_PROFILE="prod", **env)))
+        assert not aws.asked("sts")
+    else:
+        assert logged_in(serve(home.env(AWS_PROFILE="prod", **env)))
+        assert aws.asked("sts")[0].form["RoleArn"] == ROLE + "r"
+
+
+def test_web_identity(serve, home, aws):
+    aws.sts.web_tokens = {"token-2"}
+    home.write("token", "token-1")
+    home.write("config", "[default]\nrole_arn = %sr\nweb_identity_token_file = %s/.aws/token\n" % (ROLE, home.path))
+    one = serve(home.env())
+    refused(one, "InvalidIdentityToken")
+    home.write("token", "token-2\n")  # seen without a restart
+    eventually(one)
+
+
+def eventually(one, sec=20):
+    end = time.monotonic() + sec
+    while True:
+        try:
+            assert logged_in(one)
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.3)
+
+
+def test_process(serve, home, aws, workdir):
+    key = aws.issue("arn:aws:sts::123456789012:assumed-role/r/s", 3600)
+    script = workdir + "/a program.py"
+    with open(script, "w", encoding="ascii") as file:
+        file.write("#!%s\nimport sys, json\nassert sys.argv[1:] == ['a b', '$HOME']\nprint(json.dumps(%r))\n" % (
+            sys.executable, dict(Version=1, AccessKeyId=key.key_id, SecretAccessKey=key.secret,
+                                 SessionToken=key.token, Expiration=key.expiration())))
+    os.chmod(script, 0o755)
+    home.write("config", "[default]\ncredential_process = '%s' \"a b\" $HOME\n" % script)
+    one = serve(home.env())
+    assert logged_in(one)
+    assert key.secret not in one.log() and key.token not in one.log()
+
+
+def test_process_fails(serve, home):
+    home.write("config", "[default]\ncredential_process = sh -c 'echo sesame; echo sesame >&2; exit 3'\n")
+    one = serve(home.env())
+    refused(one, "exited with status 3")
+    assert "sesame" not in one.log()
+
+
+def test_sso(serve, home, aws):
+    aws.sso.tokens = {"browser-token"}
+    aws.sso.assignments = {("123456789012", "Read Only")}
+    home.write("config", "[default]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Read Only\n" + SESSION)
+    one = serve(home.env())
+    refused(one, "aws/sso/cache")
+    home.sso_token("corp", accessToken="browser-token", expiresAt=stamp(7200))  # somebody runs aws sso login
+    eventually(one)
+    assert "browser-token" not in one.log()
+
+
+def test_sso_renewed(serve, home, aws):
+    aws.oidc.refresh = {"refresh-1": ("client", "secret")}
+    home.write("config", "[default]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = r\n" + SESSION)
+    path = home.sso_token("corp", accessToken="old", expiresAt=stamp(-60), refreshToken="refresh-1", clientId="client",
+                          clientSecret="secret", registrationExpiresAt=stamp(86400), region="us-east-1")
+    assert logged_in(serve(home.env()))
+    with open(path, encoding="utf-8") as file:
+        cached = json.load(file)
+    assert cached["accessToken"] in aws.sso.tokens and cached["refreshToken"] in aws.oidc.refresh
+    assert cached["region"] == "us-east-1"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
+
+
+def test_sso_legacy(serve, home, aws):
+    aws.sso.tokens = {"browser-token"}
+    start = "https://d-1.awsapps.com/start"
+    home.write("config", "[default]\nsso_start_url = %s\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = r\n" % start)
+    home.sso_token(start, accessToken="browser-token", expiresAt=stamp(7200))
+    assert logged_in(serve(home.env()))
+
+
+def test_login(serve, home, aws):
+    key = aws.issue("arn:aws:iam::123456789012:user/me", 900)
+    name = hashlib.sha256(b"arn:aws:iam::123456789012:user/me").hexdigest()
+    os.makedirs(home.path + "/.aws/login/cache")
+    home.write("config", "[default]\nlogin_session = arn:aws:iam::123456789012:user/me\n")
+    home.write("login/cache/%s.json" % name, json.dumps(dict(accessToken=dict(
+        accessKeyId=key.key_id, secretAccessKey=key.secret, sessionToken=key.token, accountId="123456789012",
+        expiresAt=key.expiration()))))
+    assert logged_in(serve(home.env()))
+
+
+def test_place_in_the_chain(serve, home, aws):
+    """Behind the environment's web identity, before a container."""
+    home.write("credentials", home.keys())
+    home.write("token", "t")
+    container = dict(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials")
+    assert logged_in(serve(home.env(**container)))
+    assert not aws.requests
+    assert logged_in(serve(home.env(AWS_WEB_IDENTITY_TOKEN_FILE=home.path + "/.aws/token", AWS_ROLE_ARN=ROLE + "r",
+                                    **container)))
+    assert set(aws.counts) == {"sts"}
+
+
+@pytest.mark.parametrize("config,match", [
+    ("[default]\nrole_arn = r\nsource_profile = x\nmfa_serial = m\n", "mfa_serial"),
+    ("[default]\nrole_arn = r\nsource_profile = x\n[profile x]\nrole_arn = r\nsource_profile = default\n", "leads back"),
+    ("[default]\nnonsense\n", "line 2"),
+    ("[default]\naws_access_key_id = AKIA\n", "aws_secret_access_key is not"),
+], ids=["mfa", "loop", "nonsense", "half"])
+def test_refusals_stop_the_chain(serve, home, aws, config, match):
+    home.write("config", config)
+    refused(serve(home.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"), query_wait_timeout=3), match)
+    assert not aws.requests
+
+
+def test_token_command(rds, home):
+    home.write("credentials", home.keys("prod"))
+    done = proxy.pgiam("token", "--host", rds.host, "--port", str(rds.env["RDS_SIGN_PORT"]), "--user", "app_user",
+                       "--region", rds.region, env=home.env(AWS_PROFILE="prod"))
+    assert done.returncode == 0, done.stderr
+    with rds.connect(password=done.stdout.strip()) as conn:
+        assert conn.execute("select 1").fetchone() == (1,)
