@@ -106,8 +106,8 @@ static void alike(void **state)
 	static const char *const files[] = {
 		"\"there1\" \"secret\"\n",
 		"\"there1\" \"md55d41402abc4b2a76b9719d911017c592\"\n",
-		"\"there1\" \"SCRAM-SHA-256$8000:MDEyMzQ1Njc4OWFi$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
-		"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\"\n",
+		("\"there1\" \"SCRAM-SHA-256$8000:MDEyMzQ1Njc4OWFi$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+		 "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\"\n"),
 	};
 
 	(void)state;
