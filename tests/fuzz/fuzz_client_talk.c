@@ -38,7 +38,7 @@ struct world {
 	struct end e[ENDS];
 	unsigned connected;
 	size_t memory;
-	bool tls_required, few_users, remote, asks;
+	bool tls_required, few_users, remote, asks, hasty;
 	bool proved; /* by a client that is gone */
 };
 
@@ -110,6 +110,7 @@ static void choose(struct world *w, struct rd *r)
 	s->pg.sqlstate = server & 8 ? "53300" : "28000";
 	s->pg.auth = 0;
 	s->pg.mute = server & 16;
+	w->hasty = server & 32;
 	w->segment = segment >= 200 ? segment - 199u : 0;
 	w->tls_kind = client % 4;
 }
@@ -320,11 +321,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	join(w, &w->e[0]);
 	for (unsigned n = 0; n < STEPS_MAX && step_next(&r, &st); n++)
 		operate(w, &st);
-	finish(w);
+	if (w->hasty)
+		sim_end(w->s); /* in the middle of everything */
+	else
+		finish(w);
 	for (unsigned i = 0; i < ENDS; i++) {
 		talk_close(&w->e[i].t);
 		prove_end(&w->e[i].prover);
 	}
+	if (!w->hasty)
+		sim_end(w->s);
 	talk_over(w->s, &before);
 	return 0;
 }

@@ -57,7 +57,7 @@ struct world {
 	/* of one input */
 	const struct kind *kind;
 	unsigned cert, version;
-	bool remote, said_secret, alpn;
+	bool remote, said_secret, alpn, hasty;
 	size_t segment, memory;
 	struct hostile v[SERVERS];
 	unsigned n, joined;
@@ -162,6 +162,7 @@ static void choose(struct world *w, struct rd *r)
 	w->alpn = server / 24 % 2 == 0;
 	w->segment = segment >= 200 ? segment - 199u : 0;
 	w->remote = client & 1;
+	w->hasty = client & 32;
 	s->targets[0] = w->targets[kind % KINDS][server / 8 % 3];
 	s->secret.ops.kind = w->kind->secret;
 	s->secret.secret = w->kind->secret == SECRET_IAM_TOKEN ? TOKEN : PASSWORD;
@@ -316,14 +317,12 @@ static bool pump(void *arg)
 
 /* ---- clients ---- */
 
-static void join(struct world *w, unsigned i)
+/* Client i comes anew, and says this. */
+static void come(struct world *w, unsigned i, const struct buf *first)
 {
 	struct addr peer, local;
-	struct buf b;
 	int fd[2];
 
-	if (w->joined++ >= CLIENTS_MAX)
-		return;
 	talk_close(&w->c[i]);
 	talk_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) == 0);
 	talk_open(&w->c[i], fd[0]);
@@ -331,9 +330,34 @@ static void join(struct world *w, unsigned i)
 	talk_must(addr_parse(&peer, w->remote ? "192.0.2.1" : "127.0.0.1", 40000) == 0 &&
 	          addr_parse(&local, "127.0.0.1", 5432) == 0);
 	proxy_accept(w->s->proxy, fd[1], &peer, &local);
+	talk_say(&w->c[i], first->p, first->n);
+}
+
+static void join(struct world *w, unsigned i)
+{
+	struct buf b;
+
+	if (w->joined++ >= CLIENTS_MAX)
+		return;
 	buf_init(&b, 1024);
 	startup_write_message(&b, STARTUP_3_0, "joe", "app", NULL, NULL);
-	talk_say(&w->c[i], b.p, b.n);
+	come(w, i, &b);
+	buf_free(&b);
+}
+
+/* Client i comes anew to cancel what another does. */
+static void cancel(struct world *w, unsigned i)
+{
+	struct told of = w->told[(i + 1) % CLIENTS];
+	struct buf b;
+
+	if (!of.key || w->joined++ >= CLIENTS_MAX)
+		return;
+	buf_init(&b, 1024);
+	startup_write_cancel(&b, (uint32_t)of.key_data[0] << 24 | (uint32_t)of.key_data[1] << 16 |
+	                                 (uint32_t)of.key_data[2] << 8 | of.key_data[3],
+	                     slice_of(of.key_data + 4, of.key_bytes - 4));
+	come(w, i, &b);
 	buf_free(&b);
 }
 
@@ -341,7 +365,7 @@ static void join(struct world *w, unsigned i)
 
 enum {
 	RAW, SAY, MESSAGE, FALSE_MESSAGE, AUTH, SETUP, KEY, ERROR, NEGOTIATE, FLOOD, OFFER, FIRST, FINAL, TLS, ANSWER, RECORDS,
-	SETTLE, PASS, CLOSE, END, NOTIFY, DEAF, JOIN, QUERY, LEAVE, REKEY, READY, ECHO, SILENCE, OPS = 32
+	SETTLE, PASS, CLOSE, END, NOTIFY, DEAF, JOIN, QUERY, LEAVE, REKEY, READY, ECHO, SILENCE, CANCEL, OPS = 32
 };
 
 static void client_step(struct world *w, const struct step *st)
@@ -350,6 +374,7 @@ static void client_step(struct world *w, const struct step *st)
 
 	switch (st->op % OPS) {
 	case JOIN: join(w, i); return;
+	case CANCEL: cancel(w, i); return;
 	case QUERY: talk_say(&w->c[i], "Q\0\0\0\015SELECT 1", 14); return;
 	case LEAVE: talk_close(&w->c[i]); return;
 	case PASS: talk_pass(w->s, (i == 0 ? 1 : i == 1 ? 4 : 61) * SEC, pump, w); return;
@@ -439,7 +464,7 @@ static const struct steps_canned canned[] = {
 	CANNED(READY, "x"), CANNED(ECHO, "\0\0\3\0"), CANNED(ECHO, "\1\0\3\0"), CANNED(ECHO, "\0\0\4\1"), CANNED(JOIN, "\0"),
 	CANNED(JOIN, "\1"), CANNED(JOIN, "\2"), CANNED(QUERY, "\0"), CANNED(QUERY, "\1"), CANNED(LEAVE, "\0"), CANNED(PASS, "\0"),
 	CANNED(PASS, "\1"), CANNED(PASS, "\2"), CANNED(CLOSE, ""), CANNED(END, ""), CANNED(NOTIFY, ""), CANNED(DEAF, ""),
-	CANNED(REKEY, ""), CANNED(SILENCE, ""), CANNED(MESSAGE, "Stz\0UTC\0"), CANNED(MESSAGE, "N"), CANNED(MESSAGE, "A"),
+	CANNED(REKEY, ""), CANNED(SILENCE, ""), CANNED(CANCEL, "\2"), CANNED(CANCEL, "\1"), CANNED(MESSAGE, "Stz\0UTC\0"), CANNED(MESSAGE, "N"), CANNED(MESSAGE, "A"),
 	CANNED(MESSAGE, "K\0\0\0\1abcd"), CANNED(MESSAGE, "CSELECT 1\0"), CANNED(MESSAGE, "G"), CANNED(MESSAGE, "Z"),
 	CANNED(FALSE_MESSAGE, "R\0\0\0\3"), CANNED(FALSE_MESSAGE, "R\x7f\xff\xff\xff"), CANNED(FALSE_MESSAGE, "E\0\0\0\x05"),
 	CANNED(SAY, "Etoo many connections\n\0"), CANNED(RAW, "E\0\0\0\x1aSFATAL\0C28000\0Mno\0\0"), CANNED(RAW, "HTTP/1.1 400\r\n"),
@@ -499,7 +524,8 @@ static void end(struct world *w)
 		buf_free(&w->v[i].heard);
 		buf_free(&w->v[i].sasl);
 	}
-	accept_all(w); /* a last one of the stop */
+	for (int fd; (fd = accept(w->s->pg.fd, NULL, NULL)) >= 0;)
+		close(fd); /* the last ones */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -512,8 +538,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	begin(w, &r);
 	for (unsigned n = 0; n < STEPS_MAX && step_next(&r, &st); n++)
 		operate(w, &st);
-	finish(w);
+	if (w->hasty)
+		sim_end(w->s); /* in the middle of everything */
+	else
+		finish(w);
 	end(w);
+	if (!w->hasty)
+		sim_end(w->s);
 	talk_over(w->s, &before);
 	return 0;
 }

@@ -451,7 +451,6 @@ struct talk_left talk_begin(struct sim *s)
 
 void talk_over(struct sim *s, const struct talk_left *before)
 {
-	sim_end(s);
 	s->clock.now_us += 100 * SEC;
 	for (int i = 0; i < 3; i++)
 		loop_turn(s->loop, 0);

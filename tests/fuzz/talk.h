@@ -76,7 +76,8 @@ struct sim *talk_sim(void);
 /* An input begins: the same random numbers as always, an empty log, no burst remembered. */
 struct talk_left talk_begin(struct sim *s);
 
-/* sim_end; then nothing may be left that was not there at the beginning. */
+/* When the proxy is stopped (sim_end) and the target has closed what it had: nothing may be left that was not there at the
+ * beginning. */
 void talk_over(struct sim *s, const struct talk_left *before);
 
 /* Bytes allocated now; 0 where no sanitizer counts them. */
