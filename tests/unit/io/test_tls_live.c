@@ -1,6 +1,8 @@
 /* Certificates, keys and CA files that change under a running process. */
 #include "kit.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@ struct fixture {
 	struct buf said;
 	struct kit_tls tls;
 	struct tls_live *live; /* of a server with t.pem and t.key */
+	struct tls_ctx *last;  /* that changed() saw */
 	char *cert, *key;
 };
 
@@ -81,6 +84,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	tls_ctx_unref(f->last);
 	tls_live_unref(f->live);
 	tls_live_unref(NULL);
 	log_free(f->log);
@@ -104,14 +108,14 @@ static void silent(struct fixture *f)
 	assert_string_equal(buf_cstr(&f->said), "");
 }
 
-/* The context, and is it another than `old`? Only compared, so that it need not be alive. */
-static bool changed(struct fixture *f, const struct tls_ctx **old)
+/* Is it another context than the last time? */
+static bool changed(struct fixture *f)
 {
 	struct tls_ctx *c = tls_live_get(f->live, &f->clock, f->log);
-	bool other = c != *old;
+	bool other = c != f->last;
 
-	*old = c;
-	tls_ctx_unref(c);
+	tls_ctx_unref(f->last);
+	f->last = c; /* kept, so that no other one gets its address */
 	return other;
 }
 
@@ -124,20 +128,19 @@ static void new_files_are_taken(void **state)
 {
 	struct fixture *f = *state;
 	struct kit_cert c = kit_cert_new(&(struct kit_cert_opts){.cn = "two", .to_days = 90}, &f->tls.ca);
-	const struct tls_ctx *now = NULL;
 	struct tls_ctx *kept = tls_live_get(f->live, &f->clock, f->log);
 	int64_t before = tls_live_expires_sec(f->live);
 
-	now = kept;
-	assert_false(changed(f, &now));
+	changed(f);
+	assert_false(changed(f));
 	put(f, &c, &c);
-	assert_false(changed(f, &now)); /* not looked at within the second */
+	assert_false(changed(f)); /* not looked at within the second */
 	later(f);
-	assert_true(changed(f, &now));
+	assert_true(changed(f));
 	said(f, "TLS files read again");
 	assert_true(tls_live_expires_sec(f->live) > before);
 	later(f);
-	assert_false(changed(f, &now));
+	assert_false(changed(f));
 	silent(f);
 	tls_ctx_unref(kept); /* lived on for its connections */
 	kit_cert_free(&c);
@@ -147,29 +150,28 @@ static void bad_files_change_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct kit_cert c = kit_cert_new(&(struct kit_cert_opts){.cn = "two"}, &f->tls.ca);
-	const struct tls_ctx *now = NULL;
 
-	changed(f, &now);
+	changed(f);
 	put(f, &c, NULL); /* the key is still the old one: the operator has not got further yet */
 	later(f);
-	assert_false(changed(f, &now));
+	assert_false(changed(f));
 	said(f, "TLS files cannot be used; what was read before stays");
 	for (int i = 0; i < 5; i++) {
 		later(f);
-		assert_false(changed(f, &now));
+		assert_false(changed(f));
 	}
 	silent(f); /* said once */
 	put(f, NULL, &c);
 	later(f);
-	assert_true(changed(f, &now));
+	assert_true(changed(f));
 	said(f, "TLS files read again");
 	unlink(f->cert);
 	later(f);
-	assert_false(changed(f, &now));
+	assert_false(changed(f));
 	said(f, "No such file");
 	put(f, &c, &c);
 	later(f);
-	assert_true(changed(f, &now));
+	assert_true(changed(f));
 	kit_cert_free(&c);
 }
 
@@ -177,9 +179,8 @@ static void reading_on_demand(void **state)
 {
 	struct fixture *f = *state;
 	struct kit_cert c = kit_cert_new(&(struct kit_cert_opts){.cn = "two"}, &f->tls.ca);
-	const struct tls_ctx *now = NULL;
 
-	changed(f, &now);
+	changed(f);
 	assert_int_equal(tls_live_reload(f->live, &f->clock, f->log), 0); /* nothing has changed: read all the same */
 	said(f, "TLS files read again");
 	put(f, NULL, &c);
@@ -189,17 +190,16 @@ static void reading_on_demand(void **state)
 	}
 	put(f, &c, NULL);
 	assert_int_equal(tls_live_reload(f->live, &f->clock, f->log), 0); /* without waiting for the second */
-	assert_true(changed(f, &now));
+	assert_true(changed(f));
 	kit_cert_free(&c);
 }
 
 static void the_end_is_announced(void **state)
 {
 	struct fixture *f = *state;
-	const struct tls_ctx *now = NULL;
 
 	f->wall_us -= 60 * (int64_t)CLOCK_US_PER_SEC; /* 30 days and a minute are left */
-	changed(f, &now);
+	changed(f);
 	silent(f);
 	for (int days = 29; days > 26; days--) {
 		f->wall_us += DAY_US;
@@ -207,7 +207,7 @@ static void the_end_is_announced(void **state)
 			char want[64];
 
 			later(f);
-			assert_false(changed(f, &now));
+			assert_false(changed(f));
 			snprintf(want, sizeof want, "days_left=%d", days);
 			if (i == 0)
 				said(f, want);
@@ -217,7 +217,7 @@ static void the_end_is_announced(void **state)
 	}
 	f->wall_us += 40 * DAY_US;
 	later(f);
-	changed(f, &now);
+	changed(f);
 	said(f, "a certificate has expired\"");
 	/* and whenever it is read */
 	assert_int_equal(tls_live_reload(f->live, &f->clock, f->log), 0);
@@ -229,23 +229,91 @@ static void a_self_made_one_is_renewed(void **state)
 {
 	struct fixture *f = *state;
 	struct err e;
-	const struct tls_ctx *now = NULL;
 	struct tls_ctx *first;
 
 	tls_live_unref(f->live);
 	f->live = tls_live_new(tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e));
 	first = tls_live_get(f->live, &f->clock, f->log);
-	now = first;
+	changed(f);
 	f->wall_us += 330 * DAY_US;
 	later(f);
-	assert_false(changed(f, &now));
+	assert_false(changed(f));
 	assert_int_equal(tls_live_reload(f->live, &f->clock, f->log), 0); /* there is no file: it stays */
-	assert_false(changed(f, &now));
+	assert_false(changed(f));
 	f->wall_us += 10 * DAY_US;
 	later(f);
-	assert_true(changed(f, &now));
+	assert_true(changed(f));
 	assert_null(strstr(buf_cstr(&f->said), "expire"));
 	tls_ctx_unref(first);
+}
+
+/* ---- threads ---- */
+
+#define THREADS 4
+
+struct user {
+	pthread_t thread;
+	struct tls_live *live;
+	struct log *log;
+	struct buf said;
+	atomic_bool *stop;
+	unsigned long gets;
+	bool bad;
+};
+
+static void to_buf(void *arg, const char *line, size_t n)
+{
+	buf_add(arg, line, n);
+}
+
+/* As a worker: each get looks at the files, since its clock leaps. */
+static void *use(void *arg)
+{
+	struct user *u = arg;
+	struct fixture clock = {.clock = {mono, wall}, .wall_us = clock_wall_us(clock_system())};
+
+	while (!atomic_load(u->stop)) {
+		struct tls_ctx *c;
+
+		clock.mono_us += CLOCK_US_PER_SEC;
+		c = tls_live_get(u->live, &clock.clock, u->log);
+		u->bad |= tls_ctx_expires_sec(c) <= 0;
+		tls_ctx_unref(c);
+		u->gets++;
+	}
+	return NULL;
+}
+
+/* Everybody has a whole context at any time, while files change and are read on demand. */
+static void many_threads(void **state)
+{
+	struct fixture *f = *state;
+	struct user users[THREADS];
+	atomic_bool stop = false;
+
+	for (int i = 0; i < THREADS; i++) {
+		users[i] = (struct user){.live = tls_live_ref(f->live), .stop = &stop};
+		buf_init(&users[i].said, 1 << 20);
+		users[i].log = log_new(clock_system(), LOG_INFO, LOG_KEY_VALUE, to_buf, &users[i].said);
+		assert_int_equal(pthread_create(&users[i].thread, NULL, use, &users[i]), 0);
+	}
+	for (int i = 0; i < 30; i++) {
+		struct kit_cert c = kit_cert_new(&(struct kit_cert_opts){.cn = "x", .to_days = 40 + i}, &f->tls.ca);
+
+		put(f, &c, i % 3 ? &c : NULL);
+		tls_live_reload(f->live, &f->clock, f->log);
+		assert_true(tls_live_expires_sec(f->live) > 0);
+		put(f, NULL, &c);
+		kit_cert_free(&c);
+	}
+	atomic_store(&stop, true);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(users[i].thread, NULL);
+		assert_true(users[i].gets > 0 && !users[i].bad);
+		log_free(users[i].log);
+		buf_free(&users[i].said);
+		tls_live_unref(users[i].live);
+	}
 }
 
 static void equal_options_share(void **state)
@@ -280,6 +348,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reading_on_demand, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_is_announced, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_self_made_one_is_renewed, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_threads, setup, teardown),
 		cmocka_unit_test_setup_teardown(equal_options_share, setup, teardown),
 	};
 
