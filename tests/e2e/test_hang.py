@@ -109,4 +109,4 @@ def test_signals_hurry_it(hung):
         pgiam.tell(signal.SIGTERM)
         time.sleep(0.2)
     assert exit_code(pgiam) == 1
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 5  # two signals would have waited that long
