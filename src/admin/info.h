@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include "base/err.h"
 
+#define ADMIN_CAUSES_MAX 15
+
 /* A certificate of pgiam's own. */
 struct admin_certificate {
 	const char *file, *shown_to; /* "clients", "servers" */
@@ -24,7 +26,12 @@ struct admin_info {
 		const char *provider; /* NULL: none found yet */
 		bool valid;
 		int64_t expires_wall_us; /* 0: they do not expire, or there are none */
-		uint64_t refreshes, refresh_failures;
+		uint64_t refreshes;
+		struct {
+			const char *cause; /* NULL ends the list */
+			uint64_t n;
+		} failures[ADMIN_CAUSES_MAX + 1];
+		int64_t skew_us; /* what AWS's clock is ahead of ours; 0: as far as is known, nothing */
 		struct err why; /* if they are needed and not valid: why not */
 	} credentials;
 

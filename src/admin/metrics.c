@@ -238,6 +238,7 @@ static void workers(struct buf *out, const struct collect_result *r)
 static void credentials(struct buf *out, const struct admin_info *info)
 {
 	static const char valid[] = "pgiam_credentials_valid";
+	static const char failures[] = "pgiam_credentials_refresh_failures_total";
 
 	head(out, valid, GAUGE, "1 if there are AWS credentials that have not expired.");
 	if (info->credentials_needed) {
@@ -252,8 +253,14 @@ static void credentials(struct buf *out, const struct admin_info *info)
 		       (uint64_t)info->credentials.expires_wall_us / CLOCK_US_PER_SEC);
 	single(out, "pgiam_credentials_refreshes_total", COUNTER, "Times AWS credentials were fetched.",
 	       info->credentials.refreshes);
-	single(out, "pgiam_credentials_refresh_failures_total", COUNTER,
-	       "Times fetching AWS credentials failed.", info->credentials.refresh_failures);
+	head(out, failures, COUNTER, "Times fetching AWS credentials failed, by cause.");
+	for (size_t i = 0; info->credentials.failures[i].cause; i++) {
+		labelled(out, failures, "cause", info->credentials.failures[i].cause);
+		buf_printf(out, "} %" PRIu64 "\n", info->credentials.failures[i].n);
+	}
+	head(out, "pgiam_clock_skew_seconds", GAUGE,
+	     "What AWS's clock is ahead of this machine's; 0 as long as nothing is known.");
+	buf_printf(out, "pgiam_clock_skew_seconds %.1f\n", (double)info->credentials.skew_us / 1e6);
 }
 
 static void certificates(struct buf *out, const struct admin_info *info)

@@ -93,7 +93,7 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 				.valid = aws.valid,
 				.expires_wall_us = aws.expires_wall_us,
 				.refreshes = aws.refreshes,
-				.refresh_failures = aws.refresh_failures,
+				.skew_us = aws.skew_us,
 				.why = aws.why},
 		.certificates = certificates_now(c->certificates, &certificates),
 		.max_client_conn = c->max_client_conn,
@@ -106,6 +106,10 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 				.max_fds = self.max_fds },
 	};
 	out->certificate_count = certificates;
+	for (size_t i = 0; c->aws && i < AWS_CAUSES; i++) {
+		out->credentials.failures[i].cause = aws.failures[i].cause;
+		out->credentials.failures[i].n = aws.failures[i].n;
+	}
 }
 
 /* Of each kind, sockets that were passed on stand in place of those the configuration names, as in PgBouncer. */

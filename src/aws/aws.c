@@ -57,13 +57,21 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 
 void aws_collect(const struct aws *a, struct aws_stats *out)
 {
+	static const char *const causes[] = {
+#define X(cause, label) [cause] = label,
+		PROVIDER_CAUSE_TABLE(X)
+#undef X
+	};
+	_Static_assert(AWS_CAUSES == PROVIDER_CAUSE_COUNT, "a cause without a name");
 	struct cache_stats s = {0};
 
 	cache_collect(a->cache, &s);
 	out->provider = s.creds ? s.creds->provider : NULL;
 	out->expires_wall_us = s.creds ? s.creds->expires_wall_us : 0;
 	out->refreshes = s.refreshes;
-	out->refresh_failures = s.refresh_failures;
+	for (size_t i = 0; i < AWS_CAUSES; i++)
+		out->failures[i] = (struct aws_count){causes[i], s.failures[i]};
+	out->skew_us = atomic_load_explicit(&a->kit->skew.measured_us, memory_order_relaxed);
 	out->valid = s.valid;
 	out->why = s.why;
 }

@@ -38,11 +38,20 @@ struct aws_source_opts {
 struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts *o, struct loop *worker,
 				     struct mailbox *worker_mail);
 
+/* Why a refresh can fail: the labels of aws/provider.h's PROVIDER_CAUSE_TABLE. */
+#define AWS_CAUSES 8
+
 /* What /metrics and logs may know. On the control thread. */
 struct aws_stats {
 	const char *provider;    /* "env", or NULL: none yet */
 	int64_t expires_wall_us; /* of the credentials; 0: they do not expire, or there are none */
-	uint64_t refreshes, refresh_failures;
+	uint64_t refreshes;
+	struct aws_count {
+		const char *cause; /* "unreachable" */
+		uint64_t n;
+	} failures[AWS_CAUSES]; /* every cause, counted or not */
+	int64_t skew_us; /* of this machine's clock, as AWS's answers tell: to be added to it; 0: none known
+			  */
 	bool valid;
 	struct err why; /* unless valid: why not. Names keys in part, files and addresses, no secret */
 };

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include "aws/date.h"
 #include "base/digest.h"
 #include "base/list.h"
@@ -27,7 +28,7 @@ struct cache {
 	unsigned failures;         /* in a row */
 	struct err last_err;       /* of the last of them */
 	struct list waiters;       /* cache_op.node, until there is news */
-	uint64_t refreshes, refresh_failures;
+	uint64_t refreshes, failures_by[PROVIDER_CAUSE_COUNT];
 };
 
 struct cache_op {
@@ -146,7 +147,7 @@ static void schedule_refresh(struct cache *c)
 	timer_set(&c->timer, (uint64_t)delay);
 }
 
-static void failed(struct cache *c, const struct err *e, uint64_t retry_after_us)
+static void failed(struct cache *c, const struct err *e, enum provider_cause cause, uint64_t retry_after_us)
 {
 	uint64_t delay = CACHE_BACKOFF_MAX_US;
 
@@ -158,7 +159,7 @@ static void failed(struct cache *c, const struct err *e, uint64_t retry_after_us
 	if (delay < retry_after_us)
 		delay = retry_after_us + jitter(CACHE_BACKOFF_US);
 	c->failures++;
-	c->refresh_failures++;
+	c->failures_by[cause]++;
 	c->last_err = *e;
 	c->retry_us = loop_now_us(c->loop) + delay;
 	timer_set(&c->timer, delay);
@@ -175,10 +176,11 @@ static void fetched(void *arg, const struct provider_answer *a)
 
 	c->fetch = NULL;
 	if (a->result != PROVIDER_CREDENTIALS) {
-		failed(c, a->e, a->retry_after_us);
+		failed(c, a->e, a->result == PROVIDER_NOT_CONFIGURED ? PROVIDER_CAUSE_ABSENT : a->cause,
+		       a->retry_after_us);
 	} else if (!credentials_valid_at(a->creds, now)) {
 		set_expired(a->creds, now, &e);
-		failed(c, &e, 0);
+		failed(c, &e, PROVIDER_CAUSE_EXPIRED, 0);
 	} else {
 		credentials_unref(c->creds);
 		c->creds = credentials_ref(a->creds);
@@ -278,7 +280,7 @@ void cache_collect(const struct cache *c, struct cache_stats *out)
 {
 	out->creds = c->creds;
 	out->refreshes = c->refreshes;
-	out->refresh_failures = c->refresh_failures;
+	memcpy(out->failures, c->failures_by, sizeof(out->failures));
 	out->valid = usable(c);
 	if (!out->valid)
 		why_not(c, &out->why);

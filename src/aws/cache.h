@@ -41,9 +41,10 @@ void cache_cancel(struct cache_op *op);
 
 struct cache_stats {
 	const struct credentials *creds; /* borrowed until the loop's next turn, or NULL: never any yet */
-	uint64_t refreshes, refresh_failures; /* fetches that ended either way */
-	bool valid;                           /* creds are there and have not expired */
-	struct err why;                       /* unless valid: why not */
+	uint64_t refreshes;              /* fetches that brought some */
+	uint64_t failures[PROVIDER_CAUSE_COUNT]; /* and that did not, by why */
+	bool valid;                              /* creds are there and have not expired */
+	struct err why;                          /* unless valid: why not */
 };
 void cache_collect(const struct cache *c, struct cache_stats *out);
 

@@ -149,6 +149,7 @@ static void heard(void *arg, const struct http_reply *r)
 		a.e = NULL;
 	} else {
 		a.code = said.code;
+		a.cause = call_verdict_cause(v, r->fault);
 		a.retry_after_us = call_verdict_retry_after_us(r, clock_wall(c));
 		if (may_retry(c, v, a.retry_after_us)) {
 			timer_set(&c->pause, pause_us(c, v, a.retry_after_us));

@@ -76,6 +76,24 @@ enum call_verdict call_verdict_of(enum http_fault fault, int status, const char 
 										: CALL_VERDICT_FINAL;
 }
 
+enum provider_cause call_verdict_cause(enum call_verdict v, enum http_fault fault)
+{
+	if (fault == HTTP_FAULT_REQUEST || fault == HTTP_FAULT_FORBIDDEN)
+		return PROVIDER_CAUSE_SETTINGS;
+	if (fault == HTTP_FAULT_TOO_LARGE || fault == HTTP_FAULT_PROTOCOL)
+		return PROVIDER_CAUSE_ANSWER;
+	if (fault != HTTP_FAULT_NONE)
+		return PROVIDER_CAUSE_UNREACHABLE;
+	switch (v) {
+	case CALL_VERDICT_TRANSIENT: return PROVIDER_CAUSE_SERVER;
+	case CALL_VERDICT_THROTTLED: return PROVIDER_CAUSE_THROTTLED;
+	case CALL_VERDICT_DONE: /* what came with it could not be read */ return PROVIDER_CAUSE_ANSWER;
+	case CALL_VERDICT_CLOCK:
+	case CALL_VERDICT_FINAL: return PROVIDER_CAUSE_REFUSED;
+	}
+	return PROVIDER_CAUSE_REFUSED;
+}
+
 /* Digits only. */
 static bool number(struct slice s, uint64_t *out)
 {

@@ -3,6 +3,7 @@
 #ifndef PGIAM_AWS_CALL_VERDICT_H
 #define PGIAM_AWS_CALL_VERDICT_H
 
+#include "aws/provider.h"
 #include "http/http_client.h"
 
 enum call_verdict {
@@ -15,6 +16,9 @@ enum call_verdict {
 
 /* code: the service's error code, or "". Pure. */
 enum call_verdict call_verdict_of(enum http_fault fault, int status, const char *code);
+
+/* The same for counters. Pure. */
+enum provider_cause call_verdict_cause(enum call_verdict v, enum http_fault fault);
 
 /* Retry-After in seconds or as a date, x-amz-retry-after in milliseconds: how long from now_wall_us, 0 if
  * neither says. At most an hour. Pure. */

@@ -33,11 +33,30 @@ enum provider_result {
 			    would silently run under another identity */
 };
 
+/* X(cause, label of metrics): what kept a provider from giving credentials. */
+#define PROVIDER_CAUSE_TABLE(X)                                                                              \
+	X(PROVIDER_CAUSE_SETTINGS, "settings") /* of this machine: variables, files */                       \
+	X(PROVIDER_CAUSE_ABSENT, "not_configured")                                                           \
+	X(PROVIDER_CAUSE_UNREACHABLE, "unreachable")                                                         \
+	X(PROVIDER_CAUSE_SERVER, "server_error")                                                             \
+	X(PROVIDER_CAUSE_THROTTLED, "throttled")                                                             \
+	X(PROVIDER_CAUSE_REFUSED, "refused")                                                                 \
+	X(PROVIDER_CAUSE_ANSWER, "bad_answer")                                                               \
+	X(PROVIDER_CAUSE_EXPIRED, "expired")
+
+enum provider_cause {
+#define X(cause, label) cause,
+	PROVIDER_CAUSE_TABLE(X)
+#undef X
+		PROVIDER_CAUSE_COUNT
+};
+
 /* Borrowed: valid during the callback. */
 struct provider_answer {
 	enum provider_result result;
 	struct credentials *creds; /* PROVIDER_CREDENTIALS; ref to keep */
 	const struct err *e;       /* the other two: why, for people: "env: AWS_ACCESS_KEY_ID is not set" */
+	enum provider_cause cause; /* PROVIDER_FAILED: and for counters */
 	/* A line "name: reason" for each provider that was asked before this answer and not configured; NULL or
 	   "" without any. A chain's. */
 	const char *skipped;

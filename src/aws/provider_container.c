@@ -64,7 +64,11 @@ static void heard(void *arg, const struct call_answer *c)
 	};
 	struct provider_container_op *op = arg;
 	struct provider_answer a = {
-		.result = PROVIDER_FAILED, .e = c->e, .retry_after_us = c->retry_after_us};
+		.result = PROVIDER_FAILED,
+		.e = c->e,
+		.cause = c->reply ? PROVIDER_CAUSE_ANSWER : c->cause,
+		.retry_after_us = c->retry_after_us,
+	};
 	struct credentials *creds = NULL;
 
 	op->call = NULL;

@@ -114,10 +114,15 @@ static void succeed(struct provider_imds_op *op, struct credentials *creds)
 }
 
 /* op->err says why. */
-static void fail(struct provider_imds_op *op, enum provider_result result, uint64_t retry_after_us)
+static void fail(struct provider_imds_op *op, enum provider_result result, const struct call_answer *c)
 {
 	struct provider_imds *p = imds_of(op);
-	struct provider_answer a = {.result = result, .e = &op->err, .retry_after_us = retry_after_us};
+	struct provider_answer a = {
+		.result = result,
+		.e = &op->err,
+		.cause = c->reply ? PROVIDER_CAUSE_ANSWER : c->cause,
+		.retry_after_us = c->retry_after_us,
+	};
 
 	if (p->last && !credentials_valid_at(p->last, wall_us(p))) {
 		log_warning(loop_log(p->deps.loop), "imds does not answer", LERR(&op->err));
@@ -239,7 +244,7 @@ static void heard(void *arg, const struct call_answer *c)
 		return;
 	}
 	if (!c->reply) {
-		fail(op, explain(op, c), c->retry_after_us);
+		fail(op, explain(op, c), c);
 		return;
 	}
 	switch (op->state) {
@@ -265,7 +270,7 @@ static void heard(void *arg, const struct call_answer *c)
 		}
 		break;
 	}
-	fail(op, PROVIDER_FAILED, 0);
+	fail(op, PROVIDER_FAILED, c);
 }
 
 /* ---- questions ---- */

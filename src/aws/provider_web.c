@@ -49,6 +49,7 @@ static void heard(void *arg, const struct sts_answer *s)
 		.result = s->creds ? PROVIDER_CREDENTIALS : PROVIDER_FAILED,
 		.creds = s->creds,
 		.e = s->e,
+		.cause = s->cause,
 		.retry_after_us = s->retry_after_us,
 	};
 

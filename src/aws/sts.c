@@ -67,18 +67,18 @@ static void advise(struct err *e, const char *code)
 	static const struct {
 		const char *code, *hint;
 	} hints[] = {
-		{"AccessDenied", "The role's trust policy must allow this caller (for a web identity: its "
-                 "issuer, subject and audience), "
+		{"AccessDenied",            "The role's trust policy must allow this caller (for a web identity: its "
+				 "issuer, subject and audience), "
 				 "and the external id must be the one it asks for."},
-		{"ExpiredToken",            "The credentials that sign, or the web identity token, have expired."},
-		{"ExpiredTokenException",   "The web identity token has expired: is it still being renewed?"},
+		{"ExpiredToken",            "The credentials that sign, or the web identity token, have expired."  },
+		{"ExpiredTokenException",   "The web identity token has expired: is it still being renewed?"       },
 		{"InvalidIdentityToken",
-		 "IAM knows no OIDC provider for the token's issuer, or the token is not its."},
+		 "IAM knows no OIDC provider for the token's issuer, or the token is not its."                     },
 		{"RegionDisabled",
-		 "STS is not activated in this region: activate it, or set AWS_REGION to another."},
+		 "STS is not activated in this region: activate it, or set AWS_REGION to another."                 },
 		{"RegionDisabledException",
-		 "STS is not activated in this region: activate it, or set AWS_REGION to another."},
-		{"InvalidClientTokenId",    "The access key does not exist, or not in this partition."},
+		 "STS is not activated in this region: activate it, or set AWS_REGION to another."                 },
+		{"InvalidClientTokenId",    "The access key does not exist, or not in this partition."             },
 	};
 
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
@@ -90,7 +90,8 @@ static void advise(struct err *e, const char *code)
 static void heard(void *arg, const struct call_answer *a)
 {
 	struct sts *s = arg;
-	struct sts_answer out = {.retry_after_us = a->retry_after_us};
+	struct sts_answer out = {.cause = a->reply ? PROVIDER_CAUSE_ANSWER : a->cause,
+				 .retry_after_us = a->retry_after_us};
 	struct sts_identity who;
 
 	s->call = NULL;

@@ -27,6 +27,7 @@ struct sts_answer {
 	struct credentials *creds; /* of a role, or NULL */
 	const char *arn, *account; /* STS_CALLER_IDENTITY, or NULL */
 	const struct err *e;       /* NULL: it worked */
+	enum provider_cause cause; /* with e */
 	uint64_t retry_after_us;
 };
 

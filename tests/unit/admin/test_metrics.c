@@ -75,7 +75,9 @@ static const struct admin_info info = {
 	.credentials = {.provider = "env",
 			.valid = true,
 			.expires_wall_us = 1760003600000000,
-			.refreshes = 2							    },
+			.refreshes = 2,
+			.failures = {{"unreachable", 3}, {"refused", 0}},
+			.skew_us = -1500000},
 	.max_client_conn = 100,
 	.log_suppressed = 3,
 	.process = {.cpu_us = 2500000, .resident_bytes = 4096, .open_fds = 12, .max_fds = 1024},
@@ -102,6 +104,10 @@ static void whole_page(void **state)
 	expect(&p, "process_cpu_seconds_total", 2.5);
 	expect(&p, "pgiam_credentials_valid{provider=\"env\"}", 1);
 	expect(&p, "pgiam_credentials_expiry_timestamp_seconds", 1760003600);
+	expect(&p, "pgiam_credentials_refreshes_total", 2);
+	expect(&p, "pgiam_credentials_refresh_failures_total{cause=\"unreachable\"}", 3);
+	expect(&p, "pgiam_credentials_refresh_failures_total{cause=\"refused\"}", 0);
+	expect(&p, "pgiam_clock_skew_seconds", -1.5);
 	expect(&p, "pgiam_certificate_expiry_timestamp_seconds{file=\"/a \\\"b\\\".pem\",shown_to=\"clients\"}", 1790000000);
 	expect(&p, "pgiam_certificate_expiry_timestamp_seconds{file=\"/a.pem\",shown_to=\"servers\"}", -5);
 	expect(&p, "pgiam_worker_unresponsive{worker=\"0\"}", 0);

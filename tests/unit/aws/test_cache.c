@@ -185,7 +185,7 @@ static void failure_keeps_old(void **state)
 	cache_collect(f->cache, &stats);
 	assert_true(stats.valid);
 	assert_int_equal(stats.refreshes, 1);
-	assert_int_equal(stats.refresh_failures, retries);
+	assert_int_equal(stats.failures[PROVIDER_CAUSE_SETTINGS], retries);
 
 	/* nearly and then really over: the last good ones to their last second, then the failure itself */
 	while (f->clock.wall_us < T0 + HOUR - SEC) {
@@ -303,7 +303,7 @@ static void expired_from_provider(void **state)
 	assert_non_null(strstr(a.e.hint, "cannot renew"));
 	cache_collect(f->cache, &stats);
 	assert_null(stats.creds);
-	assert_int_equal(stats.refresh_failures, 1);
+	assert_int_equal(stats.failures[PROVIDER_CAUSE_EXPIRED], 1);
 	forget(&a);
 }
 

@@ -378,6 +378,25 @@ static void sts_cannot(void **state)
 	assert_int_equal(f->http.starts, 1);
 }
 
+/* What counters call it. */
+static void causes(void **state)
+{
+	(void)state;
+	assert_int_equal(call_verdict_cause(CALL_VERDICT_FINAL, HTTP_FAULT_FORBIDDEN),
+			 PROVIDER_CAUSE_SETTINGS);
+	assert_int_equal(call_verdict_cause(CALL_VERDICT_TRANSIENT, HTTP_FAULT_RESOLVE),
+			 PROVIDER_CAUSE_UNREACHABLE);
+	assert_int_equal(call_verdict_cause(CALL_VERDICT_FINAL, HTTP_FAULT_TLS_VERIFY),
+			 PROVIDER_CAUSE_UNREACHABLE);
+	assert_int_equal(call_verdict_cause(CALL_VERDICT_FINAL, HTTP_FAULT_TOO_LARGE), PROVIDER_CAUSE_ANSWER);
+	assert_int_equal(call_verdict_cause(CALL_VERDICT_DONE, HTTP_FAULT_NONE), PROVIDER_CAUSE_ANSWER);
+	assert_int_equal(call_verdict_cause(CALL_VERDICT_TRANSIENT, HTTP_FAULT_NONE), PROVIDER_CAUSE_SERVER);
+	assert_int_equal(call_verdict_cause(CALL_VERDICT_THROTTLED, HTTP_FAULT_NONE),
+			 PROVIDER_CAUSE_THROTTLED);
+	assert_int_equal(call_verdict_cause(CALL_VERDICT_CLOCK, HTTP_FAULT_NONE), PROVIDER_CAUSE_REFUSED);
+	assert_int_equal(call_verdict_cause(CALL_VERDICT_FINAL, HTTP_FAULT_NONE), PROVIDER_CAUSE_REFUSED);
+}
+
 /* Every fault has a verdict, and of statuses these are worth another try. */
 static void verdicts(void **state)
 {
@@ -415,7 +434,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(signed_and_sent), T(retries),      T(retry_after), T(clock_corrected), T(cancelled),
-		T(bad_url),         T(sts_requests), T(sts_cannot),  T(verdicts),
+		T(bad_url),         T(sts_requests), T(sts_cannot),  T(verdicts),        T(causes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

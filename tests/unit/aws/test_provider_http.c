@@ -25,6 +25,7 @@ struct fixture {
 	char key[64], account[64];
 	int64_t expires_us;
 	uint64_t retry_after_us;
+	enum provider_cause cause;
 	struct err e;
 };
 
@@ -90,6 +91,7 @@ static void hear(void *arg, const struct provider_answer *a)
 	if (a->creds)
 		assert_true(a->creds->renewable);
 	f->retry_after_us = a->retry_after_us;
+	f->cause = a->cause;
 	if (a->e) {
 		f->e = *a->e;
 		assert_null(strstr(a->e->msg, "topsecret"));
@@ -180,6 +182,7 @@ static void web(void **state)
 	assert_non_null(strstr(f->http.last->body, "WebIdentityToken=token-2"));
 	fake_http_reply(&f->http, 400, "{\"Error\":{\"Code\":\"ExpiredTokenException\",\"Message\":\"m\"}}");
 	assert_int_equal(f->result, PROVIDER_FAILED);
+	assert_int_equal(f->cause, PROVIDER_CAUSE_REFUSED);
 	assert_non_null(strstr(f->e.msg, "ExpiredTokenException"));
 	assert_non_null(strstr(f->e.hint, "expired"));
 	/* the identity provider's keys rotate: again */
@@ -241,6 +244,7 @@ static void container(void **state)
 	assert_true(ask(f));
 	fake_http_reply(&f->http, 200, "<html>");
 	assert_non_null(strstr(f->e.msg, "no JSON"));
+	assert_int_equal(f->cause, PROVIDER_CAUSE_ANSWER);
 	assert_true(ask(f));
 	fake_http_reply(&f->http, 404, "{\"code\":\"NoSuchThing\",\"message\":\"m\"}");
 	assert_int_equal(f->result, PROVIDER_FAILED);
@@ -462,6 +466,7 @@ static void imds_absent(void **state)
 	assert_true(ask(f));
 	fake_http_fault(&f->http, HTTP_FAULT_TIMEOUT);
 	assert_non_null(strstr(f->e.hint, "hop-limit 2"));
+	assert_int_equal(f->cause, PROVIDER_CAUSE_UNREACHABLE);
 }
 
 static void imds_bad_answers(void **state)
