@@ -448,7 +448,7 @@ class Aws:
         """An environment in which every service is here, and nothing says which credentials to take."""
         here = {"AWS_ENDPOINT_URL": self.tls_url, "AWS_CA_BUNDLE": self.ca_path, "AWS_REGION": self.region,
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url, "AWS_EC2_METADATA_DISABLED": "true",
-                "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+                "AWS_CONFIG_FILE": "/nonexistent/config", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent/credentials"}
         return {k: v for k, v in dict(here, **more).items() if v is not None}
 
     def asked(self, service):
