@@ -4,6 +4,7 @@
 #ifndef PGIAM_APP_CONF_H
 #define PGIAM_APP_CONF_H
 
+#include "aws/aws.h"
 #include "base/log.h"
 #include "io/listener.h"
 #include "io/resolver.h"
@@ -40,6 +41,7 @@ struct conf_listen {
 /* A distinct source of login secrets; target.secret_index points here. Identical settings share one. */
 struct conf_secret {
 	enum target_auth kind;
+	enum aws_token token; /* TARGET_AUTH_IAM */
 	char *region;        /* of TARGET_AUTH_IAM: the one to sign for */
 	char *password_file; /* of TARGET_AUTH_PASSWORD; read at every login */
 	char *password;      /* ... or the password itself: a secret */

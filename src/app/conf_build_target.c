@@ -15,7 +15,7 @@
 #define SQL_MAX  8192 /* a query of pgiam's own goes into one buffer; as long as a line of the file may be */
 
 /* Values of the options, in the table's order. */
-enum { AUTH_IAM, AUTH_PASSWORD, AUTH_NONE };
+enum { AUTH_IAM, AUTH_PASSWORD, AUTH_NONE, AUTH_DSQL };
 enum { SSLMODE_DISABLE, SSLMODE_ALLOW, SSLMODE_PREFER, SSLMODE_REQUIRE, SSLMODE_VERIFY_CA, SSLMODE_VERIFY_FULL };
 enum { SSLNEGOTIATION_POSTGRES, SSLNEGOTIATION_DIRECT };
 
@@ -23,6 +23,7 @@ struct targets {
 	struct conf_builder *b;
 	const struct conf_database *db;
 	struct target *t; /* of db */
+	enum aws_token token; /* with TARGET_AUTH_IAM */
 	bool failed;      /* an error in db was told */
 };
 
@@ -165,9 +166,10 @@ static void build_profile(struct targets *ts)
 
 	if (strcasecmp(name, "auto") != 0)
 		kind = (enum profile_kind)profile_from_name(name);
-	else if (kind == PROFILE_DSQL || kind == PROFILE_REDSHIFT)
-		bad(ts, OPT_HOST, NULL, "%s is %s, which is not in this version", t->host,
-		    kind == PROFILE_DSQL ? "Aurora DSQL" : "Redshift");
+	else if (text(ts, OPT_AUTH) && num(ts, OPT_AUTH) == AUTH_DSQL)
+		kind = PROFILE_DSQL; /* by another name */
+	else if (kind == PROFILE_REDSHIFT)
+		bad(ts, OPT_HOST, NULL, "%s is Redshift, which is not in this version", t->host);
 	t->profile = profile_get(kind);
 }
 
@@ -197,29 +199,60 @@ static bool has_password(const struct targets *ts)
 	return text(ts, OPT_PASSWORD) || text(ts, OPT_PASSWORD_FILE) || text(ts, OPT_PASSWORD_ENV);
 }
 
-static bool signs_for_rds(const char *host)
+/* Is there such a token for this name? */
+static bool signs_for(const char *host, enum aws_token token)
 {
 	enum profile_kind kind = profile_from_host(host);
 
-	return kind == PROFILE_RDS || kind == PROFILE_RDS_PROXY;
+	return token == AWS_TOKEN_DSQL ? kind == PROFILE_DSQL : kind == PROFILE_RDS || kind == PROFILE_RDS_PROXY;
+}
+
+/* The name that is signed has to be an endpoint's own. */
+static void check_signed_name(struct targets *ts)
+{
+	const struct target *t = ts->t;
+	bool dsql = ts->token == AWS_TOKEN_DSQL;
+	const char *what = dsql ? "Aurora DSQL" : "RDS", *name = t->iam_host ? t->iam_host : t->host;
+	enum aws_token other = dsql ? AWS_TOKEN_RDS : AWS_TOKEN_DSQL;
+
+	if (signs_for(name, ts->token))
+		return;
+	if (signs_for(name, other))
+		bad(ts, OPT_AUTH, dsql ? "Use auth=iam." : "Use auth=dsql.",
+		    "%s takes no token of %s: it is an endpoint of %s", name, what, dsql ? "RDS" : "Aurora DSQL");
+	else if (t->iam_host)
+		warn(ts, "iam_host: %s does not look like the name of an %s endpoint", t->iam_host, what);
+	else
+		bad(ts, OPT_IAM_HOST,
+		    dsql ? "Set iam_host to the endpoint's own name, as in abcdefghij.dsql.us-east-1.on.aws."
+			 : "Set iam_host to the endpoint's own name, as in mydb.abc123.us-east-1.rds.amazonaws.com: "
+			   "the database compares the token with it.",
+		    "is missing: %s is not the name of an %s endpoint, and a token signed for it would be refused",
+		    t->host, what);
 }
 
 static void build_auth(struct targets *ts)
 {
 	struct target *t = ts->t;
-	bool rds = signs_for_rds(t->host);
+	bool rds = signs_for(t->host, AWS_TOKEN_RDS);
+	bool dsql = signs_for(t->iam_host ? t->iam_host : t->host, AWS_TOKEN_DSQL);
 
 	t->auth = TARGET_AUTH_NONE;
 	if (text(ts, OPT_AUTH)) {
 		switch (num(ts, OPT_AUTH)) {
 		case AUTH_IAM: t->auth = TARGET_AUTH_IAM; break;
+		case AUTH_DSQL:
+			t->auth = TARGET_AUTH_IAM;
+			ts->token = AWS_TOKEN_DSQL;
+			break;
 		case AUTH_PASSWORD: t->auth = TARGET_AUTH_PASSWORD; break;
 		default: break;
 		}
 	} else if (has_password(ts)) {
 		t->auth = TARGET_AUTH_PASSWORD;
-	} else if (t->iam_host || rds) {
+	} else if (t->iam_host || rds || dsql) {
 		t->auth = TARGET_AUTH_IAM;
+		ts->token = dsql ? AWS_TOKEN_DSQL : AWS_TOKEN_RDS;
 	} else {
 		bad(ts, OPT_AUTH,
 		    "For IAM give iam_host, the endpoint's own name; for a password, auth=password and "
@@ -230,15 +263,8 @@ static void build_auth(struct targets *ts)
 	if (t->auth != TARGET_AUTH_PASSWORD && has_password(ts))
 		bad(ts, OPT_AUTH, NULL, "a password is given, and auth=%s does not use it",
 		    t->auth == TARGET_AUTH_IAM ? "iam" : "none");
-	if (t->auth == TARGET_AUTH_IAM && !t->iam_host && !rds)
-		bad(ts, OPT_IAM_HOST,
-		    "Set iam_host to the endpoint's own name, as in mydb.abc123.us-east-1.rds.amazonaws.com: "
-		    "the database compares the token with it.",
-		    "is missing: %s is not the name of an RDS endpoint, and a token signed for it would be "
-		    "refused",
-		    t->host);
-	if (t->auth == TARGET_AUTH_IAM && t->iam_host && !signs_for_rds(t->iam_host))
-		warn(ts, "iam_host: %s does not look like the name of an RDS endpoint", t->iam_host);
+	if (t->auth == TARGET_AUTH_IAM)
+		check_signed_name(ts);
 }
 
 /* ---- rule 1: nothing secret travels unverified ---- */
@@ -328,7 +354,7 @@ static uint32_t shared_secret(struct conf *c, struct conf_secret *s)
 {
 	for (size_t i = 0; i < c->secret_count; i++) {
 		struct conf_secret *o = &c->secrets[i];
-		if (o->kind != s->kind || !same(o->region, s->region) ||
+		if (o->kind != s->kind || o->token != s->token || !same(o->region, s->region) ||
 		    !same(o->password_file, s->password_file) || !same(o->password, s->password))
 			continue;
 		free(s->region);
@@ -357,6 +383,7 @@ static void iam_secret(struct targets *ts, struct conf_secret *s)
 	if (warning[0])
 		warn(ts, "region: %s", warning);
 	s->region = mem_strdup(region);
+	s->token = ts->token;
 }
 
 static void password_secret(struct targets *ts, struct conf_secret *s)
@@ -393,7 +420,7 @@ static void build_secret(struct targets *ts, struct conf_target *ct)
 		[TARGET_AUTH_IAM] = "iam", [TARGET_AUTH_PASSWORD] = "password", [TARGET_AUTH_NONE] = "none"};
 	struct conf_secret s = {.kind = ts->t->auth};
 
-	ct->auth_text = names[ts->t->auth];
+	ct->auth_text = s.kind == TARGET_AUTH_IAM && ts->token == AWS_TOKEN_DSQL ? "dsql" : names[ts->t->auth];
 	if (s.kind == TARGET_AUTH_IAM)
 		iam_secret(ts, &s);
 	if (s.kind == TARGET_AUTH_PASSWORD)

@@ -256,7 +256,8 @@ static struct secret_source *make_source(struct worker *w, const struct conf_sec
 {
 	switch (s->kind) {
 	case TARGET_AUTH_IAM:
-		return aws_source_new(w->deps.aws, &(struct aws_source_opts){.region = s->region}, w->loop,
+		return aws_source_new(w->deps.aws,
+				      &(struct aws_source_opts){.token = s->token, .region = s->region}, w->loop,
 				      w->mail);
 	case TARGET_AUTH_PASSWORD: return password_source_new(s, w->loop);
 	case TARGET_AUTH_NONE: return none_source_new(w->loop);

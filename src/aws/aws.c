@@ -47,6 +47,7 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 		.desk = a->desk,
 		.env = a->kit->deps.env,
 		.skew = &a->kit->skew,
+		.token = o->token,
 		.region = o->region,
 		.worker = worker,
 		.worker_mail = worker_mail,

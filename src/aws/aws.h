@@ -28,12 +28,15 @@ struct aws *aws_new(const struct aws_opts *o, struct err *e);
 /* On the control loop, after every source is freed. NULL is fine. */
 void aws_free(struct aws *a);
 
+enum aws_token { AWS_TOKEN_RDS, AWS_TOKEN_DSQL };
+
 struct aws_source_opts {
+	enum aws_token token;
 	const char *region; /* explicit region=, or NULL: from the host name, then AWS_REGION,
 			       AWS_DEFAULT_REGION */
 };
 
-/* A source of RDS tokens for one target, on a worker's loop. Thread-safe towards `a`. ops->free on the
+/* A source of tokens for one target, on a worker's loop. Thread-safe towards `a`. ops->free on the
  * worker's thread, with no operation pending. */
 struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts *o, struct loop *worker,
 				     struct mailbox *worker_mail);

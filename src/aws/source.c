@@ -24,6 +24,7 @@ struct source {
 	struct desk *desk;
 	const char *const *env;
 	const struct skew *skew;
+	enum aws_token token;
 	char *region;                /* explicit, or NULL */
 	struct credentials *creds;   /* the last ones heard of, or NULL */
 	struct credentials *refused; /* given out and turned down by a server; or NULL */
@@ -84,7 +85,7 @@ static int mint(struct secret_op *op, struct buf *token, struct err *e)
 
 	if (aws_region(s->region, op->host, s->env, region, NULL, e) != 0)
 		return -1;
-	return token_rds(&rq, token, e);
+	return s->token == AWS_TOKEN_DSQL ? token_dsql(&rq, token, e) : token_rds(&rq, token, e);
 }
 
 static void answer(void *arg)
@@ -218,7 +219,7 @@ static void source_explain(struct secret_source *base, const struct secret_reque
 
 	if (aws_region(s->region, rq->host, s->env, region, NULL, NULL) != 0 || !s->given)
 		return;
-	source_explain_refusal(rq, region, s->given, wall_us(s), e);
+	source_explain_refusal(rq, s->token, region, s->given, wall_us(s), e);
 }
 
 static void source_free(struct secret_source *base)
@@ -255,6 +256,7 @@ struct secret_source *source_new(const struct source_opts *o)
 	s->desk = desk_ref(o->desk);
 	s->env = o->env;
 	s->skew = o->skew;
+	s->token = o->token;
 	s->region = mem_strdup(o->region);
 	list_init(&s->ops);
 	return &s->base;

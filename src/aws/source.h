@@ -1,7 +1,8 @@
-/* The secret_source that answers with RDS tokens. See aws.h. */
+/* The secret_source that answers with login tokens. See aws.h. */
 #ifndef PGIAM_AWS_SOURCE_H
 #define PGIAM_AWS_SOURCE_H
 
+#include "aws/aws.h"
 #include "aws/desk.h"
 #include "aws/skew.h"
 #include "base/secret_source.h"
@@ -12,6 +13,7 @@ struct source_opts {
 	struct desk *desk;
 	const char *const *env;
 	const struct skew *skew; /* of the clock; NULL: it is right */
+	enum aws_token token;
 	const char *region;
 	struct loop *worker;
 	struct mailbox *worker_mail;

@@ -79,11 +79,15 @@ int token_rds(const struct token_request *rq, struct buf *out, struct err *e)
 	return mint(rq, &rds, out, e);
 }
 
+const char *token_dsql_action(const char *user)
+{
+	return strcmp(user, "admin") == 0 ? "DbConnectAdmin" : "DbConnect";
+}
+
 int token_dsql(const struct token_request *rq, struct buf *out, struct err *e)
 {
-	const char *action = strcmp(rq->user, "admin") == 0 ? "DbConnectAdmin" : "DbConnect";
 	const struct sigv4_pair pairs[] = {
-		{slice_str("Action"), slice_str(action)}
+		{slice_str("Action"), slice_str(token_dsql_action(rq->user))}
         };
 	const struct service dsql = {"dsql", 0, pairs, sizeof(pairs) / sizeof(pairs[0])};
 

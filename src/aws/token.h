@@ -31,4 +31,7 @@ struct token_request {
 int token_rds(const struct token_request *rq, struct buf *out, struct err *e);
 int token_dsql(const struct token_request *rq, struct buf *out, struct err *e);
 
+/* "DbConnectAdmin" or "DbConnect". */
+const char *token_dsql_action(const char *user);
+
 #endif

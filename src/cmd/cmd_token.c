@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "aws/aws.h"
 #include "aws/date.h"
+#include "aws/endpoint.h"
 #include "aws/token.h"
 #include "aws/token_host.h"
 #include "base/clock.h"
@@ -28,8 +29,9 @@ struct args {
 static const char help_text[] =
 	"usage: pgiam token --host HOST [--port PORT] --user USER [--region REGION] [--at TIME]\n"
 	"\n"
-	"Prints a token that logs USER in to the RDS, Aurora or RDS Proxy endpoint HOST within 15 minutes.\n"
-	"Credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.\n"
+	"Prints a token that logs USER in to the RDS, Aurora, RDS Proxy or Aurora DSQL endpoint HOST within 15\n"
+	"minutes. Credentials are looked for as by `pgiam run`: in the environment, web identity, AWS profiles,\n"
+	"a container's or the instance's role.\n"
 	"\n"
 	"  --host HOST      the endpoint's own name, signed as it is given (also --hostname)\n"
 	"  --port PORT      the port the database listens on; default " PORT_DEFAULT "\n"
@@ -156,6 +158,12 @@ static int print_secret(struct slice s)
 	return CMD_OK;
 }
 
+/* The host name says what takes the token. */
+static int mint(const struct token_request *rq, struct buf *token, struct err *e)
+{
+	return endpoint_parse(rq->host).kind == ENDPOINT_DSQL ? token_dsql(rq, token, e) : token_rds(rq, token, e);
+}
+
 static int print_token(struct token_request *rq, const struct args *a, const char *const *env, struct err *e)
 {
 	struct credentials *creds = aws_credentials_once(env, e);
@@ -167,7 +175,7 @@ static int print_token(struct token_request *rq, const struct args *a, const cha
 	rq->creds = creds;
 	rq->region = region;
 	if (!creds || aws_region(a->region, rq->host, env, region, region_warning, e) != 0 ||
-	    token_rds(rq, &token, e) != 0) {
+	    mint(rq, &token, e) != 0) {
 		rc = fail(e);
 	} else {
 		warn_about(rq, region_warning);

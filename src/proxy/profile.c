@@ -59,7 +59,7 @@ static const struct profile profiles[PROFILE_COUNT] = {
 			      .rds_ca = false,
 			      .startup = dsql_startup,
 			      .options = false,
-			      .max_age_sec = 3600,
+			      .max_age_sec = 3300,
 			      .login_rate = 10,
 			      .login_rate_max = 50},
 	[PROFILE_REDSHIFT] = {     .name = "redshift",

@@ -17,7 +17,7 @@ struct profile {
 	const char *const *startup;     /* startup parameters it takes, NULL-terminated; NULL: all */
 	uint32_t protocol;              /* the version to ask it for (pg/startup.h) */
 	bool options;                   /* does it take `options`? If not, its settings become parameters. */
-	uint32_t max_age_sec;           /* it cuts connections at this age; 0: it does not */
+	uint32_t max_age_sec;           /* it cuts connections soon after this age; 0: it does not */
 	double login_rate, login_rate_max; /* logins a second to start with and at most; 0: not limited */
 };
 

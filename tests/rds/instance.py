@@ -386,7 +386,8 @@ class Instance:
         temporary = ("ASIA" + random_text(16, UPPER), random_text(40, BASE64),
                      random_text(o.session_token_size, "+/=" if o.session_token_size > 4000 else BASE64))
         keys = {k: {"secret": s, "session_token": t} for k, s, t in (static, temporary)}
-        write(self.path("verifier.json"), json.dumps({"host_port": host_port, "region": o.region, "keys": keys}))
+        write(self.path("verifier.json"), json.dumps({"host_port": host_port, "region": o.region, "keys": keys,
+                                                        "dsql": o.dsql}))
         with open(self.path("verifier.log"), "wb") as log:
             give(log.name)
             process = subprocess.Popen([sys.executable, "-E", "-B", self.copy_verifier(), self.dir],

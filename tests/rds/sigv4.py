@@ -74,7 +74,7 @@ def make_token(host, port, user, region, key_id, secret, session_token=None, whe
 
 class Token:
     """A token's parts. Raises ValueError, saying what is wrong, unless it has the form of one."""
-    REQUIRED = ("Action", "DBUser", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires",
+    REQUIRED = ("Action", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires",
                 "X-Amz-SignedHeaders", "X-Amz-Signature")
 
     def __init__(self, text):
@@ -95,7 +95,7 @@ class Token:
         missing = [n for n in self.REQUIRED if n not in values]
         if missing:
             raise ValueError("%s is missing" % missing[0])
-        self.action, self.user = values["Action"], values["DBUser"]
+        self.action, self.user = values["Action"], values.get("DBUser")  # Aurora DSQL's have no user
         self.algorithm, self.signed_headers = values["X-Amz-Algorithm"], values["X-Amz-SignedHeaders"]
         self.signature, self.session_token = values["X-Amz-Signature"], values.get("X-Amz-Security-Token")
         self.amzdate = values["X-Amz-Date"]
@@ -114,7 +114,7 @@ class Token:
     def signature_with(self, secret):
         """What the signature had to be, were this the secret key."""
         pairs = [(k, v) for k, v in self.pairs if k != "X-Amz-Signature"]
-        return signature(secret, self.region, self.amzdate, self.host_port, pairs)
+        return signature(secret, self.region, self.amzdate, self.host_port, pairs, self.service)
 
 
 class SignedRequest:

@@ -73,11 +73,14 @@ class Verifier:
             token = sigv4.Token(text)
         except ValueError as e:
             raise invalid(str(e)) from None
-        want = {"host and port": (token.host_port.lower(), self.conf["host_port"].lower()),
-                "Action": (token.action, "connect"), "DBUser": (token.user, user),
+        dsql = self.conf.get("dsql", False)
+        host, port = self.conf["host_port"].lower().rsplit(":", 1)
+        action = ("DbConnectAdmin" if user == "admin" else "DbConnect") if dsql else "connect"
+        want = {"host and port": (token.host_port.lower(), host if dsql else host + ":" + port),
+                "Action": (token.action, action), "DBUser": (token.user, None if dsql else user),
                 "X-Amz-Algorithm": (token.algorithm, sigv4.ALGORITHM),
                 "X-Amz-SignedHeaders": (token.signed_headers, "host"),
-                "region": (token.region, self.conf["region"]), "service": (token.service, sigv4.SERVICE),
+                "region": (token.region, self.conf["region"]), "service": (token.service, "dsql" if dsql else sigv4.SERVICE),
                 "credential scope": (token.terminator, "aws4_request"),
                 "date of the credential scope": (token.date, token.amzdate[:8])}
         for what, (have, wanted) in want.items():

@@ -14,6 +14,7 @@
 #include "app/conf.h"
 #include "base/mem.h"
 
+#define DSQL            "abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws"
 #define RDS             "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
 #define CONF_TEST_WORDS 16
 

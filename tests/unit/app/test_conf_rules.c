@@ -116,9 +116,23 @@ static void auth(void **state)
 	       "database \"x\": password_file: auth=password needs exactly one");
 	db_bad(t, "host=db password_env=NO_SUCH",
 	       "database \"x\": password_env: the variable NO_SUCH is not set");
-	db_bad(t, "host=abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws auth=none",
-	       "database \"x\": host: abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws is Aurora DSQL, which "
-	       "is not");
+	db_bad(t, "host=" DSQL " auth=iam",
+	       "database \"x\": auth: " DSQL " takes no token of RDS: it is an endpoint of Aurora DSQL|Use auth=dsql.");
+	db_bad(t, "host=" RDS " auth=dsql",
+	       "database \"x\": auth: " RDS " takes no token of Aurora DSQL: it is an endpoint of RDS|Use auth=iam.");
+	db_bad(t, "host=db.example auth=dsql", "database \"x\": iam_host: is missing: db.example is not the name of an "
+	                                      "Aurora DSQL endpoint");
+	w = db_good(t, "host=" DSQL);
+	assert_int_equal(w->opts.targets[0]->auth, TARGET_AUTH_IAM);
+	assert_int_equal(t->c->secrets[0].token, AWS_TOKEN_DSQL);
+	assert_string_equal(t->c->secrets[0].region, "us-east-1");
+	assert_string_equal(w->opts.targets[0]->profile->name, "dsql");
+	assert_int_equal(w->opts.targets[0]->server_lifetime_us, 0); /* what cannot be reset serves one client */
+	conf_worker_free(w);
+	w = db_good(t, "host=vpce-1.example iam_host=" DSQL " tls_server_name=" DSQL);
+	assert_int_equal(t->c->secrets[0].token, AWS_TOKEN_DSQL);
+	assert_string_equal(w->opts.targets[0]->profile->name, "dsql");
+	conf_worker_free(w);
 	db_bad(t, "port=1", "database \"x\": host: is missing");
 	db_bad(t, "host=a,b auth=none", "database \"x\": host: \"a,b\" is not a host name|Lists of hosts");
 	db_bad(t, "host='a b' auth=none", "database \"x\": host: \"a b\" is not a host name");

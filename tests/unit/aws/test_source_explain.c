@@ -15,7 +15,7 @@ static void explain(const struct secret_request *rq, const char *key, const char
 	struct credentials *c = credentials_new(&parts, NULL);
 
 	err_set(e, ERR_AUTH_IAM, "PAM authentication failed");
-	source_explain_refusal(rq, "cn-north-1", c, T0, e);
+	source_explain_refusal(rq, AWS_TOKEN_RDS, "cn-north-1", c, T0, e);
 	credentials_unref(c);
 }
 
