@@ -71,4 +71,18 @@ int aws_region(const char *explicit_region, const char *host, const char *const 
 struct credentials;
 struct credentials *aws_credentials_once(const char *const *env, struct err *e);
 
+/* Whose credentials these are, for people. */
+struct aws_who {
+	struct credentials *creds; /* NULL: none, and why says so */
+	char *arn, *account;       /* GetCallerIdentity's; NULL: why says why not */
+	char *skipped;             /* a line for each provider that was asked and is not configured; never NULL */
+	int64_t skew_us;           /* what to add to this machine's clock; 0: nothing worth telling */
+	struct err why;
+};
+
+/* Asks the chain, and STS in `region` (NULL: the environment's). 0 if both answered. As above, it waits. Free
+ * with aws_who_free either way. */
+int aws_who_once(const char *const *env, const char *region, struct aws_who *who);
+void aws_who_free(struct aws_who *who);
+
 #endif

@@ -1,16 +1,50 @@
 /* For commands that need credentials once and have no loop: the same chain, run on a loop of its own. */
+#include <stdlib.h>
+#include <string.h>
 #include "aws/aws.h"
 #include "aws/chain.h"
 #include "aws/kit.h"
+#include "aws/sts.h"
+#include "base/mem.h"
 #include "io/offload.h"
 
 #define ONCE_TIMEOUT_US UINT64_C(30000000)
 #define OFFLOAD_QUEUE   8
 
+/* A loop, and what providers want beside it. */
+struct workshop {
+	struct loop *loop;
+	struct mailbox *mail;
+	struct offload *offload;
+	struct kit *kit;
+};
+
+static int workshop_open(struct workshop *w, const char *const *env, struct err *e)
+{
+	memset(w, 0, sizeof(*w));
+	w->loop = loop_new(clock_system(), NULL, e);
+	w->mail = w->loop ? mailbox_new(w->loop, NULL, e) : NULL;
+	w->offload = w->mail ? offload_new(OFFLOAD_QUEUE, e) : NULL;
+	w->kit = w->offload ? kit_new(w->loop, env, w->offload, w->mail, e) : NULL;
+	return w->kit ? 0 : -1;
+}
+
+static void workshop_close(struct workshop *w)
+{
+	kit_free(w->kit);
+	offload_free(w->offload);
+	if (w->mail) {
+		mailbox_close(w->mail);
+		mailbox_unref(w->mail);
+	}
+	loop_free(w->loop);
+}
+
+/* ---- the chain ---- */
+
 struct once {
 	struct provider_op *op;
-	struct credentials *creds;
-	struct err *e;
+	struct aws_who *who;
 };
 
 static void heard(void *arg, const struct provider_answer *a)
@@ -18,46 +52,105 @@ static void heard(void *arg, const struct provider_answer *a)
 	struct once *o = arg;
 
 	o->op = NULL;
-	o->creds = credentials_ref(a->creds);
+	o->who->creds = credentials_ref(a->creds);
+	free(o->who->skipped);
+	o->who->skipped = mem_strdup(a->skipped ? a->skipped : "");
 	if (a->e)
-		*o->e = *a->e;
+		o->who->why = *a->e;
 }
 
-/* Waits for the chain to answer. */
-static void ask(struct once *o, struct loop *l, struct provider *chain)
+static void ask_chain(struct workshop *w, struct aws_who *who)
 {
-	uint64_t begin = loop_now_us(l);
+	struct provider *chain = chain_default(&w->kit->deps);
+	struct once o = {.who = who};
+	uint64_t begin = loop_now_us(w->loop);
 
-	o->op = provider_start(chain, heard, o);
-	while (o->op && loop_now_us(l) - begin < ONCE_TIMEOUT_US)
-		loop_turn(l, 100000);
-	if (o->op) {
-		provider_cancel(o->op);
-		err_set(o->e, ERR_CREDENTIALS, "no credentials came within %u s",
+	o.op = provider_start(chain, heard, &o);
+	while (o.op && loop_now_us(w->loop) - begin < ONCE_TIMEOUT_US)
+		loop_turn(w->loop, 100000);
+	if (o.op) {
+		provider_cancel(o.op);
+		err_set(&who->why, ERR_CREDENTIALS, "no credentials came within %u s",
+			(unsigned)(ONCE_TIMEOUT_US / 1000000));
+	}
+	provider_free(chain);
+}
+
+/* ---- STS ---- */
+
+struct identity {
+	struct sts *sts;
+	struct aws_who *who;
+};
+
+static void identified(void *arg, const struct sts_answer *a)
+{
+	struct identity *i = arg;
+
+	i->sts = NULL;
+	if (a->e)
+		i->who->why = *a->e;
+	i->who->arn = mem_strdup(a->arn);
+	i->who->account = mem_strdup(a->account);
+}
+
+static void ask_sts(struct workshop *w, const char *region, struct aws_who *who)
+{
+	struct sts_request rq = {
+		.action = STS_CALLER_IDENTITY, .provider = "sts", .region = region, .source = who->creds};
+	struct identity i = {.who = who};
+	uint64_t begin = loop_now_us(w->loop);
+
+	i.sts = sts_start(&w->kit->deps, &rq, identified, &i);
+	while (i.sts && loop_now_us(w->loop) - begin < ONCE_TIMEOUT_US)
+		loop_turn(w->loop, 100000);
+	if (i.sts) {
+		sts_cancel(i.sts);
+		err_set(&who->why, ERR_CREDENTIALS, "STS did not answer within %u s",
 			(unsigned)(ONCE_TIMEOUT_US / 1000000));
 	}
 }
 
+/* ---- commands ---- */
+
 struct credentials *aws_credentials_once(const char *const *env, struct err *e)
 {
-	struct loop *l = loop_new(clock_system(), NULL, e);
-	struct mailbox *mail = l ? mailbox_new(l, NULL, e) : NULL;
-	struct offload *offload = mail ? offload_new(OFFLOAD_QUEUE, e) : NULL;
-	struct kit *kit = offload ? kit_new(l, env, offload, mail, e) : NULL;
-	struct once o = {.e = e};
+	struct aws_who who = {.skipped = mem_strdup("")};
+	struct credentials *creds;
+	struct workshop w;
 
-	if (kit) {
-		struct provider *chain = chain_default(&kit->deps);
+	if (workshop_open(&w, env, &who.why) == 0)
+		ask_chain(&w, &who);
+	workshop_close(&w);
+	if (!who.creds)
+		*e = who.why;
+	creds = credentials_ref(who.creds);
+	aws_who_free(&who);
+	return creds;
+}
 
-		ask(&o, l, chain);
-		provider_free(chain);
+int aws_who_once(const char *const *env, const char *region, struct aws_who *who)
+{
+	struct workshop w;
+
+	memset(who, 0, sizeof(*who));
+	who->skipped = mem_strdup("");
+	if (workshop_open(&w, env, &who->why) == 0) {
+		ask_chain(&w, who);
+		if (who->creds)
+			ask_sts(&w, region, who);
+		who->skew_us = atomic_load(&w.kit->skew.measured_us);
+		if (llabs(who->skew_us) < SKEW_IGNORED_US)
+			who->skew_us = 0;
 	}
-	kit_free(kit);
-	offload_free(offload);
-	if (mail) {
-		mailbox_close(mail);
-		mailbox_unref(mail);
-	}
-	loop_free(l);
-	return o.creds;
+	workshop_close(&w);
+	return who->arn ? 0 : -1;
+}
+
+void aws_who_free(struct aws_who *who)
+{
+	credentials_unref(who->creds);
+	free(who->arn);
+	free(who->account);
+	free(who->skipped);
 }

@@ -12,11 +12,12 @@ static const struct command {
 	const char *name, *alias, *help;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"run",     NULL,        "serve: accept clients, log in to the databases",            cmd_run    },
-	{"check",   NULL,        "say what is wrong with a configuration, or what it serves", cmd_check  },
-	{"token",   NULL,        "print a login token for an RDS database",                   cmd_token  },
-	{"help",    "--help",    "this overview; `pgiam help NAME` tells about a command",    cmd_help   },
-	{"version", "--version", "print the version",                                         cmd_version},
+	{"run",         NULL,        "serve: accept clients, log in to the databases",            cmd_run        },
+	{"check",       NULL,        "say what is wrong with a configuration, or what it serves", cmd_check      },
+	{"token",       NULL,        "print a login token for an RDS database",                   cmd_token      },
+	{"credentials", NULL,        "say which AWS credentials are found, and whose they are",   cmd_credentials},
+	{"help",        "--help",    "this overview; `pgiam help NAME` tells about a command",    cmd_help       },
+	{"version",     "--version", "print the version",                                         cmd_version    },
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -54,7 +55,7 @@ static void overview(FILE *f)
 	      "usage: pgiam COMMAND [OPTION]...\n\n",
 	      f);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].help);
+		fprintf(f, "  %-12s %s\n", commands[i].name, commands[i].help);
 	fputs("\nexit status: 0 done, 1 did not work, 2 wrong command line, 3 wrong configuration\n", f);
 }
 

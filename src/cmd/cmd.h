@@ -21,5 +21,6 @@ int cmd_run(int argc, char **argv);
 /* Tells what is wrong with a configuration, or what it would serve; `check --options` dumps the option table. */
 int cmd_check(int argc, char **argv);
 int cmd_token(int argc, char **argv);
+int cmd_credentials(int argc, char **argv);
 
 #endif

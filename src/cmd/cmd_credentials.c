@@ -1,0 +1,133 @@
+/* Which credentials pgiam finds, whose they are, and why it passed over those before: what somebody needs to
+ * know when a login is refused. Never a secret. */
+#include "config.h" /* for environ */
+#include "cmd/cmd.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "aws/aws.h"
+#include "aws/credentials.h"
+#include "aws/date.h"
+#include "base/clock.h"
+#include "base/harden.h"
+
+static const char help_text[] =
+	"usage: pgiam credentials [--region REGION]\n"
+	"\n"
+	"Says which AWS credentials pgiam finds, as `pgiam run` would in this environment: the provider, the "
+	"key\n"
+	"(masked), the account and the ARN they stand for (STS GetCallerIdentity, which needs no "
+	"permission), when\n"
+	"they expire, how far the clock is off, and why each provider before was passed over.\n"
+	"\n"
+	"  --region REGION  of the STS endpoint; default: AWS_REGION, then AWS_DEFAULT_REGION\n"
+	"\n"
+	"exit status: 0 there are credentials and AWS knows them, 1 otherwise\n";
+
+static void line(const char *name, const char *value)
+{
+	printf("%-9s %s\n", name, value);
+}
+
+static void print_expiry(int64_t expires_us, int64_t now_us)
+{
+	char when[DATE_RFC3339_SIZE], span[DATE_SPAN_SIZE];
+	bool alive = expires_us > now_us;
+
+	if (expires_us == 0) {
+		line("expires", "never, as far as is known");
+		return;
+	}
+	date_format_rfc3339(expires_us, when);
+	date_format_span(expires_us - now_us, span);
+	printf("%-9s %s (%s%s%s)\n", "expires", when, alive ? "in " : "", span, alive ? "" : " ago");
+}
+
+static void print_skew(int64_t skew_us)
+{
+	char span[DATE_SPAN_SIZE];
+
+	if (skew_us == 0)
+		return;
+	date_format_span(skew_us, span);
+	printf("%-9s this machine's is %s %s AWS's\n", "clock", span, skew_us > 0 ? "behind" : "ahead of");
+}
+
+static void print_skipped(const char *skipped)
+{
+	while (*skipped) {
+		size_t n = strcspn(skipped, "\n");
+
+		printf("%-9s %.*s\n", "skipped", (int)n, skipped);
+		skipped += n + (skipped[n] == '\n');
+	}
+}
+
+static void print(const struct aws_who *who)
+{
+	char mask[CREDENTIALS_MASK_SIZE];
+
+	if (who->creds) {
+		credentials_mask(who->creds, mask);
+		line("provider", who->creds->provider);
+		line("key", mask);
+		line("account", who->account             ? who->account
+				: who->creds->account_id ? who->creds->account_id
+							 : "not known");
+		line("arn", who->arn ? who->arn : "not known");
+		print_expiry(who->creds->expires_wall_us, clock_wall_us(clock_system()) + who->skew_us);
+	}
+	print_skew(who->skew_us);
+	print_skipped(who->skipped);
+}
+
+static void print_why(const struct err *e)
+{
+	const char *hint = e->hint; /* the table's names commands like this one */
+
+	fprintf(stderr, "pgiam credentials: %s\n", e->msg);
+	if (e->detail[0])
+		fprintf(stderr, "  %s\n", e->detail);
+	if (hint[0])
+		fprintf(stderr, "  %s\n", hint);
+}
+
+int cmd_credentials(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"region", required_argument, NULL, 'R'},
+		{"help",   no_argument,       NULL, 'h'},
+		{NULL,     0,                 NULL, 0  },
+	};
+	const char *region = NULL;
+	struct aws_who who;
+	struct err e;
+	int c, rc;
+
+	if (harden_process(&e) != 0) {
+		print_why(&e);
+		return CMD_FAILED;
+	}
+	optind = 0; /* start anew */
+	while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
+		switch (c) {
+		case 'R': region = optarg; break;
+		case 'h': fputs(help_text, stdout); return CMD_OK;
+		default: return CMD_USAGE; /* getopt has said why */
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "pgiam credentials: unexpected argument %s; see `pgiam help credentials`\n",
+			argv[optind]);
+		return CMD_USAGE;
+	}
+	rc = aws_who_once((const char *const *)environ, region, &who);
+	print(&who);
+	if (rc != 0)
+		print_why(&who.why);
+	aws_who_free(&who);
+	return rc == 0 ? CMD_OK : CMD_FAILED;
+}
