@@ -6,6 +6,7 @@
 #ifndef PGIAM_BASE_SECRET_SOURCE_H
 #define PGIAM_BASE_SECRET_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
 #include "base/slice.h"
@@ -26,7 +27,7 @@ struct secret_request {
 /* Borrowed: valid during the callback. */
 struct secret_answer {
 	struct slice secret;
-	const char *user; /* log in as this user instead (Redshift), or NULL */
+	const char *user; /* log in as this user instead, or NULL: only of sources with names_user */
 };
 
 /* Exactly one of a and e is not NULL. Comes once, never inside start, never after cancel. */
@@ -38,6 +39,9 @@ struct secret_op;
 struct secret_source_ops {
 	/* Which secret this source gives. */
 	enum secret_kind kind;
+	/* Its answer may name who logs in: it is asked before the server is told a name, not when the server asks
+	 * for the secret. */
+	bool names_user;
 	/* Asks for a secret; copies rq. */
 	struct secret_op *(*start)(struct secret_source *s, const struct secret_request *rq, secret_cb cb,
 	                           void *arg);

@@ -15,7 +15,8 @@
 #define ANY_END STATE_BIT(LOGIN_DONE)
 
 static const struct state_row rows[] = {
-	[LOGIN_REACH] = {"reach", STATE_BIT(LOGIN_AUTH) | ANY_END, DEADLINE_OWN},
+	[LOGIN_REACH] = {"reach", STATE_BIT(LOGIN_USER) | STATE_BIT(LOGIN_AUTH) | ANY_END, DEADLINE_OWN},
+	[LOGIN_USER] = {"user", STATE_BIT(LOGIN_AUTH) | ANY_END, DEADLINE_OWN},
 	[LOGIN_AUTH] = {"auth", STATE_BIT(LOGIN_SECRET) | STATE_BIT(LOGIN_SETUP) | ANY_END, DEADLINE_OWN},
 	[LOGIN_SECRET] = {"secret", STATE_BIT(LOGIN_VERDICT) | STATE_BIT(LOGIN_SCRAM_FIRST) | ANY_END, DEADLINE_OWN},
 	[LOGIN_VERDICT] = {"verdict", STATE_BIT(LOGIN_SETUP) | ANY_END, DEADLINE_OWN},
@@ -71,8 +72,7 @@ static void login_free(struct login *l)
 	timer_clear(&l->deadline);
 	if (l->upstream)
 		upstream_cancel(l->upstream);
-	if (l->secret_op)
-		l->rq.secret->ops->cancel(l->secret_op);
+	login_secret_free(l);
 	login_scram_free(l);
 	secret_clear(&l->sent);
 	stream_close(l->stream);
@@ -134,11 +134,6 @@ static void on_deadline(void *arg)
 	login_fail(l, &e);
 }
 
-static void secret_request(const struct login *l, struct secret_request *rq)
-{
-	*rq = (struct secret_request){.host = l->rq.target->iam_host, .port = l->rq.target->iam_port, .user = l->rq.user};
-}
-
 /* ---- sending ---- */
 
 /* Sends what is in out, and wipes it once gone. False if the login is over. */
@@ -184,121 +179,6 @@ void login_send(struct login *l)
 		parse(l);
 }
 
-/* ---- secrets ---- */
-
-/* May a secret go out on this connection? TLS verified, or this machine's own loopback for development. */
-static bool may_send_secret(const struct login *l)
-{
-	if (stream_is_tls(l->stream))
-		return stream_is_verified(l->stream);
-	return l->local && l->rq.secret->ops->kind == SECRET_PASSWORD;
-}
-
-static void answer_md5(struct login *l, struct slice password)
-{
-	unsigned char kept[DIGEST_MD5_BYTES];
-	char answer[PASSWORD_MD5_CHARS];
-	struct err e;
-
-	if (!password_md5(password, slice_str(l->user), kept) || !password_md5_answer(kept, l->salt, answer)) {
-		err_set(&e, ERR_AUTH_METHOD, "login: the server asks for md5, and this system's OpenSSL has none (FIPS mode)");
-		err_hint(&e, "Set password_encryption = scram-sha-256 on the server and the password again.");
-		login_fail(l, &e);
-		return;
-	}
-	login_set_state(l, LOGIN_VERDICT);
-	message_password(&l->out, slice_of(answer, sizeof(answer)));
-	mem_wipe(kept, sizeof(kept));
-	mem_wipe(answer, sizeof(answer));
-	login_send(l);
-}
-
-static void on_secret(void *arg, const struct secret_answer *a, const struct err *e)
-{
-	struct login *l = arg;
-
-	l->secret_op = NULL;
-	if (e) {
-		struct err copy = *e;
-		err_prefix(&copy, "login");
-		login_fail(l, &copy);
-		return;
-	}
-	l->result->token = l->rq.secret->ops->kind == SECRET_IAM_TOKEN;
-	if (l->request == AUTH_SASL) {
-		login_scram_begin(l, a->secret);
-		return;
-	}
-	if (l->request == AUTH_MD5) {
-		answer_md5(l, a->secret);
-		return;
-	}
-	login_set_state(l, LOGIN_VERDICT);
-	secret_set(&l->sent, a->secret);
-	message_password(&l->out, a->secret);
-	login_send(l);
-}
-
-/* The server asks for a secret: who does it think we are, and may it have it? */
-static int may_answer(const struct login *l, uint32_t request, struct err *e)
-{
-	enum secret_kind kind = l->rq.secret ? l->rq.secret->ops->kind : SECRET_NONE;
-
-	if (kind == SECRET_NONE)
-		return err_set(e, ERR_AUTH_METHOD, "login: the server asks for a %s secret, and auth=none gives none",
-		               parse_auth_name(request));
-	if (kind == SECRET_IAM_TOKEN && request != AUTH_CLEARTEXT) {
-		err_set(e, ERR_AUTH_NOT_IAM, "login: the server asks user \"%s\" for %s instead of an IAM token", l->rq.user,
-		        parse_auth_name(request));
-		err_detail(e, "The role does not exist, is not a member of rds_iam, or the instance has IAM authentication "
-		              "turned off, so PostgreSQL expects a password. The token was not sent.");
-		err_hint(e, "Run: GRANT rds_iam TO \"%s\"; and check that IAM database authentication is enabled on the "
-		            "instance.", l->rq.user);
-		return -1;
-	}
-	if (request != AUTH_CLEARTEXT && request != AUTH_MD5 && request != AUTH_SASL)
-		return err_set(e, ERR_AUTH_METHOD, "login: the server asks for %s, which pgiam does not do",
-		               parse_auth_name(request));
-	if (!may_send_secret(l))
-		return err_set(e, ERR_AUTH_UNSAFE,
-		               "login: the server asks for a secret on a connection that is not verified TLS");
-	return 0;
-}
-
-/* The strongest of the SASL mechanisms it offers. */
-static int choose_mechanism(struct login *l, struct slice offers, struct err *e)
-{
-	int plus = parse_sasl_offers(offers, SCRAM_SHA_256_PLUS), plain = parse_sasl_offers(offers, SCRAM_SHA_256);
-
-	if (plus < 0 || plain < 0)
-		return err_set(e, ERR_SERVER_PROTOCOL, "login: the server sent a malformed list of SASL mechanisms");
-	if (!plus && !plain)
-		return err_set(e, ERR_AUTH_METHOD, "login: the server offers no SASL mechanism that pgiam knows");
-	l->mechanism = plus && stream_is_tls(l->stream) ? SCRAM_SHA_256_PLUS : plain ? SCRAM_SHA_256 : NULL;
-	if (!l->mechanism)
-		return err_set(e, ERR_AUTH_METHOD, "login: the server offers only SCRAM-SHA-256-PLUS, without TLS");
-	return 0;
-}
-
-static void asked(struct login *l, uint32_t request, struct slice data)
-{
-	struct secret_request rq;
-	struct err e;
-
-	if (may_answer(l, request, &e) != 0 || (request == AUTH_SASL && choose_mechanism(l, data, &e) != 0)) {
-		login_fail(l, &e);
-		return;
-	}
-	if (request == AUTH_MD5)
-		memcpy(l->salt, data.p, sizeof(l->salt)); /* parse_auth saw to its length */
-	l->request = request;
-	login_set_state(l, LOGIN_SECRET);
-	/* Nothing may come now; what comes all the same is read when the answer is out. */
-	stream_want_read(l->stream, false);
-	secret_request(l, &rq);
-	l->secret_op = l->rq.secret->ops->start(l->rq.secret, &rq, on_secret, l);
-}
-
 /* ---- messages ---- */
 
 static void on_auth(struct login *l, struct slice body)
@@ -317,7 +197,7 @@ static void on_auth(struct login *l, struct slice body)
 		else if (request == AUTH_SASL_CONTINUE || request == AUTH_SASL_FINAL || request == AUTH_GSS_CONTINUE)
 			login_fail_protocol(l, "the middle of an authentication exchange that was not begun");
 		else
-			asked(l, request, data);
+			login_secret_asked(l, request, data);
 		return;
 	case LOGIN_VERDICT:
 	case LOGIN_SCRAM_OK:
@@ -340,6 +220,7 @@ static void on_auth(struct login *l, struct slice body)
 		}
 		break;
 	case LOGIN_REACH:
+	case LOGIN_USER:
 	case LOGIN_SECRET:
 	case LOGIN_SCRAM_HASH:
 	case LOGIN_SETUP:
@@ -400,7 +281,7 @@ static void on_refusal(struct login *l, struct slice body)
 	}
 	parse_error_to_err(&pe, code, &e);
 	if ((code == ERR_AUTH_IAM || code == ERR_AUTH_PASSWORD) && l->rq.secret->ops->explain) {
-		secret_request(l, &rq);
+		login_secret_request(l, &rq);
 		l->rq.secret->ops->explain(l->rq.secret, &rq, &e);
 	}
 	login_fail(l, &e);
@@ -558,6 +439,13 @@ static void on_ready(void *arg, unsigned what)
 		on_readable(l);
 }
 
+void login_begin(struct login *l)
+{
+	login_set_state(l, LOGIN_AUTH);
+	startup_write_message(&l->out, l->rq.target->max_protocol, l->user, l->rq.database, l->rq.startup, NULL);
+	login_send(l);
+}
+
 static void on_upstream(void *arg, const struct upstream_result *r, const struct err *e)
 {
 	struct login *l = arg;
@@ -574,9 +462,10 @@ static void on_upstream(void *arg, const struct upstream_result *r, const struct
 	l->result->tls_us = r->tls_us;
 	l->auth_start_us = loop_now_us(l->env.up.loop);
 	stream_set_owner(l->stream, on_ready, l);
-	login_set_state(l, LOGIN_AUTH);
-	startup_write_message(&l->out, l->rq.target->max_protocol, l->user, l->rq.database, l->rq.startup, NULL);
-	login_send(l);
+	if (l->rq.secret && l->rq.secret->ops->names_user)
+		login_secret_user(l);
+	else
+		login_begin(l);
 }
 
 struct login *login_start(const struct login_env *env, const struct login_request *rq, login_cb cb, void *arg)
@@ -594,6 +483,7 @@ struct login *login_start(const struct login_env *env, const struct login_reques
 	l->result = mem_zalloc(sizeof(*l->result));
 	params_init(&l->result->params);
 	timer_init(&l->deadline, env->up.loop, on_deadline, l);
+	login_secret_init(l);
 	timer_set(&l->deadline, rq->target->server_connect_timeout_us);
 	l->upstream = upstream_start(&env->up, rq->target, rq->tls, on_upstream, l);
 	return l;

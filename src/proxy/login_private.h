@@ -8,8 +8,9 @@
 
 enum login_state {
 	LOGIN_REACH,       /* upstream is at work */
+	LOGIN_USER,        /* the secret source is at work: it names who logs in */
 	LOGIN_AUTH,        /* the startup packet is sent: an authentication request must come */
-	LOGIN_SECRET,      /* the secret source is at work */
+	LOGIN_SECRET,      /* the secret source is at work, or what it gave with the user's name waits for the turn's end */
 	LOGIN_VERDICT,     /* the cleartext secret is sent: AuthenticationOk must come */
 	LOGIN_SCRAM_FIRST, /* client-first is sent */
 	LOGIN_SCRAM_HASH,  /* PBKDF2 is at work */
@@ -31,7 +32,9 @@ struct login {
 	struct login_request rq;
 	enum login_state state;
 	struct upstream *upstream;   /* non-NULL exactly in LOGIN_REACH */
-	struct secret_op *secret_op; /* non-NULL exactly in LOGIN_SECRET */
+	struct secret_op *secret_op; /* non-NULL while the source is at work */
+	struct secret kept;          /* given with the user's name; NULL: none */
+	struct defer give;           /* hands it over */
 	struct offload_op *hash_op;  /* non-NULL exactly in LOGIN_SCRAM_HASH */
 	struct hash_job *hash;
 	struct scram_client *scram;
@@ -61,6 +64,16 @@ void login_fail_protocol(struct login *l, const char *what);
 
 /* Sends what is in out and listens for the answer; something may have come already. */
 void login_send(struct login *l);
+
+/* Sends the startup packet. */
+void login_begin(struct login *l);
+
+/* ---- secrets ---- */
+void login_secret_init(struct login *l);
+void login_secret_free(struct login *l); /* idempotent */
+void login_secret_user(struct login *l); /* asks who logs in, then begins */
+void login_secret_asked(struct login *l, uint32_t request, struct slice data); /* the server wants one */
+void login_secret_request(const struct login *l, struct secret_request *rq);
 
 /* ---- SCRAM ---- */
 void login_scram_begin(struct login *l, struct slice secret);

@@ -130,6 +130,7 @@ static void turn_granted(void *arg)
 	                            .replication = p->replication};
 	struct server *s = server_new(p->env, &rq, &server_ops, p);
 
+	s->login_no = ++p->begun;
 	list_add_head(&p->busy, &s->pool_node);
 	p->total++;
 	p->logins++;
@@ -145,12 +146,19 @@ static bool refreshed(struct pool *p, const struct err *e)
 	return of_secret && !p->retried && src && src->ops->refused && src->ops->refused(src);
 }
 
-static const struct verdict *judge(struct pool *p, const struct err *e)
+/* Did its login begin before the last refusal that was not believed? Then its own says nothing of the secret there is since. */
+static bool is_late(const struct pool *p, const struct server *s)
 {
+	return s->login_no <= p->disbelieved;
+}
+
+static const struct verdict *judge(struct pool *p, const struct server *s, const struct err *e)
+{
+	bool late = is_late(p, s);
 	struct verdict_input in = {.code = e->code,
 	                           .class = err_class(e),
-	                           .retried = p->retried,
-	                           .refreshed = refreshed(p, e),
+	                           .retried = p->retried && !late,
+	                           .refreshed = late || refreshed(p, e),
 	                           .known = p->known != POOL_UNTRIED};
 
 	return verdict_of(&in);
@@ -202,7 +210,7 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 	const struct verdict *v;
 
 	p->logins--;
-	v = e ? judge(p, e) : NULL;
+	v = e ? judge(p, s, e) : NULL;
 	database_login_done(p->db, e, v ? v->outcome : GOVERNOR_OK);
 	if (!e) {
 		health_good(&p->db->health, loop_now_us(pool_loop(p)));
@@ -215,12 +223,15 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 		          LS("user", p->user), LU("auth_us", s->session->auth_us));
 		return;
 	}
-	p->retried = v->again;
 	if (v->again) {
+		if (!is_late(p, s))
+			p->disbelieved = p->begun;
+		p->retried = true;
 		log_info(loop_log(pool_loop(p)), "login refused; trying once more",
 		         LS("database", p->db->target->name), LS("user", p->user), LERR(e));
 		return;
 	}
+	p->retried = false;
 	note_failure(p, e, v);
 	tell_failure(p);
 }
@@ -244,7 +255,7 @@ static void on_closed(void *arg, struct server *s)
 	/* A login that leads to nothing is none: without a pause the next one would follow at once, and for ever. */
 	if (s->fate == SERVER_LOST && s->use == SERVER_FRESH && loop_now_us(pool_loop(p)) - s->born_us < STILLBORN_US) {
 		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection right after the login");
-		note_failure(p, &e, judge(p, &e));
+		note_failure(p, &e, judge(p, s, &e));
 	}
 	if (s->fate == SERVER_LOST && p->total == p->logins && p->known == POOL_KNOWN)
 		p->known = POOL_SUSPECT;

@@ -66,7 +66,7 @@ static void secret_answer(void *arg)
 		err_set(&e, ERR_CREDENTIALS, "%s", s->error);
 		cb(cb_arg, NULL, &e);
 	} else {
-		cb(cb_arg, &(struct secret_answer){.secret = slice_str(s->secret)}, NULL);
+		cb(cb_arg, &(struct secret_answer){.secret = slice_str(s->secret), .user = s->user}, NULL);
 	}
 }
 

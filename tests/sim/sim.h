@@ -29,6 +29,7 @@ struct sim_secret {
 	struct secret_source_ops ops;
 	struct loop *loop;
 	const char *secret;  /* what it answers */
+	const char *user;    /* and who logs in; NULL: who asked */
 	const char *error;   /* or what it fails with */
 	bool silent;         /* or neither */
 	bool retry;          /* what refused() says */

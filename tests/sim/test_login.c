@@ -339,6 +339,90 @@ static void a_source_that_fails_or_hangs(void **state)
 	sim_free(s);
 }
 
+/* Two logins had begun with the secret that was changed then: the second refusal is no news. */
+static void refusals_that_come_late(void **state)
+{
+	struct sim *s = begin(AUTH_CLEARTEXT);
+	struct sim_client *c[3];
+
+	(void)state;
+	sim_start(s);
+	c[0] = sim_client(s);
+	sim_query(c[0], "HANG");
+	sim_settle(s);
+	s->pg.password = "new";
+	s->secret.retry = true;
+	for (int i = 1; i < 3; i++)
+		c[i] = sim_client(s);
+	s->pg.accepts = false;
+	for (int i = 1; i < 3; i++)
+		sim_query(c[i], "SELECT 1");
+	sim_settle(s);
+	s->pg.accepts = true;
+	while (s->secret.asked < 3 || s->secret.pending > 0) { /* the old one goes out, twice */
+		loop_turn(s->loop, 0);
+		fakepg_pump(&s->pg);
+		for (int i = 1; i < 3; i++)
+			sim_client_pump(c[i]);
+	}
+	s->secret.secret = "new";
+	for (int i = 1; i < 3; i++)
+		sim_expect(c[i], "CZ");
+	assert_int_equal(s->pg.n, 5);
+	assert_int_equal(s->secret.refused, 1);
+	sim_free(s);
+}
+
+/* ---- who logs in ---- */
+
+static void the_source_names_the_user(void **state)
+{
+	static const uint32_t methods[] = {AUTH_OK, AUTH_CLEARTEXT, AUTH_MD5, AUTH_SASL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		struct sim *s = begin(methods[i]);
+		struct sim_client *c;
+
+		s->target.auth = TARGET_AUTH_PASSWORD;
+		s->secret.ops.names_user = true;
+		s->secret.user = i % 2 ? "its_own" : NULL;
+		sim_start(s);
+		c = sim_login(s, "joe", NULL);
+		sim_until(s, c->said_n > 0);
+		sim_expect(c, "RSKZ");
+		sim_works(c);
+		assert_string_equal(fakepg_conn(&s->pg, 0)->user, i % 2 ? "its_own" : "joe");
+		assert_int_equal(s->secret.asked, 1);
+		sim_free(s);
+	}
+}
+
+/* Nothing is said to the server while nobody knows who logs in. */
+static void a_source_that_names_nobody(void **state)
+{
+	struct sim *s = begin(AUTH_CLEARTEXT);
+	struct sim_client *c;
+
+	(void)state;
+	s->secret.ops.names_user = true;
+	s->secret.error = "no such secret";
+	sim_start(s);
+	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "no such secret");
+	assert_false(s->pg.conns[0]->started);
+	s->secret.error = NULL;
+	s->secret.silent = true;
+	sim_pass(s, 2 * SEC);
+	c = sim_login(s, "joe", NULL);
+	sim_settle(s);
+	assert_int_equal(s->secret.pending, 1);
+	sim_pass(s, 17 * SEC);
+	sim_expect_fatal(c, "08001", "server_connect_timeout (user)");
+	assert_int_equal(s->secret.pending, 0);
+	assert_int_equal(fakepg_open(&s->pg), 0);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +441,9 @@ int main(void)
 		cmocka_unit_test(a_refused_secret_is_tried_once_more),
 		cmocka_unit_test(a_source_with_nothing_new_is_not_asked_again),
 		cmocka_unit_test(a_source_that_fails_or_hangs),
+		cmocka_unit_test(refusals_that_come_late),
+		cmocka_unit_test(the_source_names_the_user),
+		cmocka_unit_test(a_source_that_names_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,180 @@
+/* The secret's part in a login: when the source is asked, what a server may have, and how it is given. Most sources are asked
+ * when the server asks; one that names the user before, as the name is the first thing a server is told. */
+#include "proxy/login_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/digest.h"
+#include "base/mem.h"
+#include "pg/message.h"
+#include "pg/parse.h"
+#include "pg/scram.h"
+
+void login_secret_free(struct login *l)
+{
+	if (l->secret_op)
+		l->rq.secret->ops->cancel(l->secret_op);
+	l->secret_op = NULL;
+	defer_clear(&l->give);
+	secret_clear(&l->kept);
+}
+
+void login_secret_request(const struct login *l, struct secret_request *rq)
+{
+	*rq = (struct secret_request){.host = l->rq.target->iam_host, .port = l->rq.target->iam_port, .user = l->user};
+}
+
+/* May a secret go out on this connection? TLS verified, or this machine's own loopback for development. */
+static bool may_send_secret(const struct login *l)
+{
+	if (stream_is_tls(l->stream))
+		return stream_is_verified(l->stream);
+	return l->local && l->rq.secret->ops->kind == SECRET_PASSWORD;
+}
+
+static void answer_md5(struct login *l, struct slice password)
+{
+	unsigned char kept[DIGEST_MD5_BYTES];
+	char answer[PASSWORD_MD5_CHARS];
+	struct err e;
+
+	if (!password_md5(password, slice_str(l->user), kept) || !password_md5_answer(kept, l->salt, answer)) {
+		err_set(&e, ERR_AUTH_METHOD, "login: the server asks for md5, and this system's OpenSSL has none (FIPS mode)");
+		err_hint(&e, "Set password_encryption = scram-sha-256 on the server and the password again.");
+		login_fail(l, &e);
+		return;
+	}
+	login_set_state(l, LOGIN_VERDICT);
+	message_password(&l->out, slice_of(answer, sizeof(answer)));
+	mem_wipe(kept, sizeof(kept));
+	mem_wipe(answer, sizeof(answer));
+	login_send(l);
+}
+
+static void hand_over(struct login *l, struct slice secret)
+{
+	l->result->token = l->rq.secret->ops->kind == SECRET_IAM_TOKEN;
+	if (l->request == AUTH_SASL) {
+		login_scram_begin(l, secret);
+		return;
+	}
+	if (l->request == AUTH_MD5) {
+		answer_md5(l, secret);
+		return;
+	}
+	login_set_state(l, LOGIN_VERDICT);
+	secret_set(&l->sent, secret);
+	message_password(&l->out, secret);
+	login_send(l);
+}
+
+static void hand_over_kept(void *arg)
+{
+	struct login *l = arg;
+
+	hand_over(l, secret_slice(&l->kept));
+}
+
+static void on_secret(void *arg, const struct secret_answer *a, const struct err *e)
+{
+	struct login *l = arg;
+
+	l->secret_op = NULL;
+	if (e) {
+		struct err copy = *e;
+		err_prefix(&copy, "login");
+		login_fail(l, &copy);
+		return;
+	}
+	if (l->state == LOGIN_SECRET) {
+		hand_over(l, a->secret);
+		return;
+	}
+	/* The two belong together: a later answer may be another user's secret. */
+	secret_set(&l->kept, a->secret);
+	if (a->user) {
+		free(l->user);
+		l->user = mem_strdup(a->user);
+	}
+	login_begin(l);
+}
+
+static void start(struct login *l)
+{
+	struct secret_request rq;
+
+	login_secret_request(l, &rq);
+	l->secret_op = l->rq.secret->ops->start(l->rq.secret, &rq, on_secret, l);
+}
+
+/* The server asks for a secret: who does it think we are, and may it have it? */
+static int may_answer(const struct login *l, uint32_t request, struct err *e)
+{
+	enum secret_kind kind = l->rq.secret ? l->rq.secret->ops->kind : SECRET_NONE;
+
+	if (kind == SECRET_NONE)
+		return err_set(e, ERR_AUTH_METHOD, "login: the server asks for a %s secret, and auth=none gives none",
+		               parse_auth_name(request));
+	if (kind == SECRET_IAM_TOKEN && request != AUTH_CLEARTEXT) {
+		err_set(e, ERR_AUTH_NOT_IAM, "login: the server asks user \"%s\" for %s instead of an IAM token", l->rq.user,
+		        parse_auth_name(request));
+		err_detail(e, "The role does not exist, is not a member of rds_iam, or the instance has IAM authentication "
+		              "turned off, so PostgreSQL expects a password. The token was not sent.");
+		err_hint(e, "Run: GRANT rds_iam TO \"%s\"; and check that IAM database authentication is enabled on the "
+		            "instance.", l->rq.user);
+		return -1;
+	}
+	if (request != AUTH_CLEARTEXT && request != AUTH_MD5 && request != AUTH_SASL)
+		return err_set(e, ERR_AUTH_METHOD, "login: the server asks for %s, which pgiam does not do",
+		               parse_auth_name(request));
+	if (!may_send_secret(l))
+		return err_set(e, ERR_AUTH_UNSAFE,
+		               "login: the server asks for a secret on a connection that is not verified TLS");
+	return 0;
+}
+
+/* The strongest of the SASL mechanisms it offers. */
+static int choose_mechanism(struct login *l, struct slice offers, struct err *e)
+{
+	int plus = parse_sasl_offers(offers, SCRAM_SHA_256_PLUS), plain = parse_sasl_offers(offers, SCRAM_SHA_256);
+
+	if (plus < 0 || plain < 0)
+		return err_set(e, ERR_SERVER_PROTOCOL, "login: the server sent a malformed list of SASL mechanisms");
+	if (!plus && !plain)
+		return err_set(e, ERR_AUTH_METHOD, "login: the server offers no SASL mechanism that pgiam knows");
+	l->mechanism = plus && stream_is_tls(l->stream) ? SCRAM_SHA_256_PLUS : plain ? SCRAM_SHA_256 : NULL;
+	if (!l->mechanism)
+		return err_set(e, ERR_AUTH_METHOD, "login: the server offers only SCRAM-SHA-256-PLUS, without TLS");
+	return 0;
+}
+
+void login_secret_asked(struct login *l, uint32_t request, struct slice data)
+{
+	struct err e;
+
+	if (may_answer(l, request, &e) != 0 || (request == AUTH_SASL && choose_mechanism(l, data, &e) != 0)) {
+		login_fail(l, &e);
+		return;
+	}
+	if (request == AUTH_MD5)
+		memcpy(l->salt, data.p, sizeof(l->salt)); /* parse_auth saw to its length */
+	l->request = request;
+	login_set_state(l, LOGIN_SECRET);
+	/* Nothing may come now; what comes all the same is read when the answer is out. */
+	stream_want_read(l->stream, false);
+	if (secret_is_set(&l->kept))
+		defer_set(&l->give);
+	else
+		start(l);
+}
+
+void login_secret_user(struct login *l)
+{
+	login_set_state(l, LOGIN_USER);
+	start(l);
+}
+
+void login_secret_init(struct login *l)
+{
+	defer_init(&l->give, l->env.up.loop, hand_over_kept, l);
+}
