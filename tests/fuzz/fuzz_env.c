@@ -19,20 +19,20 @@ static void check_printable(struct slice s)
 		assert(s.p[i] >= ' ' && s.p[i] <= '~');
 }
 
-static void use(struct credentials *creds)
+static void use(struct credentials *creds, const char *host, enum aws_token kind)
 {
-	const struct secret_request rq = {"a.b.us-east-1.rds.amazonaws.com", 5432, "u"};
+	const struct secret_request rq = {host, 5432, "u"};
 	struct token_request t = {
 		.host = rq.host, .port = rq.port, .user = rq.user, .region = "us-east-1", .creds = creds};
 	struct buf token;
 	struct err e;
 
 	buf_init_secret(&token, TOKEN_MAX);
-	if (token_rds(&t, &token, &e) == 0)
+	if ((kind == AWS_TOKEN_DSQL ? token_dsql : token_rds)(&t, &token, &e) == 0)
 		check_printable(buf_slice(&token));
 	buf_free(&token);
 	err_set(&e, ERR_AUTH_IAM, "refused");
-	source_explain_refusal(&rq, "us-east-1", creds, creds->expires_wall_us, &e);
+	source_explain_refusal(&rq, kind, "us-east-1", creds, creds->expires_wall_us, &e);
 	check_printable(slice_str(e.detail));
 	check_printable(slice_str(e.hint));
 }
@@ -55,10 +55,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		p = end;
 	}
 	env = env_copy(vars);
-	if (provider_env_read(env, &creds, &e) == 0 && creds)
-		use(creds);
-	else
+	if (provider_env_read(env, &creds, &e) == 0 && creds) {
+		use(creds, "a.b.us-east-1.rds.amazonaws.com", AWS_TOKEN_RDS);
+		use(creds, "abcdefghij.dsql.us-east-1.on.aws", AWS_TOKEN_DSQL);
+	} else {
 		check_printable(slice_str(e.msg));
+	}
 	credentials_unref(creds);
 	env_free(env);
 	free(text);
