@@ -5,9 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
-#include "app/conf_build.h"
-#include "aws/aws.h"
-#include "aws/env.h"
+#include "app/conf_build_target.h"
 #include "base/mem.h"
 #include "pg/startup.h"
 
@@ -19,16 +17,7 @@ enum { AUTH_IAM, AUTH_PASSWORD, AUTH_NONE, AUTH_DSQL };
 enum { SSLMODE_DISABLE, SSLMODE_ALLOW, SSLMODE_PREFER, SSLMODE_REQUIRE, SSLMODE_VERIFY_CA, SSLMODE_VERIFY_FULL };
 enum { SSLNEGOTIATION_POSTGRES, SSLNEGOTIATION_DIRECT };
 
-struct targets {
-	struct conf_builder *b;
-	const struct conf_database *db;
-	struct target *t; /* of db */
-	enum aws_token token; /* with TARGET_AUTH_IAM */
-	bool failed;      /* an error in db was told */
-};
-
-static void __attribute__((format(printf, 4, 5)))
-bad(struct targets *ts, enum option_id id, const char *hint, const char *fmt, ...)
+void conf_build_target_bad(struct targets *ts, enum option_id id, const char *hint, const char *fmt, ...)
 {
 	struct err e;
 	struct buf text;
@@ -46,8 +35,7 @@ bad(struct targets *ts, enum option_id id, const char *hint, const char *fmt, ..
 	ts->failed = true;
 }
 
-/* A warning about the database. */
-static void __attribute__((format(printf, 2, 3))) warn(struct targets *ts, const char *fmt, ...)
+void conf_build_target_warn(struct targets *ts, const char *fmt, ...)
 {
 	struct buf text;
 	va_list ap;
@@ -61,12 +49,12 @@ static void __attribute__((format(printf, 2, 3))) warn(struct targets *ts, const
 	buf_free(&text);
 }
 
-static const char *text(const struct targets *ts, enum option_id id)
+const char *conf_build_target_text(const struct targets *ts, enum option_id id)
 {
 	return conf_build_text(ts->b, ts->db, id);
 }
 
-static uint64_t num(const struct targets *ts, enum option_id id)
+uint64_t conf_build_target_num(const struct targets *ts, enum option_id id)
 {
 	return (uint64_t)conf_build_num(ts->b, ts->db, id);
 }
@@ -104,28 +92,32 @@ static char *normalise(const char *name)
 /* A name option into *out, normalised. */
 static void take_name(struct targets *ts, enum option_id id, char **out)
 {
-	const char *given = text(ts, id);
+	const char *given = conf_build_target_text(ts, id);
 
 	if (!given)
 		return;
 	*out = normalise(given);
 	if (!*out)
-		bad(ts, id, strchr(given, ',') ? "Lists of hosts are not in this version." : NULL,
-		    "\"%s\" is not a host name", given);
+		conf_build_target_bad(ts, id,
+				      strchr(given, ',') ? "Lists of hosts are not in this version." : NULL,
+				      "\"%s\" is not a host name", given);
 }
 
 static void build_host(struct targets *ts)
 {
 	struct target *t = ts->t;
-	const char *host = text(ts, OPT_HOST), *hostaddr = text(ts, OPT_HOSTADDR);
+	const char *host = conf_build_target_text(ts, OPT_HOST),
+		   *hostaddr = conf_build_target_text(ts, OPT_HOSTADDR);
 
 	if (!host && !hostaddr) {
-		bad(ts, OPT_HOST, "Name the server: host=mydb.abc123.us-east-1.rds.amazonaws.com.",
-		    "is missing");
+		conf_build_target_bad(ts, OPT_HOST,
+				      "Name the server: host=mydb.abc123.us-east-1.rds.amazonaws.com.",
+				      "is missing");
 		return;
 	}
 	if (hostaddr && !is_ip(hostaddr))
-		bad(ts, OPT_HOSTADDR, "Names go into host.", "\"%s\" is not an IP address", hostaddr);
+		conf_build_target_bad(ts, OPT_HOSTADDR, "Names go into host.", "\"%s\" is not an IP address",
+				      hostaddr);
 	t->hostaddr = mem_strdup(hostaddr);
 	if (host && host[0] == '/')
 		t->host = mem_strdup(host);
@@ -135,8 +127,10 @@ static void build_host(struct targets *ts)
 		t->host = mem_strdup(hostaddr);
 	take_name(ts, OPT_IAM_HOST, &t->iam_host);
 	take_name(ts, OPT_TLS_SERVER_NAME, &t->tls_name);
-	t->port = (uint16_t)num(ts, OPT_PORT);
-	t->iam_port = (uint16_t)(text(ts, OPT_IAM_PORT) ? num(ts, OPT_IAM_PORT) : t->port);
+	t->port = (uint16_t)conf_build_target_num(ts, OPT_PORT);
+	t->iam_port =
+		(uint16_t)(conf_build_target_text(ts, OPT_IAM_PORT) ? conf_build_target_num(ts, OPT_IAM_PORT)
+								    : t->port);
 }
 
 static bool is_unix(const struct target *t)
@@ -161,22 +155,23 @@ static bool is_local(const struct target *t)
 static void build_profile(struct targets *ts)
 {
 	struct target *t = ts->t;
-	const char *name = text(ts, OPT_PROFILE);
+	const char *name = conf_build_target_text(ts, OPT_PROFILE);
 	enum profile_kind kind = profile_from_host(t->iam_host ? t->iam_host : t->host);
 
 	if (strcasecmp(name, "auto") != 0)
 		kind = (enum profile_kind)profile_from_name(name);
-	else if (text(ts, OPT_AUTH) && num(ts, OPT_AUTH) == AUTH_DSQL)
+	else if (conf_build_target_text(ts, OPT_AUTH) && conf_build_target_num(ts, OPT_AUTH) == AUTH_DSQL)
 		kind = PROFILE_DSQL; /* by another name */
 	else if (kind == PROFILE_REDSHIFT)
-		bad(ts, OPT_HOST, NULL, "%s is Redshift, which is not in this version", t->host);
+		conf_build_target_bad(ts, OPT_HOST, NULL, "%s is Redshift, which is not in this version",
+				      t->host);
 	t->profile = profile_get(kind);
 }
 
 /* The version an option names; of_none if it is not set. */
 static uint32_t protocol(const struct targets *ts, enum option_id id, uint32_t of_none)
 {
-	const char *version = text(ts, id);
+	const char *version = conf_build_target_text(ts, id);
 
 	if (!version)
 		return of_none;
@@ -191,12 +186,14 @@ static void build_protocol(struct targets *ts)
 	t->max_protocol = protocol(ts, OPT_MAX_PROTOCOL_VERSION,
 				   t->profile->protocol > t->min_protocol ? t->profile->protocol : t->min_protocol);
 	if (t->max_protocol < t->min_protocol)
-		bad(ts, OPT_MAX_PROTOCOL_VERSION, NULL, "is less than min_protocol_version");
+		conf_build_target_bad(ts, OPT_MAX_PROTOCOL_VERSION, NULL,
+				      "is less than min_protocol_version");
 }
 
 static bool has_password(const struct targets *ts)
 {
-	return text(ts, OPT_PASSWORD) || text(ts, OPT_PASSWORD_FILE) || text(ts, OPT_PASSWORD_ENV);
+	return conf_build_target_text(ts, OPT_PASSWORD) || conf_build_target_text(ts, OPT_PASSWORD_FILE) ||
+	       conf_build_target_text(ts, OPT_PASSWORD_ENV);
 }
 
 /* Is there such a token for this name? */
@@ -218,17 +215,22 @@ static void check_signed_name(struct targets *ts)
 	if (signs_for(name, ts->token))
 		return;
 	if (signs_for(name, other))
-		bad(ts, OPT_AUTH, dsql ? "Use auth=iam." : "Use auth=dsql.",
-		    "%s takes no token of %s: it is an endpoint of %s", name, what, dsql ? "RDS" : "Aurora DSQL");
+		conf_build_target_bad(ts, OPT_AUTH, dsql ? "Use auth=iam." : "Use auth=dsql.",
+				      "%s takes no token of %s: it is an endpoint of %s", name, what,
+				      dsql ? "RDS" : "Aurora DSQL");
 	else if (t->iam_host)
-		warn(ts, "iam_host: %s does not look like the name of an %s endpoint", t->iam_host, what);
+		conf_build_target_warn(ts, "iam_host: %s does not look like the name of an %s endpoint",
+				       t->iam_host, what);
 	else
-		bad(ts, OPT_IAM_HOST,
-		    dsql ? "Set iam_host to the endpoint's own name, as in abcdefghij.dsql.us-east-1.on.aws."
-			 : "Set iam_host to the endpoint's own name, as in mydb.abc123.us-east-1.rds.amazonaws.com: "
-			   "the database compares the token with it.",
-		    "is missing: %s is not the name of an %s endpoint, and a token signed for it would be refused",
-		    t->host, what);
+		conf_build_target_bad(ts, OPT_IAM_HOST,
+				      dsql ? "Set iam_host to the endpoint's own name, as in "
+					     "abcdefghij.dsql.us-east-1.on.aws."
+					   : "Set iam_host to the endpoint's own name, as in "
+					     "mydb.abc123.us-east-1.rds.amazonaws.com: "
+					     "the database compares the token with it.",
+				      "is missing: %s is not the name of an %s endpoint, and a token signed "
+				      "for it would be refused",
+				      t->host, what);
 }
 
 static void build_auth(struct targets *ts)
@@ -238,8 +240,8 @@ static void build_auth(struct targets *ts)
 	bool dsql = signs_for(t->iam_host ? t->iam_host : t->host, AWS_TOKEN_DSQL);
 
 	t->auth = TARGET_AUTH_NONE;
-	if (text(ts, OPT_AUTH)) {
-		switch (num(ts, OPT_AUTH)) {
+	if (conf_build_target_text(ts, OPT_AUTH)) {
+		switch (conf_build_target_num(ts, OPT_AUTH)) {
 		case AUTH_IAM: t->auth = TARGET_AUTH_IAM; break;
 		case AUTH_DSQL:
 			t->auth = TARGET_AUTH_IAM;
@@ -254,15 +256,16 @@ static void build_auth(struct targets *ts)
 		t->auth = TARGET_AUTH_IAM;
 		ts->token = dsql ? AWS_TOKEN_DSQL : AWS_TOKEN_RDS;
 	} else {
-		bad(ts, OPT_AUTH,
-		    "For IAM give iam_host, the endpoint's own name; for a password, auth=password and "
-		    "password_file; for a server that asks for nothing, auth=none.",
-		    "has to be said: %s is not the name of an RDS endpoint", t->host);
+		conf_build_target_bad(
+			ts, OPT_AUTH,
+			"For IAM give iam_host, the endpoint's own name; for a password, auth=password and "
+			"password_file; for a server that asks for nothing, auth=none.",
+			"has to be said: %s is not the name of an RDS endpoint", t->host);
 		return;
 	}
 	if (t->auth != TARGET_AUTH_PASSWORD && has_password(ts))
-		bad(ts, OPT_AUTH, NULL, "a password is given, and auth=%s does not use it",
-		    t->auth == TARGET_AUTH_IAM ? "iam" : "none");
+		conf_build_target_bad(ts, OPT_AUTH, NULL, "a password is given, and auth=%s does not use it",
+				      t->auth == TARGET_AUTH_IAM ? "iam" : "none");
 	if (t->auth == TARGET_AUTH_IAM)
 		check_signed_name(ts);
 }
@@ -278,16 +281,19 @@ static void check_mode(struct targets *ts, uint64_t mode)
 	const struct target *t = ts->t;
 
 	if (t->auth == TARGET_AUTH_IAM && (mode != SSLMODE_VERIFY_FULL || is_unix(t)))
-		bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
-		    "%s is refused with auth=iam: a token is sent only over verified TLS",
-		    is_unix(t) ? "a unix socket" : modes[mode]);
+		conf_build_target_bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
+				      "%s is refused with auth=iam: a token is sent only over verified TLS",
+				      is_unix(t) ? "a unix socket" : modes[mode]);
 	else if (t->auth == TARGET_AUTH_PASSWORD && mode != SSLMODE_VERIFY_FULL && mode != SSLMODE_DISABLE && !is_unix(t))
-		bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
-		    "%s is refused with auth=password: a password is sent only over verified TLS", modes[mode]);
+		conf_build_target_bad(
+			ts, OPT_SERVER_TLS_SSLMODE, verify,
+			"%s is refused with auth=password: a password is sent only over verified TLS",
+			modes[mode]);
 	else if (t->auth == TARGET_AUTH_PASSWORD && mode == SSLMODE_DISABLE && !is_local(t))
-		bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
-		    "disable is refused with auth=password for a server on another host (%s)",
-		    t->hostaddr ? t->hostaddr : t->host);
+		conf_build_target_bad(
+			ts, OPT_SERVER_TLS_SSLMODE, verify,
+			"disable is refused with auth=password for a server on another host (%s)",
+			t->hostaddr ? t->hostaddr : t->host);
 }
 
 /* As in libpq: what may end up in plaintext, or means to, cannot begin with TLS. */
@@ -296,25 +302,28 @@ static void check_direct(struct targets *ts, uint64_t mode)
 	const struct target *t = ts->t;
 
 	if (is_unix(t) || mode < SSLMODE_REQUIRE)
-		bad(ts, OPT_SSLNEGOTIATION, NULL, "direct needs TLS: %s%s has none, or not always",
-		    is_unix(t) ? "a unix socket" : "server_tls_sslmode = ", is_unix(t) ? "" : modes[mode]);
+		conf_build_target_bad(ts, OPT_SSLNEGOTIATION, NULL,
+				      "direct needs TLS: %s%s has none, or not always",
+				      is_unix(t) ? "a unix socket" : "server_tls_sslmode = ",
+				      is_unix(t) ? "" : modes[mode]);
 	else if (!t->profile->direct_tls)
-		bad(ts, OPT_SSLNEGOTIATION, "Leave it out.", "direct is nothing a server of the kind %s takes",
-		    t->profile->name);
+		conf_build_target_bad(ts, OPT_SSLNEGOTIATION, "Leave it out.",
+				      "direct is nothing a server of the kind %s takes", t->profile->name);
 }
 
 /* Without its bundle nothing that RDS shows can be verified: better said now than at the first login. */
 static void check_bundle(struct targets *ts)
 {
-	if (!ts->t->profile->rds_ca || text(ts, OPT_SERVER_TLS_CA_FILE))
+	if (!ts->t->profile->rds_ca || conf_build_target_text(ts, OPT_SERVER_TLS_CA_FILE))
 		return;
 	for (const char *const *path = tls_rds_bundle_paths(); *path; path++)
 		if (access(*path, R_OK) == 0)
 			return;
-	warn(ts,
-	     "tls_ca is not set and no RDS bundle is installed (%s), so that the certificates of RDS and "
-	     "Aurora cannot be verified",
-	     tls_rds_bundle_paths()[0]);
+	conf_build_target_warn(
+		ts,
+		"tls_ca is not set and no RDS bundle is installed (%s), so that the certificates of RDS and "
+		"Aurora cannot be verified",
+		tls_rds_bundle_paths()[0]);
 }
 
 static void build_tls(struct targets *ts, struct conf_target *ct)
@@ -322,8 +331,8 @@ static void build_tls(struct targets *ts, struct conf_target *ct)
 	/* by mode */
 	static const enum tls_verify verify[] = {TLS_VERIFY_NONE, TLS_VERIFY_NONE,  TLS_VERIFY_NONE,
 						 TLS_VERIFY_NONE, TLS_VERIFY_CHAIN, TLS_VERIFY_FULL};
-	uint64_t mode = num(ts, OPT_SERVER_TLS_SSLMODE);
-	bool direct = num(ts, OPT_SSLNEGOTIATION) == SSLNEGOTIATION_DIRECT;
+	uint64_t mode = conf_build_target_num(ts, OPT_SERVER_TLS_SSLMODE);
+	bool direct = conf_build_target_num(ts, OPT_SSLNEGOTIATION) == SSLNEGOTIATION_DIRECT;
 	struct target *t = ts->t;
 
 	check_mode(ts, mode);
@@ -342,101 +351,14 @@ static void build_tls(struct targets *ts, struct conf_target *ct)
 		check_bundle(ts);
 }
 
-/* ---- secrets ---- */
-
-static bool same(const char *a, const char *b)
-{
-	return !a == !b && slice_eq(slice_str(a), slice_str(b));
-}
-
-/* Takes s; returns its index. */
-static uint32_t shared_secret(struct conf *c, struct conf_secret *s)
-{
-	for (size_t i = 0; i < c->secret_count; i++) {
-		struct conf_secret *o = &c->secrets[i];
-		if (o->kind != s->kind || o->token != s->token || !same(o->region, s->region) ||
-		    !same(o->password_file, s->password_file) || !same(o->password, s->password))
-			continue;
-		free(s->region);
-		free(s->password_file);
-		mem_free_str_wipe(s->password);
-		return (uint32_t)i;
-	}
-	c->secrets = mem_resize(c->secrets, (c->secret_count + 1) * sizeof(*c->secrets));
-	c->secrets[c->secret_count] = *s;
-	return (uint32_t)c->secret_count++;
-}
-
-static void iam_secret(struct targets *ts, struct conf_secret *s)
-{
-	const char *host = ts->t->iam_host ? ts->t->iam_host : ts->t->host;
-	static const char *const nothing[] = {NULL};
-	const char *const *env = ts->b->in->env ? ts->b->in->env : nothing;
-	char region[64], warning[256] = "";
-	struct err e;
-
-	if (aws_region(text(ts, OPT_REGION), host, env, region, warning, &e) != 0) {
-		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
-		ts->failed = true;
-		return;
-	}
-	if (warning[0])
-		warn(ts, "region: %s", warning);
-	s->region = mem_strdup(region);
-	s->token = ts->token;
-}
-
-static void password_secret(struct targets *ts, struct conf_secret *s)
-{
-	const char *inline_text = text(ts, OPT_PASSWORD), *file = text(ts, OPT_PASSWORD_FILE),
-		   *variable = text(ts, OPT_PASSWORD_ENV), *value;
-
-	if (!inline_text + !file + !variable != 2) {
-		bad(ts, OPT_PASSWORD_FILE, NULL,
-		    "auth=password needs exactly one of password_file, password_env and password");
-		return;
-	}
-	if (inline_text && ts->db->set[OPT_PASSWORD].rank == CONF_RANK_FILE &&
-	    ts->b->c->priv->values.file_readable_by_others)
-		warn(ts,
-		     "a password stands in a file that others may read; chmod 600 it, or use password_file");
-	if (variable) {
-		value = ts->b->in->env ? env_get(ts->b->in->env, variable) : NULL;
-		if (!value) {
-			bad(ts, OPT_PASSWORD_ENV, NULL, "the variable %s is not set", variable);
-			return;
-		}
-		inline_text = value;
-	}
-	if (file && access(file, R_OK) != 0)
-		warn(ts, "password_file: %s cannot be read now", file);
-	s->password = mem_strdup(inline_text);
-	s->password_file = mem_strdup(file);
-}
-
-static void build_secret(struct targets *ts, struct conf_target *ct)
-{
-	static const char *const names[] = {
-		[TARGET_AUTH_IAM] = "iam", [TARGET_AUTH_PASSWORD] = "password", [TARGET_AUTH_NONE] = "none"};
-	struct conf_secret s = {.kind = ts->t->auth};
-
-	ct->auth_text = s.kind == TARGET_AUTH_IAM && ts->token == AWS_TOKEN_DSQL ? "dsql" : names[ts->t->auth];
-	if (s.kind == TARGET_AUTH_IAM)
-		iam_secret(ts, &s);
-	if (s.kind == TARGET_AUTH_PASSWORD)
-		password_secret(ts, &s);
-	if (!ts->failed)
-		ts->t->secret_index = shared_secret(ts->b->c, &s);
-}
-
 /* ---- sizes, times, what the session begins with ---- */
 
 static void check_sql(struct targets *ts, enum option_id id)
 {
-	const char *sql = text(ts, id);
+	const char *sql = conf_build_target_text(ts, id);
 
 	if (sql && strlen(sql) > SQL_MAX)
-		bad(ts, id, NULL, "is longer than %d bytes", SQL_MAX);
+		conf_build_target_bad(ts, id, NULL, "is longer than %d bytes", SQL_MAX);
 }
 
 /* Where the governor begins. Without a limit that somebody set, only a database that checks tokens has a rate to be afraid
@@ -460,28 +382,29 @@ static void build_pool(struct targets *ts)
 	check_sql(ts, OPT_SERVER_RESET_QUERY);
 	check_sql(ts, OPT_CONNECT_QUERY);
 	t->pool_mode = POOL_SESSION;
-	t->pool_size = (uint32_t)num(ts, text(ts, OPT_POOL_SIZE) ? OPT_POOL_SIZE : OPT_DEFAULT_POOL_SIZE);
-	t->min_pool_size = (uint32_t)num(ts, OPT_MIN_POOL_SIZE);
-	t->max_db_connections = (uint32_t)num(ts, OPT_MAX_DB_CONNECTIONS);
+	t->pool_size = (uint32_t)conf_build_target_num(
+		ts, conf_build_target_text(ts, OPT_POOL_SIZE) ? OPT_POOL_SIZE : OPT_DEFAULT_POOL_SIZE);
+	t->min_pool_size = (uint32_t)conf_build_target_num(ts, OPT_MIN_POOL_SIZE);
+	t->max_db_connections = (uint32_t)conf_build_target_num(ts, OPT_MAX_DB_CONNECTIONS);
 	if (t->min_pool_size > t->pool_size) {
-		warn(ts, "min_pool_size %u is more than the pool may have, %u", t->min_pool_size,
-		     t->pool_size);
+		conf_build_target_warn(ts, "min_pool_size %u is more than the pool may have, %u",
+				       t->min_pool_size, t->pool_size);
 		t->min_pool_size = t->pool_size;
 	}
 	t->reset_query = mem_strdup(reset->text ? reset->text : t->profile->reset_query);
-	t->connect_query = mem_strdup(text(ts, OPT_CONNECT_QUERY));
-	t->server_lifetime_us = num(ts, OPT_SERVER_LIFETIME);
+	t->connect_query = mem_strdup(conf_build_target_text(ts, OPT_CONNECT_QUERY));
+	t->server_lifetime_us = conf_build_target_num(ts, OPT_SERVER_LIFETIME);
 	if (t->server_lifetime_us == 0 || !*t->reset_query) {
 		/* PgBouncer's "used once"; and what cannot be reset must not go to another client (rule 3).
 		 * One kept ready would be too old before it is used. */
 		t->server_lifetime_us = 0;
 		t->min_pool_size = 0;
 	}
-	t->server_idle_timeout_us = num(ts, OPT_SERVER_IDLE_TIMEOUT);
-	t->server_connect_timeout_us = num(ts, OPT_SERVER_CONNECT_TIMEOUT);
-	t->query_wait_timeout_us = num(ts, OPT_QUERY_WAIT_TIMEOUT);
-	t->login_retry_us = num(ts, OPT_SERVER_LOGIN_RETRY);
-	t->login_parallel = (uint32_t)num(ts, OPT_LOGIN_PARALLEL);
+	t->server_idle_timeout_us = conf_build_target_num(ts, OPT_SERVER_IDLE_TIMEOUT);
+	t->server_connect_timeout_us = conf_build_target_num(ts, OPT_SERVER_CONNECT_TIMEOUT);
+	t->query_wait_timeout_us = conf_build_target_num(ts, OPT_QUERY_WAIT_TIMEOUT);
+	t->login_retry_us = conf_build_target_num(ts, OPT_SERVER_LOGIN_RETRY);
+	t->login_parallel = (uint32_t)conf_build_target_num(ts, OPT_LOGIN_PARALLEL);
 	t->login_rate_max = rate->text ? rate->v.rate : t->profile->login_rate_max;
 	t->login_rate = start_rate(t);
 	t->dial = ts->b->c->priv->opts.keepalive;
@@ -502,9 +425,9 @@ static void build_startup(struct targets *ts)
 
 	params_init(&ts->t->startup_defaults);
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
-		if (text(ts, parameters[i].id))
+		if (conf_build_target_text(ts, parameters[i].id))
 			params_set(&ts->t->startup_defaults, slice_str(parameters[i].name),
-				   slice_str(text(ts, parameters[i].id)));
+				   slice_str(conf_build_target_text(ts, parameters[i].id)));
 }
 
 static void build_one(struct targets *ts, struct conf_target *ct)
@@ -513,8 +436,8 @@ static void build_one(struct targets *ts, struct conf_target *ct)
 
 	ts->failed = false;
 	t->name = mem_strdup(ts->db->name);
-	t->dbname = mem_strdup(text(ts, OPT_DBNAME));
-	t->user = mem_strdup(text(ts, OPT_USER));
+	t->dbname = mem_strdup(conf_build_target_text(ts, OPT_DBNAME));
+	t->user = mem_strdup(conf_build_target_text(ts, OPT_USER));
 	build_startup(ts);
 	build_host(ts);
 	if (ts->failed)
@@ -523,7 +446,7 @@ static void build_one(struct targets *ts, struct conf_target *ct)
 	build_protocol(ts);
 	build_auth(ts);
 	if (!ts->failed)
-		build_secret(ts, ct);
+		conf_build_secret(ts, ct);
 	build_tls(ts, ct);
 	build_pool(ts);
 	if (!t->iam_host)

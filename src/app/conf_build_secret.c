@@ -1,0 +1,96 @@
+/* What a database logs in with. Databases that say the same share one source: the workers make one of each.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+#include "app/conf_build_target.h"
+#include "aws/env.h"
+#include "base/mem.h"
+
+static bool same(const char *a, const char *b)
+{
+	return !a == !b && slice_eq(slice_str(a), slice_str(b));
+}
+
+/* Takes s; returns its index. */
+static uint32_t shared_secret(struct conf *c, struct conf_secret *s)
+{
+	for (size_t i = 0; i < c->secret_count; i++) {
+		struct conf_secret *o = &c->secrets[i];
+		if (o->kind != s->kind || o->token != s->token || !same(o->region, s->region) ||
+		    !same(o->password_file, s->password_file) || !same(o->password, s->password))
+			continue;
+		free(s->region);
+		free(s->password_file);
+		mem_free_str_wipe(s->password);
+		return (uint32_t)i;
+	}
+	c->secrets = mem_resize(c->secrets, (c->secret_count + 1) * sizeof(*c->secrets));
+	c->secrets[c->secret_count] = *s;
+	return (uint32_t)c->secret_count++;
+}
+
+static void iam_secret(struct targets *ts, struct conf_secret *s)
+{
+	const char *host = ts->t->iam_host ? ts->t->iam_host : ts->t->host;
+	static const char *const nothing[] = {NULL};
+	const char *const *env = ts->b->in->env ? ts->b->in->env : nothing;
+	char region[64], warning[256] = "";
+	struct err e;
+
+	if (aws_region(conf_build_target_text(ts, OPT_REGION), host, env, region, warning, &e) != 0) {
+		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
+		ts->failed = true;
+		return;
+	}
+	if (warning[0])
+		conf_build_target_warn(ts, "region: %s", warning);
+	s->region = mem_strdup(region);
+	s->token = ts->token;
+}
+
+static void password_secret(struct targets *ts, struct conf_secret *s)
+{
+	const char *inline_text = conf_build_target_text(ts, OPT_PASSWORD),
+		   *file = conf_build_target_text(ts, OPT_PASSWORD_FILE),
+		   *variable = conf_build_target_text(ts, OPT_PASSWORD_ENV), *value;
+
+	if (!inline_text + !file + !variable != 2) {
+		conf_build_target_bad(
+			ts, OPT_PASSWORD_FILE, NULL,
+			"auth=password needs exactly one of password_file, password_env and password");
+		return;
+	}
+	if (inline_text && ts->db->set[OPT_PASSWORD].rank == CONF_RANK_FILE &&
+	    ts->b->c->priv->values.file_readable_by_others)
+		conf_build_target_warn(ts, "a password stands in a file that others may read; chmod 600 it, "
+					   "or use password_file");
+	if (variable) {
+		value = ts->b->in->env ? env_get(ts->b->in->env, variable) : NULL;
+		if (!value) {
+			conf_build_target_bad(ts, OPT_PASSWORD_ENV, NULL, "the variable %s is not set",
+					      variable);
+			return;
+		}
+		inline_text = value;
+	}
+	if (file && access(file, R_OK) != 0)
+		conf_build_target_warn(ts, "password_file: %s cannot be read now", file);
+	s->password = mem_strdup(inline_text);
+	s->password_file = mem_strdup(file);
+}
+
+void conf_build_secret(struct targets *ts, struct conf_target *ct)
+{
+	static const char *const names[] = {
+		[TARGET_AUTH_IAM] = "iam", [TARGET_AUTH_PASSWORD] = "password", [TARGET_AUTH_NONE] = "none"};
+	struct conf_secret s = {.kind = ts->t->auth};
+
+	ct->auth_text =
+		s.kind == TARGET_AUTH_IAM && ts->token == AWS_TOKEN_DSQL ? "dsql" : names[ts->t->auth];
+	if (s.kind == TARGET_AUTH_IAM)
+		iam_secret(ts, &s);
+	if (s.kind == TARGET_AUTH_PASSWORD)
+		password_secret(ts, &s);
+	if (!ts->failed)
+		ts->t->secret_index = shared_secret(ts->b->c, &s);
+}

@@ -1,0 +1,30 @@
+/* One database's settings becoming a target: what the files that do it share. */
+#ifndef PGIAM_APP_CONF_BUILD_TARGET_H
+#define PGIAM_APP_CONF_BUILD_TARGET_H
+
+#include "app/conf_build.h"
+#include "aws/aws.h"
+
+struct targets {
+	struct conf_builder *b;
+	const struct conf_database *db;
+	struct target *t;     /* of db */
+	enum aws_token token; /* with TARGET_AUTH_IAM */
+	bool failed;          /* an error in db was told */
+};
+
+/* What is wrong with an option of the database; hint may be NULL. Sets failed. */
+void __attribute__((format(printf, 4, 5)))
+conf_build_target_bad(struct targets *ts, enum option_id id, const char *hint, const char *fmt, ...);
+
+/* A warning about the database. */
+void __attribute__((format(printf, 2, 3))) conf_build_target_warn(struct targets *ts, const char *fmt, ...);
+
+/* As conf_build_text and conf_build_num. */
+const char *conf_build_target_text(const struct targets *ts, enum option_id id);
+uint64_t conf_build_target_num(const struct targets *ts, enum option_id id);
+
+/* The secret of ts->t, whose auth and iam_host are known: into the configuration's, and t->secret_index. */
+void conf_build_secret(struct targets *ts, struct conf_target *ct);
+
+#endif
