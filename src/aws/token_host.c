@@ -73,8 +73,9 @@ static bool has_trailing_dot(const char *host)
 
 static bool is_foreign(const char *host)
 {
-	return !token_host_is_address(host) && !is_localhost(host) &&
-	       !endpoint_is_rds(endpoint_parse(host).kind);
+	enum endpoint_kind kind = endpoint_parse(host).kind;
+
+	return !token_host_is_address(host) && !is_localhost(host) && !endpoint_is_rds(kind) && kind != ENDPOINT_DSQL;
 }
 
 static const struct {

@@ -164,7 +164,7 @@ static void hosts_to_sign(void **state)
 		{"A.h.us-east-2.RDS.amazonaws.com",  1},
 		{"A.h.us-east-2.RDS.amazonaws.com.", 2},
 		{"db.example.com",                   1},
-		{"a.dsql.us-east-1.on.aws",          1},
+		{"a.dsql.us-east-1.on.aws",          0},
 		{"10.0.0.1",                         1},
 		{"10.1",			     1},
 		{"0x7f000001",                       1},
