@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 #include "app/conf_build_target.h"
+#include "app/conf_kind.h"
 #include "base/mem.h"
 #include "pg/startup.h"
 
@@ -156,7 +157,7 @@ static void build_profile(struct targets *ts)
 {
 	struct target *t = ts->t;
 	const char *name = conf_build_target_text(ts, OPT_PROFILE);
-	enum profile_kind kind = profile_from_host(t->iam_host ? t->iam_host : t->host);
+	enum profile_kind kind = conf_kind_of_host(t->iam_host ? t->iam_host : t->host);
 
 	if (strcasecmp(name, "auto") != 0)
 		kind = (enum profile_kind)profile_from_name(name);
@@ -199,7 +200,7 @@ static bool has_password(const struct targets *ts)
 /* Is there such a token for this name? */
 static bool signs_for(const char *host, enum aws_token token)
 {
-	enum profile_kind kind = profile_from_host(host);
+	enum profile_kind kind = conf_kind_of_host(host);
 
 	return token == AWS_TOKEN_DSQL ? kind == PROFILE_DSQL : kind == PROFILE_RDS || kind == PROFILE_RDS_PROXY;
 }

@@ -1,5 +1,5 @@
 /* What kinds of server there are and how they differ, as one table: RDS, Aurora, RDS Proxy, DSQL, Redshift, plain
- * PostgreSQL. The rest of proxy/ asks the row, never the kind. */
+ * PostgreSQL. The rest of proxy/ asks the row, never the kind; which row a host name means is app's to say. */
 #ifndef PGIAM_PROXY_PROFILE_H
 #define PGIAM_PROXY_PROFILE_H
 
@@ -22,9 +22,6 @@ struct profile {
 };
 
 const struct profile *profile_get(enum profile_kind kind);
-
-/* Which kind does an endpoint's name say it is? PROFILE_POSTGRES if none. */
-enum profile_kind profile_from_host(const char *host);
 
 /* By name, or -1. */
 int profile_from_name(const char *name);
