@@ -80,11 +80,6 @@ void relay_close(struct relay *r)
 	inflight_free(&r->inflight);
 }
 
-bool relay_aligned(const struct relay *r)
-{
-	return r->up.remain == 0;
-}
-
 /* ---- from the server ---- */
 
 static enum step server_end(struct relay *r, const struct err *e)
@@ -161,6 +156,22 @@ static bool hides(uint8_t type, struct slice body)
 	return type != 'S' || parse_parameter_status(body, &name, &value) != 0 || slice_eq_str(name, "application_name");
 }
 
+/* A COPY reads our goodbye, takes it for a mistake of the client's and says so, ending the session: that is for nobody who
+ * did not say goodbye himself. An error of its data has another SQLSTATE. Asked before the message is counted. */
+static bool answers_goodbye(struct relay *r, uint8_t type, struct slice body)
+{
+	struct parse_error pe;
+
+	if (r->state != RELAY_GOODBYE || r->how == RELAY_TERMINATE || type != 'E' ||
+	    !(r->inflight.copy_in || r->last_word == RELAY_WORD_FATAL))
+		return false;
+	parse_error_prefix(body, &pe);
+	if (!slice_eq_str(pe.sqlstate, "08P01"))
+		return false;
+	r->last_word = RELAY_WORD_FATAL; /* that comes next, in a message of its own */
+	return true;
+}
+
 /* Parses what was read. STEP_ON: everything complete was looked at. */
 static enum step parse_down(struct relay *r)
 {
@@ -169,7 +180,7 @@ static enum step parse_down(struct relay *r)
 	while (d->b && d->b->parsed < d->b->filled) {
 		const struct msg_info *mi;
 		struct frame f;
-		struct slice in;
+		struct slice in, body;
 		size_t want;
 
 		if (d->remain > 0) {
@@ -192,16 +203,16 @@ static enum step parse_down(struct relay *r)
 			want = f.body;
 		if (in.n - FRAME_HEAD_BYTES < want)
 			return STEP_ON;
+		body = slice_of(in.p + FRAME_HEAD_BYTES, want);
+		d->drop = !r->client || (r->hidden > 0 && hides(f.type, body)) || answers_goodbye(r, f.type, body);
 		if (mi->answers && !inflight_server(&r->inflight, f.type))
 			return server_violation(r, "an answer to nothing that was asked", f.type);
-		d->drop = !r->client || (r->hidden > 0 && hides(f.type, slice_of(in.p + FRAME_HEAD_BYTES, want)));
 		if (d->drop && r->hidden == 0 && (r->drained_bytes += f.body) > RELAY_DRAIN_BYTES) {
 			struct err e;
 			err_set(&e, ERR_LIMIT, "a client left, and what it was owed is too much to read and drop");
 			return server_end(r, &e);
 		}
-		if (mi->class != MSG_FORWARD &&
-		    server_message(r, &f, slice_of(in.p + FRAME_HEAD_BYTES, want), d->drop) == STEP_GONE)
+		if (mi->class != MSG_FORWARD && server_message(r, &f, body, d->drop) == STEP_GONE)
 			return STEP_GONE;
 		d->remain = f.body + FRAME_HEAD_BYTES;
 		flow_take(d);
@@ -517,7 +528,7 @@ struct iobuf *relay_detach(struct relay *r, bool *clean)
 	struct iobuf *unsent = r->down.b;
 
 	set_state(r, RELAY_DETACHED);
-	*clean = r->down.remain == 0;
+	*clean = r->down.remain == 0 && r->last_word != RELAY_WORD_FATAL_TOLD;
 	stream_want_read(r->client, false);
 	stream_want_write(r->client, false);
 	r->client = NULL;
@@ -584,9 +595,4 @@ void relay_query(struct relay *r, const char *sql)
 	if (flow_flush(r->bufs, &r->up, r->server) < 0)
 		server_mute(r);
 	buf_free(&q);
-}
-
-bool relay_server_quiet(struct relay *r)
-{
-	return !r->down.b && r->down.remain == 0 && !stream_peek(r->server);
 }

@@ -103,12 +103,15 @@ void relay_start(struct relay *r);
 
 /* Lets go of the client: its stream is the caller's again, with both switches off. What was read from it and is
  * complete still goes to the server; a message cut short is dropped and makes relay_aligned false. What the client has
- * not been sent yet is returned (owned, between sent and parsed), or NULL; *clean tells whether it ends with a
- * complete message. */
+ * not been sent yet is returned (owned, between sent and parsed), or NULL; *clean tells whether something may follow it:
+ * it ends with a complete message, and not with a FATAL error. */
 struct iobuf *relay_detach(struct relay *r, bool *clean);
 
 /* Was the last message to the server complete? */
-bool relay_aligned(const struct relay *r);
+static inline bool relay_aligned(const struct relay *r)
+{
+	return r->up.remain == 0;
+}
 
 /* Sends a query of our own. Only while nothing is owed. Its replies are hidden. */
 void relay_query(struct relay *r, const char *sql);
@@ -116,6 +119,9 @@ void relay_query(struct relay *r, const char *sql);
 const struct state_row *relay_state_rows(size_t *count);
 
 /* Is the server silent, as it should be? For a server about to be handed out. */
-bool relay_server_quiet(struct relay *r);
+static inline bool relay_server_quiet(struct relay *r)
+{
+	return !r->down.b && r->down.remain == 0 && !stream_peek(r->server);
+}
 
 #endif

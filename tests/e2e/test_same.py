@@ -150,6 +150,14 @@ LAST_WORDS = {
     "terminate in a batch": [wire.query("select 1") + P("select 2") + B() + E() + wire.flush() + wire.terminate()],
     "terminate behind an error": [wire.query("select 1") + P("selec") + wire.query("select 2") + wire.terminate()],
     "terminate in a copy": [wire.query("create temp table c (a int)") + wire.query("copy c from stdin") + wire.terminate()],
+    "terminate in a copy of the extended protocol": [
+        wire.query("create temp table c (a int)") + P("copy c from stdin") + B() + E() + wire.terminate()],
+    "end behind a copy that failed": [
+        wire.query("create temp table c (a int)") + wire.query("copy c from stdin") + wire.message("d", b"bad\n"), None],
+    "end behind a copy broken by a query": [wire.query("create temp table c (a int)"), P("copy c from stdin") + B() + E() +
+                                            wire.query("select 1"), None],
+    "nonsense behind a copy broken by a query": [wire.query("create temp table c (a int)") + wire.query("copy c from stdin") +
+                                                 wire.query("select 1"), b"z\0\0\0\4"],
     "terminate after a copy that ate a sync": [
         wire.query("create temp table c (a int)"), P("copy c from stdin") + B() + E() + S() + wire.message("d", b"bad\n") +
         wire.message("c") + S(), wire.query("select 1") + wire.terminate()],
@@ -184,6 +192,37 @@ def test_last_words(plain, pgiam_for, name):
         start = time.monotonic()
         assert last_words(w, LAST_WORDS[name]) == expected
         assert time.monotonic() - start < 5, "it is waited for nothing"
+    assert pgiam.sql("select 1") == [(1,)]
+
+
+# What is said in the middle of a COPY, and all that is answered (doc/protocol-differences.md).
+IN_A_COPY = {
+    "end": (b"", []),
+    "nonsense": (b"z\0\0\0\4", ["invalid frontend message type 122"]),
+    "impossible length": (b"d\0\0\0\3", ["invalid message length"]),
+}
+
+
+@pytest.mark.parametrize("asked", [wire.query("copy c from stdin"), P("copy c from stdin") + B() + E(),
+                                   P("copy c from stdin") + B() + E() + wire.flush()], ids=["simple", "open", "flushed"])
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("name", IN_A_COPY)
+def test_mistake_in_a_copy(plain, pgiam_for, name, waits, asked):
+    """Nobody hears of a message that pgiam sent."""
+    said, answer = IN_A_COPY[name]
+    pgiam = pgiam_for(plain, database={"auth": "none"})
+    with pgiam.wire() as w:
+        w.login()
+        w.ask("create temp table c (a int)")
+        w.send(asked + wire.message("d", b"1\n"))
+        if waits and (b"Q" == asked[:1] or asked.endswith(wire.flush())):
+            w.until("G")
+        w.send(said)
+        if not said:
+            w.sock.shutdown(socket.SHUT_WR)
+        got = w.until("")
+    assert [wire.error_fields(b)["M"] for k, b in got if k == "E"] == answer
+    assert [wire.error_fields(b)["S"] for k, b in got if k == "E"] == ["FATAL"] * len(answer)
     assert pgiam.sql("select 1") == [(1,)]
 
 
