@@ -1,9 +1,4 @@
-/* For nobody else's eyes: whoever can open the file can lock it, and keep pgiam from starting again after a
- * crash.
- *
- * The lock (flock, held while the descriptor is open) decides between two pgiam. The file is removed while
- * locked, and a file that vanished between open and lock is opened anew, so that two processes never hold two
- * files of one name.
+/* The lock decides between two pgiam.
  *
  * What is in the file decides whether it is a pid file at all, and nobody else's: a path with a slip in it
  * must not cost somebody a file. Only nothing, or a number and a line end, is written over, and as in
@@ -11,15 +6,14 @@
 #include "app/pidfile.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "io/lock_file.h"
 
 #define PID_TEXT_MAX 11 /* 2^31 and a line end */
 
@@ -27,38 +21,6 @@ struct pidfile {
 	char *path;
 	int fd;
 };
-
-/* Is the open file still the one with this name? */
-static bool is_current(int fd, const char *path)
-{
-	struct stat open_st, name_st;
-
-	return fstat(fd, &open_st) == 0 && stat(path, &name_st) == 0 && open_st.st_ino == name_st.st_ino &&
-	       open_st.st_dev == name_st.st_dev;
-}
-
-static int open_locked(const char *path, struct err *e)
-{
-	for (;;) {
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-
-		if (fd < 0)
-			return err_set(e, ERR_IO, "cannot open the pid file %s: %m", path);
-		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-			bool held = errno == EWOULDBLOCK;
-
-			err_set(e, ERR_IO,
-				held ? "the pid file %s is held by another pgiam that runs"
-				     : "cannot lock the pid file %s: %m",
-				path);
-			close(fd);
-			return -1;
-		}
-		if (is_current(fd, path))
-			return fd;
-		close(fd);
-	}
-}
 
 /* The number in a file that holds nothing else; 0 if it is empty, -1 if it holds something else. */
 static long read_pid(int fd)
@@ -103,7 +65,7 @@ struct pidfile *pidfile_new(const char *path, struct err *e)
 {
 	char text[32];
 	struct pidfile *p;
-	int fd = open_locked(path, e), n;
+	int fd = lock_file_open(path, "pid file", ERR_IO, e), n;
 
 	if (fd < 0)
 		return NULL;
@@ -128,7 +90,8 @@ void pidfile_free(struct pidfile *p)
 {
 	if (p == NULL)
 		return;
-	(void)unlink(p->path);
+	if (lock_file_is_current(p->fd, p->path))
+		(void)unlink(p->path);
 	close(p->fd);
 	free(p->path);
 	free(p);

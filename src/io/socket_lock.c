@@ -1,21 +1,18 @@
-/* Among pgiams flock decides, which the kernel gives up with the process: a number in the file may have become somebody
- * else's, and in a container it is the same one every time. PostgreSQL holds no flock; of its files the number decides,
- * as it does for PostgreSQL. Which of the two wrote the file tells the second line. */
+/* Among pgiams flock decides. PostgreSQL holds no flock; of its files the number decides, as it does for PostgreSQL. Which
+ * of the two wrote the file tells the second line. */
 #include "config.h"
 #include "io/socket_lock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/mem.h"
+#include "io/lock_file.h"
 
 #define OUR_LINE "pgiam" /* where PostgreSQL writes its data directory */
 
@@ -23,15 +20,6 @@ struct socket_lock {
 	char *path;
 	int fd;
 };
-
-/* Is the open file still the one with this name? */
-static bool is_current(int fd, const char *path)
-{
-	struct stat open_st, name_st;
-
-	return fstat(fd, &open_st) == 0 && stat(path, &name_st) == 0 && open_st.st_ino == name_st.st_ino &&
-	       open_st.st_dev == name_st.st_dev;
-}
 
 /* Who stands in a file that nobody has locked: a process that lives and is no pgiam, or 0. */
 static long holder(int fd)
@@ -54,39 +42,21 @@ static long holder(int fd)
 	return kill((pid_t)pid, 0) == 0 || errno == EPERM ? pid : 0;
 }
 
-static int open_locked(const char *path, struct err *e)
+/* The locked file of this name, unless it is somebody's who lives. */
+static int take(const char *name, struct err *e)
 {
-	for (;;) {
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600), error;
-		long pid;
+	int fd = lock_file_open(name, "lock file", ERR_CONFIG, e);
+	long pid;
 
-		if (fd < 0) {
-			err_set(e, ERR_CONFIG, "cannot open the lock file %s: %m", path);
-			err_hint(e, "The directory must exist and be one pgiam's user may write to; a file of that name in it "
-				    "belongs to a PostgreSQL or pgiam of another user.");
-			return -1;
-		}
-		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-			error = errno;
-			if (error == EWOULDBLOCK)
-				err_set(e, ERR_CONFIG, "the lock file %s is held by another pgiam that runs", path);
-			else
-				err_set(e, ERR_CONFIG, "cannot lock the lock file %s: %m", path);
-			close(fd);
-			return -1;
-		}
-		if (!is_current(fd, path)) {
-			close(fd);
-			continue;
-		}
-		pid = holder(fd);
-		if (pid == 0)
-			return fd;
-		close(fd);
-		err_set(e, ERR_CONFIG, "the lock file %s belongs to process %ld, which runs", path, pid);
-		err_hint(e, "If that process is not a PostgreSQL with this socket, remove the file.");
+	if (fd < 0)
 		return -1;
-	}
+	pid = holder(fd);
+	if (pid == 0)
+		return fd;
+	close(fd);
+	err_set(e, ERR_CONFIG, "the lock file %s belongs to process %ld, which runs", name, pid);
+	err_hint(e, "If that process is not a PostgreSQL with this socket, remove the file.");
+	return -1;
 }
 
 struct socket_lock *socket_lock_new(const char *path, struct err *e)
@@ -94,7 +64,7 @@ struct socket_lock *socket_lock_new(const char *path, struct err *e)
 	const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
 	char *name = mem_printf("%s.lock", path), *text;
 	struct socket_lock *l;
-	int fd = open_locked(name, e);
+	int fd = take(name, e);
 	ssize_t n;
 
 	if (fd < 0) {
@@ -125,7 +95,7 @@ void socket_lock_free(struct socket_lock *l)
 {
 	if (l == NULL)
 		return;
-	if (is_current(l->fd, l->path))
+	if (lock_file_is_current(l->fd, l->path))
 		(void)unlink(l->path);
 	close(l->fd);
 	free(l->path);

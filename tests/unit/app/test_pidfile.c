@@ -159,6 +159,23 @@ static void names_a_process_that_runs(void **state)
 	assert_int_equal(written(), getppid());
 }
 
+/* Removed by somebody, and made anew by another pgiam: not ours to remove. */
+static void is_not_ours_any_more(void **state)
+{
+	struct err e;
+	struct pidfile *first = pidfile_new(path, &e), *second;
+
+	(void)state;
+	assert_non_null(first);
+	unlink(path);
+	second = pidfile_new(path, &e);
+	assert_non_null(second);
+	pidfile_free(first);
+	assert_int_equal(access(path, F_OK), 0);
+	pidfile_free(second);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void says_why_not(void **state)
 {
 	struct err e = {0};
@@ -180,6 +197,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ours_or_empty, setup, teardown),
 		cmocka_unit_test_setup_teardown(somebody_elses_file_is_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_a_process_that_runs, setup, teardown),
+		cmocka_unit_test_setup_teardown(is_not_ours_any_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(says_why_not, setup, teardown),
 	};
 

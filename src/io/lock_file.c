@@ -1,0 +1,45 @@
+/* For nobody else's eyes: whoever can open the file can lock it, and keep pgiam from starting again after a crash.
+ *
+ * Its owner removes the file while it is locked, and a file that vanished between open and lock is opened anew, so that
+ * two processes never hold two files of one name. */
+#include "config.h"
+#include "io/lock_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool lock_file_is_current(int fd, const char *path)
+{
+	struct stat open_st, name_st;
+
+	return fstat(fd, &open_st) == 0 && stat(path, &name_st) == 0 && open_st.st_ino == name_st.st_ino &&
+	       open_st.st_dev == name_st.st_dev;
+}
+
+int lock_file_open(const char *path, const char *what, enum err_code code, struct err *e)
+{
+	for (;;) {
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+		if (fd < 0) {
+			err_set(e, code, "cannot open the %s %s: %m", what, path);
+			err_hint(e, "The directory must exist and be one pgiam's user may write to; a file of that name in it "
+				    "may be another user's.");
+			return -1;
+		}
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			if (errno == EWOULDBLOCK)
+				err_set(e, code, "the %s %s is held by another pgiam that runs", what, path);
+			else
+				err_set(e, code, "cannot lock the %s %s: %m", what, path);
+			close(fd);
+			return -1;
+		}
+		if (lock_file_is_current(fd, path))
+			return fd;
+		close(fd);
+	}
+}
