@@ -58,6 +58,34 @@ static void first_line_that_fits(void **state)
 	end(s, h);
 }
 
+/* "all" is no line for physical replication, as in PostgreSQL; what is physical its bool says. */
+static void replication_has_lines_of_its_own(void **state)
+{
+	static const struct {
+		const char *value;
+		bool physical;
+	} cases[] = {{"true", true}, {"1", true}, {"database", false}, {"Off", false}, {"0", false}};
+	struct hba *h;
+	struct sim *s = world("host all plain 127.0.0.0/8 password\nhost replication plain 127.0.0.0/8 reject\n", &h);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sim_client *c = sim_connect(s);
+		struct params p;
+
+		params_init(&p);
+		params_set(&p, slice_str("replication"), slice_str(cases[i].value));
+		startup_write_message(&c->p.out, STARTUP_3_0, "plain", "app", &p, NULL);
+		params_free(&p);
+		sim_settle(s);
+		if (cases[i].physical)
+			sim_expect_fatal(c, "28000", "pg_hba.conf rejects connection for host");
+		else
+			sim_expect(c, "R");
+	}
+	end(s, h);
+}
+
 /* Rule 6: a remote client under trust has proven nothing. */
 static void trust_is_no_login(void **state)
 {
@@ -104,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_line_that_fits),
+		cmocka_unit_test(replication_has_lines_of_its_own),
 		cmocka_unit_test(trust_is_no_login),
 		cmocka_unit_test(no_certificate_no_peer),
 	};
