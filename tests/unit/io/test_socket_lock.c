@@ -138,12 +138,13 @@ static void numbers(void **state)
 /* Ours from an earlier life in a container, or nothing that can be read. */
 static void stale_files(void **state)
 {
-	char own[64];
-	const char *texts[] = {own, "", "x", "-1\n/data\n", "99999999999999999999\n/data\n", "0\n/data\n", "12"};
+	char own[64], parent[64]; /* a shell that started us, and has the number now */
+	const char *texts[] = {own, parent, "", "x", "-1\n/data\n", "99999999999999999999\n/data\n", "0\n/data\n", "12"};
 	struct err e;
 
 	(void)state;
 	snprintf(own, sizeof own, "%ld\n/data\n", (long)getpid());
+	snprintf(parent, sizeof parent, "%ld\n/data\n", (long)getppid());
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		struct socket_lock *l;
 
