@@ -15,7 +15,7 @@ struct hash_op {
 	struct list node; /* of the queue, while it waits */
 	struct hash_queue *queue;
 	struct offload_op *work; /* NULL while it waits */
-	struct buf password;     /* prepared */
+	struct buf password;     /* as it came */
 	struct scram_secret how; /* its keys are the result */
 	hash_cb cb;
 	void *arg;
@@ -48,11 +48,16 @@ static void work(void *data)
 {
 	struct hash_op *op = data;
 	unsigned char salted[SCRAM_KEY_BYTES];
+	struct buf prepared;
 
-	digest_pbkdf2_sha256(buf_slice(&op->password), slice_of(op->how.salt, op->how.salt_bytes), op->how.iterations,
+	buf_init_secret(&prepared, 20 * op->password.n + 64);
+	if (scram_prepare_password(buf_slice(&op->password), &prepared, NULL) != 0)
+		buf_clear(&prepared); /* nobody's; the work is done all the same */
+	digest_pbkdf2_sha256(buf_slice(&prepared), slice_of(op->how.salt, op->how.salt_bytes), op->how.iterations,
 			     salted);
 	scram_keys_make(salted, &op->how.keys);
 	mem_wipe(salted, sizeof(salted));
+	buf_free(&prepared);
 }
 
 static void done(void *data)
@@ -90,9 +95,8 @@ struct hash_op *hash_queue_start(struct hash_queue *q, struct slice password, co
 	struct hash_op *op = mem_zalloc(sizeof(*op));
 
 	*op = (struct hash_op){.queue = q, .how = *how, .cb = cb, .arg = arg};
-	buf_init_secret(&op->password, 20 * password.n + 64);
-	if (scram_prepare_password(password, &op->password, NULL) != 0)
-		buf_clear(&op->password); /* nobody's; the work is done all the same */
+	buf_init_secret(&op->password, password.n);
+	buf_add_slice(&op->password, password);
 	list_init(&op->node);
 	list_add_tail(&q->waiting, &op->node);
 	q->started++;

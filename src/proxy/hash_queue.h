@@ -22,7 +22,7 @@ void hash_queue_fini(struct hash_queue *q); /* no operation may be left */
 struct hash_op;
 
 /* The SCRAM keys of a password with this salt and these iterations; all copied. The password is prepared (SASLprep)
- * here. keys: borrowed during the call. */
+ * there, too: a stranger's may be long, and its tables are unpacked each time. keys: borrowed during the call. */
 typedef void (*hash_cb)(void *arg, const struct scram_keys *keys);
 struct hash_op *hash_queue_start(struct hash_queue *q, struct slice password, const struct scram_secret *how, hash_cb cb,
 			   void *arg);

@@ -1,4 +1,5 @@
 #include "pg_test.h"
+#include <time.h>
 #include "pg/saslprep.h"
 #include "pg/unicode.h"
 
@@ -173,11 +174,38 @@ static void classes(void **state)
 	unicode_free(u);
 }
 
+/* A stranger's password of nothing but marks in the worst order: time grows with its length, not with the square of it,
+ * which at this length would be five seconds, or a minute with a sanitizer. */
+static void many_marks(void **state)
+{
+	enum { EACH = 16384 };
+	struct buf in, out;
+	clock_t begin;
+
+	(void)state;
+	buf_init(&in, 8 * EACH);
+	buf_init(&out, 64 * EACH);
+	for (int i = 0; i < EACH; i++)
+		buf_add_str(&in, "\xcd\x84"); /* U+0344: two marks of class 230 */
+	for (int i = 0; i < EACH; i++)
+		buf_add_str(&in, "\xcc\xb4"); /* U+0334: one of class 1, which goes in front of all of those */
+	begin = clock();
+	assert_int_equal(saslprep(&out, buf_slice(&in)), 0);
+	assert_true(clock() - begin < 3 * CLOCKS_PER_SEC);
+	assert_int_equal(out.n, 6 * EACH);
+	for (int i = 0; i < EACH; i++)
+		assert_memory_equal(out.p + 2 * i, "\xcc\xb4", 2);
+	for (int i = 0; i < EACH; i++)
+		assert_memory_equal(out.p + 2 * EACH + 4 * i, "\xcc\x88\xcc\x81", 4);
+	buf_free(&in);
+	buf_free(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prepared),   cmocka_unit_test(longest), cmocka_unit_test(every_cut),
-		cmocka_unit_test(idempotent), cmocka_unit_test(classes),
+		cmocka_unit_test(idempotent), cmocka_unit_test(classes),  cmocka_unit_test(many_marks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
