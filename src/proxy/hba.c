@@ -323,13 +323,16 @@ unsigned hba_uses(const struct hba *h, enum auth_type method)
 	return 0;
 }
 
-/* Does the rule's address let in nobody but this host? */
+/* Does the rule's address let in nobody but this host? A mask may have holes. */
 static bool is_loopback_only(const struct rule *r)
 {
 	const unsigned char *m;
 	size_t n = r->any_address ? 0 : address_bytes(&r->mask, &m);
 
-	return n > 0 && addr_is_loopback(&r->address) && (n == 4 ? m[0] == 0xff : m[15] == 0xff);
+	for (size_t i = 0; i < (n == 4 ? 1 : n); i++)
+		if (m[i] != 0xff)
+			return false;
+	return n > 0 && addr_is_loopback(&r->address);
 }
 
 unsigned hba_trusts_remote(const struct hba *h)

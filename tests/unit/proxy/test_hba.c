@@ -82,6 +82,7 @@ static void remote_trust(void **state)
                 {"host all all 0.0.0.0/0 trust",                   true },
 		{"host all all 127.0.0.1/7 trust",                 true },
                 {"host all all ::1/127 trust",                     true },
+		{"host all all ::1 ::ff trust",                    true }, /* 2001:db8::1, too */
 		{"hostssl all all 10.0.0.1/32 trust",              true },
                 {"host all all 127.0.0.0/8 trust",                 false},
 		{"host all all ::1/128 trust",                     false},
