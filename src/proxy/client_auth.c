@@ -162,17 +162,22 @@ void client_auth_ready(struct client *c, unsigned what)
 	mem_wipe(chunk, sizeof(chunk));
 }
 
-/* Physical replication, which asks for no database: PostgreSQL's bool but "database". */
+/* Does it begin word, in any case, and with at least so many letters? */
+static bool begins(const char *text, const char *word, size_t least)
+{
+	size_t n = strlen(text);
+
+	return n >= least && n <= strlen(word) && strncasecmp(text, word, n) == 0;
+}
+
+/* Physical replication, which asks for no database. The value is the server's to judge, and what it takes for no
+ * replication must not be let in by a line for replication: PostgreSQL's parse_bool, and "database". */
 static bool is_replication(const struct startup *s)
 {
-	static const char *const no[] = {"database", "0", "f", "false", "n", "no", "off"};
+	const char *v = s->replication;
 
-	if (!s->replication || !*s->replication)
-		return false;
-	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
-		if (strcasecmp(s->replication, no[i]) == 0)
-			return false;
-	return true;
+	return v && *v && strcmp(v, "database") != 0 && strcmp(v, "0") != 0 && !begins(v, "false", 1) &&
+	       !begins(v, "no", 1) && !begins(v, "off", 2);
 }
 
 /* What auth_hba_file says. False: the client is refused, as PostgreSQL does it. */

@@ -128,6 +128,38 @@ static void no_certificate_no_peer(void **state)
 	}
 }
 
+/* What the server will take for an ordinary session is one for the lines, too, however it is spelt. */
+static void replication_is_what_the_server_takes_for_it(void **state)
+{
+	static const struct {
+		const char *value;
+		bool physical;
+	} cases[] = {
+		{"true", true}, {"on", true}, {"yes", true}, {"1", true}, {"T", true},
+		{"false", false}, {"fal", false}, {"F", false}, {"no", false}, {"n", false}, {"OF", false}, {"off", false},
+		{"0", false}, {"database", false},
+	};
+	struct hba *h;
+	struct sim *s = world("host replication plain all reject\nhost all plain all password\n", &h);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sim_client *c = sim_connect_remote(s);
+		struct params p;
+
+		params_init(&p);
+		params_set(&p, slice_str("replication"), slice_str(cases[i].value));
+		startup_write_message(&c->p.out, STARTUP_3_0, "plain", "app", &p, NULL);
+		params_free(&p);
+		sim_settle(s);
+		if (cases[i].physical)
+			sim_expect_fatal(c, "28000", "pg_hba.conf rejects connection");
+		else
+			sim_expect(c, "R");
+	}
+	end(s, h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +167,7 @@ int main(void)
 		cmocka_unit_test(replication_has_lines_of_its_own),
 		cmocka_unit_test(trust_is_no_login),
 		cmocka_unit_test(no_certificate_no_peer),
+		cmocka_unit_test(replication_is_what_the_server_takes_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
