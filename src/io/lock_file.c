@@ -19,6 +19,15 @@ bool lock_file_is_current(int fd, const char *path)
 	       open_st.st_dev == name_st.st_dev;
 }
 
+/* Somebody who may write to the directory can put another's file there by a second name, for us to empty: a lock file has
+ * one name. (The kernel forbids that only where fs.protected_hardlinks is set.) */
+static bool is_ordinary(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
+}
+
 int lock_file_open(const char *path, const char *what, enum err_code code, struct err *e)
 {
 	for (;;) {
@@ -38,8 +47,15 @@ int lock_file_open(const char *path, const char *what, enum err_code code, struc
 			close(fd);
 			return -1;
 		}
-		if (lock_file_is_current(fd, path))
+		if (!lock_file_is_current(fd, path)) {
+			close(fd);
+			continue;
+		}
+		if (is_ordinary(fd))
 			return fd;
 		close(fd);
+		err_set(e, code, "the %s %s is no ordinary file, or another file's second name", what, path);
+		err_hint(e, "See what it is, and remove it.");
+		return -1;
 	}
 }

@@ -170,6 +170,16 @@ static void what_is_in_the_way(void **state)
 	assert_int_equal(stat(target, &st), 0);
 	assert_int_equal(st.st_size, 1);
 	unlink(name);
+	assert_int_equal(link(target, name), 0);
+	assert_null(socket_lock_new(path, &e));
+	assert_non_null(strstr(e.msg, "second name"));
+	assert_int_equal(stat(target, &st), 0);
+	assert_int_equal(st.st_size, 1);
+	unlink(name);
+	assert_int_equal(mkfifo(name, 0600), 0);
+	assert_null(socket_lock_new(path, &e));
+	assert_non_null(strstr(e.msg, "no ordinary file"));
+	unlink(name);
 	assert_null(socket_lock_new(file, &e));
 	assert_non_null(strstr(e.hint, "directory"));
 	/* removed and made anew by somebody: not ours to remove */
