@@ -93,9 +93,20 @@ static enum http_fault fault_of(struct http_curl_op *op, CURLcode code)
 	return HTTP_FAULT_PROTOCOL;
 }
 
+/* libcurl repeats a proxy's URL that it cannot read, password and all. The request's own URL has none (aws/url.h). */
+static bool tells_password(const char *why)
+{
+	return strncmp(why, "Unsupported proxy", 17) == 0 || strchr(why, '@');
+}
+
 static void ended(struct http_curl_op *op, CURLcode code)
 {
 	op->fault = fault_of(op, code);
+	if (tells_password(op->why)) {
+		mem_wipe(op->why, sizeof(op->why));
+		op->fault = HTTP_FAULT_PROXY;
+		snprintf(op->why, sizeof(op->why), "the proxy's URL is none that can be used");
+	}
 	if (op->fault != HTTP_FAULT_NONE && !op->why[0])
 		snprintf(op->why, sizeof(op->why), "%s", curl_easy_strerror(code));
 	defer_set(&op->defer);

@@ -406,6 +406,27 @@ static void proxies(void **state)
 	assert_non_null(strstr(proxy.request, "GET http://127.0.0.1:"));
 }
 
+/* A proxy's URL holds a password, and a bad one is in the environment as easily as a good one. */
+static void bad_proxy_is_not_repeated(void **state)
+{
+	static const char *const bad[] = {
+		"foo://user:S3cret@127.0.0.1:1", "http://user:S3cret@127.0.0.1:99999", "http://user:S3 cret@127.0.0.1:1",
+		"http://user:/S3cret@127.0.0.1:1", "http://user:x@S3cret@127.0.0.1:1",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct http_curl_opts o = {.https_proxy = bad[i]};
+		struct http_call call = get("https://example.test/");
+
+		client(f, &o);
+		ask(f, &call);
+		assert_int_not_equal(f->fault, HTTP_FAULT_NONE);
+		if (strstr(f->why, "S3"))
+			fail_msg("%s", f->why);
+	}
+}
+
 /* ---- TLS ---- */
 
 static SSL_CTX *server_ctx(const struct kit_cert *cert, int max_version)
@@ -474,7 +495,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(answers),      T(empty_body), T(redirect),         T(limits),
 		T(many_headers), T(faults),     T(refused_requests), T(may_connect),
-		T(stuck_lookup), T(cancelling), T(proxies),          T(tls),
+		T(stuck_lookup), T(cancelling), T(proxies), T(bad_proxy_is_not_repeated), T(tls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
