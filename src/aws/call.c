@@ -202,7 +202,8 @@ static void attempt(void *arg)
 		.total_us = c->rq.total_us,
 		.max_reply_bytes = CALL_REPLY_MAX,
 		.allow_http = c->rq.cleartext,
-		.direct = c->rq.direct,
+		/* what is on this machine stays here: a proxy would read the credentials that come back */
+		.direct = c->rq.direct || !c->parts.https,
 		.may_connect = c->rq.may_connect,
 	};
 

@@ -27,7 +27,6 @@ static struct http_client *make_http(struct loop *l, const char *const *env, str
 	struct http_curl_opts o = {
 		.ca_file = env_get(env, "AWS_CA_BUNDLE"),
 		.https_proxy = first_of(env, "https_proxy", "HTTPS_PROXY", NULL),
-		.http_proxy = env_get(env, "http_proxy"),
 		.no_proxy = first_of(env, "no_proxy", "NO_PROXY", NULL),
 		.user_agent = "pgiam/" PACKAGE_VERSION,
 	};
@@ -37,7 +36,6 @@ static struct http_client *make_http(struct loop *l, const char *const *env, str
 		return NULL;
 	}
 	o.https_proxy = o.https_proxy ? o.https_proxy : all;
-	o.http_proxy = o.http_proxy ? o.http_proxy : all;
 	return http_curl_new(l, &o, e);
 }
 

@@ -137,6 +137,24 @@ static void signed_and_sent(void **state)
 	assert_true(f->good);
 }
 
+/* http:// is for endpoints on this machine: with a proxy on the way, tokens and credentials would pass it in the clear. */
+static void cleartext_goes_by_no_proxy(void **state)
+{
+	static const struct {
+		const char *url;
+		bool direct;
+	} cases[] = {{"https://sts.test/", false}, {"http://127.0.0.1:4566/", true}, {"HTTP://localhost/", true}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct call_request rq = {.who = "test call", .method = "GET", .url = cases[i].url, .attempts = 1, .cleartext = true};
+		struct call *c = call_start(&f->deps, &rq, hear, f);
+
+		assert_int_equal(f->http.last->direct, cases[i].direct);
+		call_cancel(c);
+	}
+}
+
 static void retries(void **state)
 {
 	struct fixture *f = *state;
@@ -433,7 +451,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(signed_and_sent), T(retries),      T(retry_after), T(clock_corrected), T(cancelled),
+		T(signed_and_sent), T(cleartext_goes_by_no_proxy), T(retries),      T(retry_after), T(clock_corrected), T(cancelled),
 		T(bad_url),         T(sts_requests), T(sts_cannot),  T(verdicts),        T(causes),
 	};
 
