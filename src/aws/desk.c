@@ -10,7 +10,8 @@
 struct desk {
 	atomic_int refs;
 	struct mailbox *mail;
-	struct cache *cache; /* control loop only; NULL once closed */
+	const struct desk_keeper *how;
+	void *keeper;        /* control loop only; NULL once closed */
 	struct list open;    /* control loop only: desk_op.node */
 };
 
@@ -18,24 +19,25 @@ struct desk_op {
 	struct mail mail; /* first: it is posted */
 	atomic_int refs;  /* the message's own and the asker's */
 	/* the asker's, on the worker's loop */
-	cache_cb cb; /* NULL: cancelled, or answered */
+	desk_cb cb; /* NULL: cancelled, or answered */
 	void *arg;
 	/* the message's */
 	struct desk *desk;
 	struct mailbox *back;
 	struct list node;
-	struct cache_op *asking;
-	struct credentials *refused, *creds;
-	struct err err; /* when creds is NULL */
+	void *asking; /* the keeper's operation */
+	void *refused, *value;
+	struct err err; /* when value is NULL */
 };
 
-struct desk *desk_new(struct cache *c, struct mailbox *control_mail)
+struct desk *desk_new_for(const struct desk_keeper *how, void *keeper, struct mailbox *control_mail)
 {
 	struct desk *d = mem_zalloc(sizeof(*d));
 
 	atomic_init(&d->refs, 1);
 	d->mail = mailbox_ref(control_mail);
-	d->cache = c;
+	d->how = how;
+	d->keeper = keeper;
 	list_init(&d->open);
 	return d;
 }
@@ -58,8 +60,8 @@ static void op_unref(struct desk_op *op)
 {
 	if (atomic_fetch_sub_explicit(&op->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	credentials_unref(op->refused);
-	credentials_unref(op->creds);
+	op->desk->how->unref(op->refused);
+	op->desk->how->unref(op->value);
 	mailbox_unref(op->back);
 	desk_unref(op->desk);
 	free(op);
@@ -75,12 +77,12 @@ static struct desk_op *op_of(struct mail *m)
 static void back_deliver(struct mail *m, void *receiver)
 {
 	struct desk_op *op = op_of(m);
-	cache_cb cb = op->cb;
+	desk_cb cb = op->cb;
 
 	(void)receiver;
 	if (cb) {
 		op->cb = NULL;
-		cb(op->arg, op->creds, op->creds ? NULL : &op->err);
+		cb(op->arg, op->value, op->value ? NULL : &op->err);
 		op_unref(op); /* the asker's: its pointer is void now */
 	}
 	op_unref(op);
@@ -104,13 +106,11 @@ static void send_back(struct desk_op *op)
 
 /* ---- at the desk ---- */
 
-static void heard(void *arg, struct credentials *c, const struct err *e)
+void desk_heard(struct desk_op *op, void *value, const struct err *e)
 {
-	struct desk_op *op = arg;
-
 	op->asking = NULL;
 	list_del(&op->node);
-	op->creds = credentials_ref(c);
+	op->value = op->desk->how->ref(value);
 	if (e)
 		op->err = *e;
 	send_back(op);
@@ -128,12 +128,12 @@ static void there_deliver(struct mail *m, void *receiver)
 	struct desk *d = op->desk;
 
 	(void)receiver;
-	if (!d->cache) {
+	if (!d->keeper) {
 		refuse(op);
 		return;
 	}
 	list_add_tail(&d->open, &op->node);
-	op->asking = cache_get(d->cache, op->refused, heard, op);
+	op->asking = d->how->get(d->keeper, op->refused, op);
 }
 
 static void there_drop(struct mail *m)
@@ -147,19 +147,18 @@ void desk_close(struct desk *d)
 	{
 		struct desk_op *op = container_of(node, struct desk_op, node);
 
-		cache_cancel(op->asking);
+		d->how->cancel(op->asking);
 		op->asking = NULL;
 		list_del(&op->node);
 		refuse(op);
 	}
-	d->cache = NULL;
+	d->keeper = NULL;
 	desk_unref(d);
 }
 
 /* ---- the asker's side ---- */
 
-struct desk_op *desk_ask(struct desk *d, struct mailbox *worker_mail, struct credentials *refused,
-			 cache_cb cb, void *arg)
+struct desk_op *desk_ask(struct desk *d, struct mailbox *worker_mail, void *refused, desk_cb cb, void *arg)
 {
 	struct desk_op *op = mem_zalloc(sizeof(*op));
 
@@ -168,7 +167,7 @@ struct desk_op *desk_ask(struct desk *d, struct mailbox *worker_mail, struct cre
 	op->arg = arg;
 	op->desk = desk_ref(d);
 	op->back = mailbox_ref(worker_mail);
-	op->refused = credentials_ref(refused);
+	op->refused = d->how->ref(refused);
 	list_init(&op->node);
 	op->mail.deliver = there_deliver;
 	op->mail.drop = there_drop;
@@ -180,4 +179,39 @@ void desk_cancel(struct desk_op *op)
 {
 	op->cb = NULL;
 	op_unref(op);
+}
+
+/* ---- of credentials ---- */
+
+static void heard_credentials(void *arg, struct credentials *c, const struct err *e)
+{
+	desk_heard(arg, c, e);
+}
+
+static void *get_credentials(void *keeper, void *refused, struct desk_op *op)
+{
+	return cache_get(keeper, refused, heard_credentials, op);
+}
+
+static void cancel_credentials(void *get)
+{
+	cache_cancel(get);
+}
+
+static void *ref_credentials(void *value)
+{
+	return credentials_ref(value);
+}
+
+static void unref_credentials(void *value)
+{
+	credentials_unref(value);
+}
+
+struct desk *desk_new(struct cache *c, struct mailbox *control_mail)
+{
+	static const struct desk_keeper how = {get_credentials, cancel_credentials, ref_credentials,
+					       unref_credentials};
+
+	return desk_new_for(&how, c, control_mail);
 }

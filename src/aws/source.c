@@ -109,13 +109,13 @@ static void answer(void *arg)
 	free(op);
 }
 
-static void heard(void *arg, struct credentials *c, const struct err *e)
+static void heard(void *arg, void *creds, const struct err *e)
 {
 	struct source *s = arg;
 
 	s->asking = NULL;
-	if (c)
-		replace(&s->creds, c);
+	if (creds)
+		replace(&s->creds, creds);
 	list_each(node, tmp, &s->ops)
 	{
 		struct secret_op *op = container_of(node, struct secret_op, node);

@@ -48,7 +48,7 @@ static void stop_drop(struct mail *m)
 	free(m);
 }
 
-static void count(void *arg, struct credentials *c, const struct err *e)
+static void count(void *arg, void *c, const struct err *e)
 {
 	assert_non_null(c);
 	assert_null(e);
