@@ -1,9 +1,11 @@
 /* What a database logs in with. Databases that say the same share one source: the workers make one of each.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "app/conf_build_target.h"
 #include "aws/env.h"
+#include "aws/secrets_manager.h"
 #include "base/mem.h"
 
 static bool same(const char *a, const char *b)
@@ -17,9 +19,11 @@ static uint32_t shared_secret(struct conf *c, struct conf_secret *s)
 	for (size_t i = 0; i < c->secret_count; i++) {
 		struct conf_secret *o = &c->secrets[i];
 		if (o->kind != s->kind || o->token != s->token || !same(o->region, s->region) ||
-		    !same(o->password_file, s->password_file) || !same(o->password, s->password))
+		    !same(o->password_file, s->password_file) || !same(o->password, s->password) ||
+		    !same(o->secret_id, s->secret_id))
 			continue;
 		free(s->region);
+		free(s->secret_id);
 		free(s->password_file);
 		mem_free_str_wipe(s->password);
 		return (uint32_t)i;
@@ -79,18 +83,48 @@ static void password_secret(struct targets *ts, struct conf_secret *s)
 	s->password_file = mem_strdup(file);
 }
 
+/* A secret of Secrets Manager. Its ARN says where it is. */
+static void kept_secret(struct targets *ts, struct conf_secret *s)
+{
+	const char *id = conf_build_target_text(ts, OPT_SECRET_ID), *given = conf_build_target_text(ts, OPT_REGION);
+	const char *host = ts->t->iam_host ? ts->t->iam_host : ts->t->host;
+	static const char *const nothing[] = {NULL};
+	const char *const *env = ts->b->in->env ? ts->b->in->env : nothing;
+	char named[64], region[64];
+	struct err e;
+
+	if (!id) {
+		conf_build_target_bad(ts, OPT_SECRET_ID, "Name the secret: its name or, better, its ARN.",
+				      "auth=secret needs it");
+		return;
+	}
+	if (secrets_manager_id(id, named, &e) != 0) {
+		conf_build_bad(ts->b, ts->db, OPT_SECRET_ID, &e);
+		ts->failed = true;
+		return;
+	}
+	if (named[0] && given && strcmp(named, given) != 0)
+		conf_build_target_warn(ts, "region: the secret is asked for in %s, as its ARN says", named);
+	if (aws_region(named[0] ? named : given, host, env, region, NULL, &e) != 0) {
+		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
+		ts->failed = true;
+		return;
+	}
+	s->region = mem_strdup(region);
+	s->secret_id = mem_strdup(id);
+}
+
 void conf_build_secret(struct targets *ts, struct conf_target *ct)
 {
-	static const char *const names[] = {
-		[TARGET_AUTH_IAM] = "iam", [TARGET_AUTH_PASSWORD] = "password", [TARGET_AUTH_NONE] = "none"};
 	struct conf_secret s = {.kind = ts->t->auth};
 
-	ct->auth_text =
-		s.kind == TARGET_AUTH_IAM && ts->token == AWS_TOKEN_DSQL ? "dsql" : names[ts->t->auth];
+	ct->auth_text = conf_build_target_auth(ts);
 	if (s.kind == TARGET_AUTH_IAM)
 		iam_secret(ts, &s);
 	if (s.kind == TARGET_AUTH_PASSWORD)
 		password_secret(ts, &s);
+	if (s.kind == TARGET_AUTH_SECRET)
+		kept_secret(ts, &s);
 	if (!ts->failed)
 		ts->t->secret_index = shared_secret(ts->b->c, &s);
 }

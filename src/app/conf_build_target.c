@@ -14,7 +14,7 @@
 #define SQL_MAX  8192 /* a query of pgiam's own goes into one buffer; as long as a line of the file may be */
 
 /* Values of the options, in the table's order. */
-enum { AUTH_IAM, AUTH_PASSWORD, AUTH_NONE, AUTH_DSQL };
+enum { AUTH_IAM, AUTH_PASSWORD, AUTH_NONE, AUTH_DSQL, AUTH_SECRET };
 enum { SSLMODE_DISABLE, SSLMODE_ALLOW, SSLMODE_PREFER, SSLMODE_REQUIRE, SSLMODE_VERIFY_CA, SSLMODE_VERIFY_FULL };
 enum { SSLNEGOTIATION_POSTGRES, SSLNEGOTIATION_DIRECT };
 
@@ -234,6 +234,17 @@ static void check_signed_name(struct targets *ts)
 				      t->host, what);
 }
 
+const char *conf_build_target_auth(const struct targets *ts)
+{
+	static const char *const names[] = {[TARGET_AUTH_IAM] = "iam",
+					    [TARGET_AUTH_PASSWORD] = "password",
+					    [TARGET_AUTH_NONE] = "none",
+					    [TARGET_AUTH_SECRET] = "secret"};
+	bool dsql = ts->t->auth == TARGET_AUTH_IAM && ts->token == AWS_TOKEN_DSQL;
+
+	return dsql ? "dsql" : names[ts->t->auth];
+}
+
 static void build_auth(struct targets *ts)
 {
 	struct target *t = ts->t;
@@ -249,10 +260,13 @@ static void build_auth(struct targets *ts)
 			ts->token = AWS_TOKEN_DSQL;
 			break;
 		case AUTH_PASSWORD: t->auth = TARGET_AUTH_PASSWORD; break;
+		case AUTH_SECRET: t->auth = TARGET_AUTH_SECRET; break;
 		default: break;
 		}
 	} else if (has_password(ts)) {
 		t->auth = TARGET_AUTH_PASSWORD;
+	} else if (conf_build_target_text(ts, OPT_SECRET_ID)) {
+		t->auth = TARGET_AUTH_SECRET;
 	} else if (t->iam_host || rds || dsql) {
 		t->auth = TARGET_AUTH_IAM;
 		ts->token = dsql ? AWS_TOKEN_DSQL : AWS_TOKEN_RDS;
@@ -266,7 +280,10 @@ static void build_auth(struct targets *ts)
 	}
 	if (t->auth != TARGET_AUTH_PASSWORD && has_password(ts))
 		conf_build_target_bad(ts, OPT_AUTH, NULL, "a password is given, and auth=%s does not use it",
-				      t->auth == TARGET_AUTH_IAM ? "iam" : "none");
+				      conf_build_target_auth(ts));
+	if (t->auth != TARGET_AUTH_SECRET && conf_build_target_text(ts, OPT_SECRET_ID))
+		conf_build_target_bad(ts, OPT_AUTH, NULL, "secret_id is given, and auth=%s does not use it",
+				      conf_build_target_auth(ts));
 	if (t->auth == TARGET_AUTH_IAM)
 		check_signed_name(ts);
 }
@@ -281,10 +298,13 @@ static void check_mode(struct targets *ts, uint64_t mode)
 		"Use server_tls_sslmode = verify-full; tls_server_name and tls_ca say what to verify.";
 	const struct target *t = ts->t;
 
-	if (t->auth == TARGET_AUTH_IAM && (mode != SSLMODE_VERIFY_FULL || is_unix(t)))
+	bool iam = t->auth == TARGET_AUTH_IAM;
+
+	if ((iam || t->auth == TARGET_AUTH_SECRET) && (mode != SSLMODE_VERIFY_FULL || is_unix(t)))
 		conf_build_target_bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
-				      "%s is refused with auth=iam: a token is sent only over verified TLS",
-				      is_unix(t) ? "a unix socket" : modes[mode]);
+				      "%s is refused with auth=%s: a %s is sent only over verified TLS",
+				      is_unix(t) ? "a unix socket" : modes[mode], conf_build_target_auth(ts),
+				      iam ? "token" : "secret");
 	else if (t->auth == TARGET_AUTH_PASSWORD && mode != SSLMODE_VERIFY_FULL && mode != SSLMODE_DISABLE && !is_unix(t))
 		conf_build_target_bad(
 			ts, OPT_SERVER_TLS_SSLMODE, verify,

@@ -20,6 +20,9 @@ conf_build_target_bad(struct targets *ts, enum option_id id, const char *hint, c
 /* A warning about the database. */
 void __attribute__((format(printf, 2, 3))) conf_build_target_warn(struct targets *ts, const char *fmt, ...);
 
+/* "iam", "dsql", ... */
+const char *conf_build_target_auth(const struct targets *ts);
+
 /* As conf_build_text and conf_build_num. */
 const char *conf_build_target_text(const struct targets *ts, enum option_id id);
 uint64_t conf_build_target_num(const struct targets *ts, enum option_id id);

@@ -101,6 +101,9 @@ static void describe_target(const struct conf *c, const struct conf_target *ct, 
 	if (t->auth == TARGET_AUTH_IAM)
 		buf_printf(out, " for %s:%u in %s", t->iam_host, t->iam_port,
 			   c->secrets[t->secret_index].region);
+	if (t->auth == TARGET_AUTH_SECRET)
+		buf_printf(out, " %s in %s", c->secrets[t->secret_index].secret_id,
+			   c->secrets[t->secret_index].region);
 	buf_printf(out, ", TLS %s", ct->tls_text);
 	if (t->tls)
 		describe_server_tls(t, out);

@@ -65,7 +65,7 @@ struct control {
 static bool needs_credentials(const struct conf *c)
 {
 	for (size_t i = 0; i < c->secret_count; i++)
-		if (c->secrets[i].kind == TARGET_AUTH_IAM)
+		if (c->secrets[i].kind == TARGET_AUTH_IAM || c->secrets[i].kind == TARGET_AUTH_SECRET)
 			return true;
 	return false;
 }

@@ -261,6 +261,10 @@ static struct secret_source *make_source(struct worker *w, const struct conf_sec
 				      w->mail);
 	case TARGET_AUTH_PASSWORD: return password_source_new(s, w->loop);
 	case TARGET_AUTH_NONE: return none_source_new(w->loop);
+	case TARGET_AUTH_SECRET:
+		return aws_secret_source_new(w->deps.aws,
+					     &(struct aws_secret_opts){.id = s->secret_id, .region = s->region},
+					     w->loop, w->mail);
 	}
 	abort(); /* the loader knows no other */
 }

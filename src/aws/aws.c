@@ -3,16 +3,29 @@
 #include "aws/aws.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include "aws/cache.h"
 #include "aws/chain.h"
 #include "aws/desk.h"
 #include "aws/kit.h"
+#include "aws/secret_store.h"
 #include "aws/source.h"
+#include "aws/source_secret.h"
 #include "base/mem.h"
 
 struct aws {
 	struct kit *kit;
 	struct cache *cache;
+	struct desk *desk;
+	struct mailbox *mail; /* of the control loop */
+	struct list secrets;  /* struct secret_kept.node */
+};
+
+/* A secret that databases name. */
+struct secret_kept {
+	struct list node;
+	char *id, *region;
+	struct secret_store *store;
 	struct desk *desk;
 };
 
@@ -27,13 +40,26 @@ struct aws *aws_new(const struct aws_opts *o, struct err *e)
 	a->kit = kit;
 	a->cache = cache_new(o->control, chain_default(&kit->deps), &kit->skew);
 	a->desk = desk_new(a->cache, o->mail);
+	a->mail = o->mail;
+	list_init(&a->secrets);
 	return a;
+}
+
+static void free_secret(struct secret_kept *k)
+{
+	list_del(&k->node);
+	desk_close(k->desk);
+	secret_store_free(k->store);
+	free(k->id);
+	free(k->region);
+	free(k);
 }
 
 void aws_free(struct aws *a)
 {
 	if (!a)
 		return;
+	list_each(node, tmp, &a->secrets) free_secret(container_of(node, struct secret_kept, node));
 	desk_close(a->desk);
 	cache_free(a->cache);
 	kit_free(a->kit);
@@ -54,6 +80,35 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 	};
 
 	return source_new(&opts);
+}
+
+static struct secret_kept *keep_secret(struct aws *a, const struct aws_secret_opts *o)
+{
+	struct secret_kept *k;
+
+	list_each(node, tmp, &a->secrets)
+	{
+		k = container_of(node, struct secret_kept, node);
+		if (strcmp(k->id, o->id) == 0 && strcmp(k->region, o->region) == 0)
+			return k;
+	}
+	k = mem_zalloc(sizeof(*k));
+	k->id = mem_strdup(o->id);
+	k->region = mem_strdup(o->region);
+	k->store = secret_store_new(&(struct secret_store_opts){
+		.deps = &a->kit->deps, .cache = a->cache, .id = o->id, .region = o->region});
+	k->desk = secret_store_desk(k->store, a->mail);
+	list_add_tail(&a->secrets, &k->node);
+	return k;
+}
+
+struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secret_opts *o, struct loop *worker,
+					    struct mailbox *worker_mail)
+{
+	struct source_secret_opts opts = {
+		.desk = keep_secret(a, o)->desk, .id = o->id, .worker = worker, .worker_mail = worker_mail};
+
+	return source_secret_new(&opts);
 }
 
 void aws_collect(const struct aws *a, struct aws_stats *out)

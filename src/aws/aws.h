@@ -41,6 +41,16 @@ struct aws_source_opts {
 struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts *o, struct loop *worker,
 				     struct mailbox *worker_mail);
 
+struct aws_secret_opts {
+	const char *id;     /* secret_id=: one that secrets_manager_id takes */
+	const char *region; /* to ask in */
+};
+
+/* A source of a secret's user and password, for a worker's loop. On the control loop; workers share what is kept
+ * of the same secret. ops->free as with aws_source_new. */
+struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secret_opts *o, struct loop *worker,
+					    struct mailbox *worker_mail);
+
 /* Why a refresh can fail: the labels of aws/provider.h's PROVIDER_CAUSE_TABLE. */
 #define AWS_CAUSES 8
 

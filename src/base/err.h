@@ -43,7 +43,7 @@
 	X(ERR_LOGIN_REFUSED, "08004", "login_refused", FINAL, NULL)                                           \
 	X(ERR_LOGIN_QUEUE, "53300", "login_queue", QUEUED,                                                    \
 	  "More logins are waiting than this database's login rate allows; see login_rate.")                  \
-	X(ERR_CREDENTIALS, "28000", "credentials", AWAY,                                                      \
+	X(ERR_CREDENTIALS, "28000", "credentials", FINAL,                                                     \
 	  "Give pgiam AWS credentials; `pgiam token` shows what it finds.")                                   \
 	X(ERR_REGION, "28000", "region", FINAL, "Set region= for this database, or AWS_REGION.")              \
 	/* clients */                                                                                         \
@@ -74,7 +74,7 @@ enum err_class {
 	ERR_CLASS_FINAL,    /* the same for everybody until somebody mends something */
 	ERR_CLASS_REFUSED,  /* the server turned down this user, database or setting */
 	ERR_CLASS_FULL,     /* it has no connection or memory left, for this user or at all */
-	ERR_CLASS_AWAY,     /* nobody is there, or nothing to log in with: the server has no part in it, and it passes */
+	ERR_CLASS_AWAY,     /* nobody is there */
 	ERR_CLASS_BUSY,     /* somebody is there, and too slow or overloaded */
 	ERR_CLASS_STARTING, /* it starts, stops or recovers, and says so */
 	ERR_CLASS_QUEUED,   /* this process is busy itself */

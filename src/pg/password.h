@@ -12,7 +12,7 @@
 int password_parse(struct slice body, struct slice *password, struct err *e);
 
 /* SASLInitialResponse, borrowed. has_data: the client-first-message is in it; if not, it comes after an empty
- * challenge. On failure mechanism is what it says nevertheless, NULL if that cannot be read. */
+ * challenge. */
 struct password_sasl {
 	struct slice mechanism, data;
 	bool has_data;

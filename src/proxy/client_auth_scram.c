@@ -67,19 +67,17 @@ static void on_mechanism(struct client *c, struct slice body)
 	struct client_scram *s = c->auth->scram;
 	unsigned char nonce[SCRAM_NONCE_BYTES];
 	struct password_sasl m;
-	struct err malformed, e;
+	struct err e;
 	bool plus;
-	int rc = password_parse_sasl(body, &m, &malformed);
 
-	/* PostgreSQL looks at the mechanism before it reads on: what a client sends for another one can be anything. */
-	plus = slice_eq_str(m.mechanism, SCRAM_SHA_256_PLUS) && s->binding_bytes > 0;
-	if (m.mechanism.p && !plus && !slice_eq_str(m.mechanism, SCRAM_SHA_256)) {
-		err_set(&e, ERR_CLIENT_PROTOCOL, "client selected an invalid SASL authentication mechanism");
+	if (password_parse_sasl(body, &m, &e) != 0) {
 		client_fail(c, &e);
 		return;
 	}
-	if (rc != 0) {
-		client_fail(c, &malformed);
+	plus = slice_eq_str(m.mechanism, SCRAM_SHA_256_PLUS) && s->binding_bytes > 0;
+	if (!plus && !slice_eq_str(m.mechanism, SCRAM_SHA_256)) {
+		err_set(&e, ERR_CLIENT_PROTOCOL, "client selected an invalid SASL authentication mechanism");
+		client_fail(c, &e);
 		return;
 	}
 	digest_random(nonce, sizeof(nonce));

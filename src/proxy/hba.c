@@ -236,19 +236,10 @@ struct hba *hba_parse(struct slice text, struct err *e)
 
 /* ---- asking ---- */
 
-#define SERVER_NAME_MAX 63 /* PostgreSQL's NAMEDATALEN - 1: longer names of a startup packet are cut there */
-
-/* Is it the name, or what the server will make of it? Else one byte more would be a way round a line. */
-static bool is_name(const struct auth_item *it, const char *name)
-{
-	return strcmp(it->text, name) == 0 ||
-	       (strlen(name) > SERVER_NAME_MAX && strlen(it->text) == SERVER_NAME_MAX && strncmp(it->text, name, SERVER_NAME_MAX) == 0);
-}
-
 static bool user_fits(const struct names *n, const char *user)
 {
 	for (size_t i = 0; i < n->n; i++)
-		if (auth_item_is(&n->item[i], "all") || is_name(&n->item[i], user))
+		if (auth_item_is(&n->item[i], "all") || strcmp(n->item[i].text, user) == 0)
 			return true;
 	return false;
 }
@@ -263,7 +254,7 @@ static bool database_fits(const struct names *n, const struct hba_client *c)
 		    : c->replication                ? false
 		    : auth_item_is(it, "all")       ? true
 		    : auth_item_is(it, "sameuser")  ? strcmp(c->database, c->user) == 0
-						    : is_name(it, c->database))
+						    : strcmp(c->database, it->text) == 0)
 			return true;
 	}
 	return false;

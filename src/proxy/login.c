@@ -74,7 +74,7 @@ static void login_free(struct login *l)
 		upstream_cancel(l->upstream);
 	login_secret_free(l);
 	login_scram_free(l);
-	secret_clear(&l->given);
+	secret_clear(&l->sent);
 	stream_close(l->stream);
 	buf_free(&l->in);
 	buf_free(&l->out);
@@ -244,12 +244,11 @@ static enum err_code refusal_code(const struct login *l, const struct parse_erro
 #define TOKEN_TAIL_BYTES     32 /* half of a token's signature */
 #define SECRET_TELLING_BYTES 8  /* less may be any word */
 
-/* Does the server say our secret? Its words go into the log and to the client. It may know a password that it was not sent,
- * but that was only proven to it. Of a token, which is longer than what is kept of such words, the end is looked for, and
- * what its middle is made of. */
+/* Does the server say our secret back to us? Its words go into the log and to the client. Of a token, which is longer
+ * than what is kept of such words, the end is looked for, and what its middle is made of. */
 static bool repeats_secret(const struct login *l, struct slice text)
 {
-	struct slice tail = secret_slice(&l->given);
+	struct slice tail = secret_slice(&l->sent);
 
 	if (tail.n < SECRET_TELLING_BYTES)
 		return false;

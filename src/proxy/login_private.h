@@ -42,7 +42,7 @@ struct login {
 	uint32_t agreed;             /* the protocol version the server chose; 0: it has not said */
 	uint32_t request;            /* the authentication request that waits for the secret */
 	unsigned char salt[PASSWORD_MD5_SALT]; /* of AUTH_MD5 */
-	struct secret given;         /* by the source, to know it again in the server's words; NULL before */
+	struct secret sent;          /* what was sent in cleartext, to know it again; NULL before */
 	struct stream *stream;
 	struct buf in, out;
 	unsigned messages;

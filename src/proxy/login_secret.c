@@ -54,7 +54,6 @@ static void answer_md5(struct login *l, struct slice password)
 static void hand_over(struct login *l, struct slice secret)
 {
 	l->result->token = l->rq.secret->ops->kind == SECRET_IAM_TOKEN;
-	secret_set(&l->given, secret);
 	if (l->request == AUTH_SASL) {
 		login_scram_begin(l, secret);
 		return;
@@ -64,6 +63,7 @@ static void hand_over(struct login *l, struct slice secret)
 		return;
 	}
 	login_set_state(l, LOGIN_VERDICT);
+	secret_set(&l->sent, secret);
 	message_password(&l->out, secret);
 	login_send(l);
 }

@@ -45,7 +45,7 @@ struct pool {
 	struct list queue[POOL_QUEUES]; /* oldest first */
 	uint32_t waiting[POOL_QUEUES];
 	struct turn turn;
-	struct timer retry;      /* when logins may be tried again */
+	struct timer retry;      /* when logins may be tried again; also collects an unused pool */
 	struct defer pump;
 	bool retired;            /* pool_retire was called */
 	unsigned failures;       /* logins failed in a row */

