@@ -295,7 +295,16 @@ struct tls_ctx *tls_server_ctx_new(const struct tls_opts *o, struct err *e)
 	return tls_ctx_make(o, true, e);
 }
 
+/* Opening a FIFO would wait for whoever writes to it, and a worker's loop with it. */
 struct tls_ctx *tls_ctx_reload(const struct tls_ctx *old, struct err *e)
 {
+	struct stat st;
+
+	for (size_t i = 0; i < old->file_count; i++) {
+		if (stat(old->file[i].path, &st) == 0 && !S_ISREG(st.st_mode)) {
+			err_set(e, ERR_CONFIG, "%s is no regular file", old->file[i].path);
+			return NULL;
+		}
+	}
 	return tls_ctx_make(&old->opts, old->server, e);
 }

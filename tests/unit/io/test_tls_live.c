@@ -340,6 +340,25 @@ static void equal_options_share(void **state)
 	DIFFERS(alpn, "x");
 }
 
+/* What would be waited for when it is opened is not opened: alarm() ends the test if it is. */
+static void a_fifo_stops_nobody(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 2; i++) {
+		const char *path = i ? f->key : f->cert;
+
+		put(f, &f->tls.server, &f->tls.server);
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(mkfifo(path, 0600), 0);
+		alarm(10);
+		assert_int_equal(tls_live_reload(f->live, &f->clock, f->log), -1);
+		alarm(0);
+		assert_non_null(strstr(buf_cstr(&f->said), "is no regular file"));
+		buf_clear(&f->said);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +368,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_end_is_announced, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_self_made_one_is_renewed, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_threads, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_fifo_stops_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(equal_options_share, setup, teardown),
 	};
 
