@@ -326,7 +326,7 @@ unsigned hba_uses(const struct hba *h, enum auth_type method)
 /* Does the rule's address let in nobody but this host? A mask may have holes. */
 static bool is_loopback_only(const struct rule *r)
 {
-	const unsigned char *m;
+	const unsigned char *m = NULL;
 	size_t n = r->any_address ? 0 : address_bytes(&r->mask, &m);
 
 	for (size_t i = 0; i < (n == 4 ? 1 : n); i++)
