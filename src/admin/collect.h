@@ -13,10 +13,12 @@
 /* What is asked; 0 is a ping. */
 enum { COLLECT_STATS = 1, COLLECT_HEALTH = 2 };
 
+#define COLLECT_NO_IDENTITY (-1)
+
 struct collect_health {
 	struct collect_health *next;
 	char *database;
-	bool needs_aws;        /* its logins need AWS credentials */
+	int identity; /* whose AWS credentials its logins need (admin_info.credentials), or COLLECT_NO_IDENTITY */
 	struct health known;   /* by all workers that answered */
 	const struct err *why; /* NULL: well, as far as known. Only in a result; borrowed from `known` */
 };
@@ -27,7 +29,7 @@ struct collect_answer {
 };
 
 /* Adds a row to the list of health (copies), or what it knows to the row that is there. */
-void collect_health_add(struct collect_health **list, const char *database, bool needs_aws,
+void collect_health_add(struct collect_health **list, const char *database, int identity,
 			const struct health *known);
 
 /* On the worker's thread, with its mailbox's receiver: fills what is wanted; what it fills in is freed by

@@ -10,6 +10,20 @@
 
 #define ADMIN_CAUSES_MAX 15
 
+/* The AWS credentials of an identity, which one or more databases log in with. */
+struct admin_credentials {
+	const char *identity; /* no other has the same */
+	const char *provider; /* NULL: none found yet */
+	bool valid;
+	int64_t expires_wall_us; /* 0: they do not expire, or there are none */
+	uint64_t refreshes;
+	struct {
+		const char *cause; /* NULL ends the list */
+		uint64_t n;
+	} failures[ADMIN_CAUSES_MAX + 1];
+	struct err why; /* unless valid: why not */
+};
+
 /* A certificate of pgiam's own. */
 struct admin_certificate {
 	const char *file, *shown_to; /* "clients", "servers" */
@@ -21,19 +35,9 @@ struct admin_info {
 	int64_t started_wall_us; /* when the process began to serve */
 	bool draining;           /* told to stop */
 
-	bool credentials_needed; /* is there a database with auth=iam? */
-	struct {
-		const char *provider; /* NULL: none found yet */
-		bool valid;
-		int64_t expires_wall_us; /* 0: they do not expire, or there are none */
-		uint64_t refreshes;
-		struct {
-			const char *cause; /* NULL ends the list */
-			uint64_t n;
-		} failures[ADMIN_CAUSES_MAX + 1];
-		int64_t skew_us; /* what AWS's clock is ahead of ours; 0: as far as is known, nothing */
-		struct err why; /* if they are needed and not valid: why not */
-	} credentials;
+	const struct admin_credentials *credentials; /* all that are needed; collect_health.identity is an index */
+	size_t credentials_count;
+	int64_t skew_us; /* what AWS's clock is ahead of ours; 0: as far as is known, nothing */
 
 	const struct admin_certificate *certificates; /* each file and side once */
 	size_t certificate_count;

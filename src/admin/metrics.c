@@ -235,32 +235,46 @@ static void workers(struct buf *out, const struct collect_result *r)
 		buf_printf(out, "%s{worker=\"%u\"} %d\n", name, i, !r->answered[i]);
 }
 
+/* Ends in the middle of the labels. */
+static void of_identity(struct buf *out, const char *name, const struct admin_credentials *c)
+{
+	labelled(out, name, "identity", c->identity);
+}
+
 static void credentials(struct buf *out, const struct admin_info *info)
 {
 	static const char valid[] = "pgiam_credentials_valid";
+	static const char expiry[] = "pgiam_credentials_expiry_timestamp_seconds";
+	static const char refreshes[] = "pgiam_credentials_refreshes_total";
 	static const char failures[] = "pgiam_credentials_refresh_failures_total";
+	const struct admin_credentials *end = info->credentials + info->credentials_count;
 
 	head(out, valid, GAUGE, "1 if there are AWS credentials that have not expired.");
-	if (info->credentials_needed) {
-		labelled(out, valid, "provider",
-			 info->credentials.provider ? info->credentials.provider : "");
-		buf_printf(out, "} %d\n", info->credentials.valid);
+	for (const struct admin_credentials *c = info->credentials; c < end; c++) {
+		of_identity(out, valid, c);
+		buf_printf(out, ",provider=\"%s\"} %d\n", c->provider ? c->provider : "", c->valid);
 	}
-	head(out, "pgiam_credentials_expiry_timestamp_seconds", GAUGE,
-	     "When the AWS credentials expire; absent if they do not.");
-	if (info->credentials.expires_wall_us > 0)
-		sample(out, "pgiam_credentials_expiry_timestamp_seconds",
-		       (uint64_t)info->credentials.expires_wall_us / CLOCK_US_PER_SEC);
-	single(out, "pgiam_credentials_refreshes_total", COUNTER, "Times AWS credentials were fetched.",
-	       info->credentials.refreshes);
+	head(out, expiry, GAUGE, "When the AWS credentials expire; absent if they do not.");
+	for (const struct admin_credentials *c = info->credentials; c < end; c++) {
+		if (c->expires_wall_us <= 0)
+			continue;
+		of_identity(out, expiry, c);
+		buf_printf(out, "} %" PRIu64 "\n", (uint64_t)(c->expires_wall_us / (int64_t)CLOCK_US_PER_SEC));
+	}
+	head(out, refreshes, COUNTER, "Times AWS credentials were fetched.");
+	for (const struct admin_credentials *c = info->credentials; c < end; c++) {
+		of_identity(out, refreshes, c);
+		buf_printf(out, "} %" PRIu64 "\n", c->refreshes);
+	}
 	head(out, failures, COUNTER, "Times fetching AWS credentials failed, by cause.");
-	for (size_t i = 0; info->credentials.failures[i].cause; i++) {
-		labelled(out, failures, "cause", info->credentials.failures[i].cause);
-		buf_printf(out, "} %" PRIu64 "\n", info->credentials.failures[i].n);
-	}
+	for (const struct admin_credentials *c = info->credentials; c < end; c++)
+		for (size_t i = 0; c->failures[i].cause; i++) {
+			of_identity(out, failures, c);
+			buf_printf(out, ",cause=\"%s\"} %" PRIu64 "\n", c->failures[i].cause, c->failures[i].n);
+		}
 	head(out, "pgiam_clock_skew_seconds", GAUGE,
 	     "What AWS's clock is ahead of this machine's; 0 as long as nothing is known.");
-	buf_printf(out, "pgiam_clock_skew_seconds %.1f\n", (double)info->credentials.skew_us / 1e6);
+	buf_printf(out, "pgiam_clock_skew_seconds %.1f\n", (double)info->skew_us / 1e6);
 }
 
 static void certificates(struct buf *out, const struct admin_info *info)

@@ -91,9 +91,14 @@ static void write_why(struct json *j, const struct err *why, bool local)
 	json_str(j, err_hint_text(why)[0] ? err_hint_text(why) : NULL);
 }
 
-static bool lacks_credentials(const struct admin_info *info)
+/* Why nothing can be done yet, or NULL: of several identities one is enough to begin with, or whoever restarts what does
+ * not start would take the others away with it. */
+static const struct err *lacks_all_credentials(const struct admin_info *info)
 {
-	return info->credentials_needed && !info->credentials.valid;
+	for (size_t i = 0; i < info->credentials_count; i++)
+		if (info->credentials[i].valid)
+			return NULL;
+	return info->credentials_count > 0 ? &info->credentials[0].why : NULL;
 }
 
 static int write_startup(struct visit *v, const struct collect_result *r, struct buf *out)
@@ -102,7 +107,9 @@ static int write_startup(struct visit *v, const struct collect_result *r, struct
 	struct json j;
 
 	v->pages->deps.info(v->pages->deps.info_arg, false, &info);
-	if (!lacks_credentials(&info) || logins_ok(r->stats) > 0)
+	const struct err *why = lacks_all_credentials(&info);
+
+	if (!why || logins_ok(r->stats) > 0)
 		v->pages->started = true;
 	json_init(&j, out);
 	json_open(&j, '{');
@@ -111,31 +118,41 @@ static int write_startup(struct visit *v, const struct collect_result *r, struct
 	json_key(&j, "reason");
 	json_str(&j, v->pages->started ? NULL : "no AWS credentials yet");
 	if (!v->pages->started)
-		write_why(&j, &info.credentials.why, http_server_is_local(v->rq));
+		write_why(&j, why, http_server_is_local(v->rq));
 	json_end(&j);
 	return v->pages->started ? 200 : 503;
 }
 
-/* Said once for all databases that need them. */
+/* Said once for all databases that need them. The identity's name holds accounts and roles: for this host only. */
 static void write_credentials(struct json *j, const struct admin_info *info, bool local)
 {
-	if (!info->credentials_needed)
-		return;
 	json_key(j, "credentials");
-	json_open(j, '{');
-	json_key(j, "ok");
-	json_bool(j, info->credentials.valid);
-	if (!info->credentials.valid)
-		write_why(j, &info->credentials.why, local);
-	json_close(j, '}');
+	json_open(j, '[');
+	for (size_t i = 0; i < info->credentials_count; i++) {
+		const struct admin_credentials *c = &info->credentials[i];
+
+		json_open(j, '{');
+		if (local) {
+			json_key(j, "identity");
+			json_str(j, c->identity);
+		}
+		json_key(j, "ok");
+		json_bool(j, c->valid);
+		if (!c->valid)
+			write_why(j, &c->why, local);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
 }
 
 /* What is known of the credentials now wins over a login that failed for lack of them. True if it is well. */
 static bool write_database(struct json *j, const struct collect_health *h, const struct admin_info *info,
 			   bool local)
 {
-	bool lacking = h->needs_aws && lacks_credentials(info);
-	bool stale = h->needs_aws && h->why && h->why->code == ERR_CREDENTIALS;
+	const struct admin_credentials *c =
+		h->identity == COLLECT_NO_IDENTITY ? NULL : &info->credentials[h->identity];
+	bool lacking = c && !c->valid;
+	bool stale = c && h->why && h->why->code == ERR_CREDENTIALS;
 	bool ok = !lacking && (stale || h->why == NULL);
 
 	json_open(j, '{');
@@ -146,6 +163,10 @@ static bool write_database(struct json *j, const struct collect_health *h, const
 	if (lacking) {
 		json_key(j, "cause");
 		json_str(j, err_info(ERR_CREDENTIALS)->label);
+		if (local) {
+			json_key(j, "identity");
+			json_str(j, c->identity);
+		}
 	} else if (!ok) {
 		write_why(j, h->why, local);
 	}

@@ -41,6 +41,7 @@ static void conf_free(struct conf *c)
 		mem_free_str_wipe(c->secrets[i].password);
 	}
 	free(c->secrets);
+	free(c->identities);
 	conf_listen_free(c->listen, c->listen_count);
 	conf_listen_free(c->http, c->http_count);
 	free(c->file);

@@ -42,11 +42,18 @@ struct conf_listen {
 struct conf_secret {
 	enum target_auth kind;
 	enum aws_token token; /* TARGET_AUTH_IAM */
-	char *region;        /* of TARGET_AUTH_IAM: the one to sign for; of TARGET_AUTH_SECRET: where it is */
-	char *secret_id;     /* of TARGET_AUTH_SECRET: name or ARN */
+	char *region;         /* of TARGET_AUTH_IAM: the one to sign for; of TARGET_AUTH_SECRET: where it is */
+	char *secret_id;      /* of TARGET_AUTH_SECRET: name or ARN */
+	uint32_t identity;    /* conf_secret_signs: index of conf.identities */
 	char *password_file; /* of TARGET_AUTH_PASSWORD; read at every login */
 	char *password;      /* ... or the password itself: a secret */
 };
+
+/* Does it sign with AWS credentials? */
+static inline bool conf_secret_signs(const struct conf_secret *s)
+{
+	return s->kind == TARGET_AUTH_IAM || s->kind == TARGET_AUTH_SECRET;
+}
 
 /* A TLS context; databases with the same settings share one. */
 struct conf_tls {
@@ -69,6 +76,9 @@ struct conf {
 	const char *const *http_host_names; /* NULL-terminated, or NULL */
 	struct conf_secret *secrets;
 	size_t secret_count;
+	struct aws_identity *identities; /* distinct; what they point to is borrowed from the option values */
+	size_t identity_count;
+	const char *credential_provider; /* the one of the chain, or NULL */
 	struct conf_tls *tls; /* all there are */
 	size_t tls_count;
 	struct resolver_opts resolver;

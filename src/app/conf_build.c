@@ -323,6 +323,7 @@ void conf_build_global(struct conf_builder *b)
 	c->log_format = (enum log_format)conf_build_num(b, NULL, OPT_LOG_FORMAT);
 	c->logfile = mem_strdup(conf_build_text(b, NULL, OPT_LOGFILE));
 	c->pidfile = mem_strdup(conf_build_text(b, NULL, OPT_PIDFILE));
+	c->credential_provider = conf_build_text(b, NULL, OPT_CREDENTIAL_PROVIDER);
 	c->shutdown_timeout_us = (uint64_t)conf_build_num(b, NULL, OPT_SHUTDOWN_TIMEOUT);
 	build_listen(b);
 	build_http_host_names(b);

@@ -18,9 +18,9 @@ static uint32_t shared_secret(struct conf *c, struct conf_secret *s)
 {
 	for (size_t i = 0; i < c->secret_count; i++) {
 		struct conf_secret *o = &c->secrets[i];
-		if (o->kind != s->kind || o->token != s->token || !same(o->region, s->region) ||
-		    !same(o->password_file, s->password_file) || !same(o->password, s->password) ||
-		    !same(o->secret_id, s->secret_id))
+		if (o->kind != s->kind || o->token != s->token || o->identity != s->identity ||
+		    !same(o->region, s->region) || !same(o->password_file, s->password_file) ||
+		    !same(o->password, s->password) || !same(o->secret_id, s->secret_id))
 			continue;
 		free(s->region);
 		free(s->secret_id);
@@ -31,6 +31,71 @@ static uint32_t shared_secret(struct conf *c, struct conf_secret *s)
 	c->secrets = mem_resize(c->secrets, (c->secret_count + 1) * sizeof(*c->secrets));
 	c->secrets[c->secret_count] = *s;
 	return (uint32_t)c->secret_count++;
+}
+
+/* Borrows who's strings; returns its index. */
+static uint32_t shared_identity(struct conf *c, const struct aws_identity *who)
+{
+	for (size_t i = 0; i < c->identity_count; i++)
+		if (identity_same(&c->identities[i], who))
+			return (uint32_t)i;
+	c->identities = mem_resize(c->identities, (c->identity_count + 1) * sizeof(*c->identities));
+	c->identities[c->identity_count] = *who;
+	return (uint32_t)c->identity_count++;
+}
+
+static void check_identity(struct targets *ts)
+{
+	static const struct {
+		enum option_id id;
+		int (*check)(const char *value, struct err *e);
+	} of_role[] = {
+		{OPT_ROLE_ARN,          identity_check_role        },
+		{OPT_EXTERNAL_ID,       identity_check_external_id },
+		{OPT_ROLE_SESSION_NAME, identity_check_session_name},
+	};
+	bool role = conf_build_target_text(ts, OPT_ROLE_ARN) != NULL;
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(of_role) / sizeof(of_role[0]); i++) {
+		const char *value = conf_build_target_text(ts, of_role[i].id);
+
+		if (value && of_role[i].check(value, &e) != 0) {
+			conf_build_bad(ts->b, ts->db, of_role[i].id, &e);
+			ts->failed = true;
+		} else if (value && !role && ts->db->set[of_role[i].id].text) {
+			conf_build_target_bad(ts, of_role[i].id, NULL, "is about a role, and role_arn is not set");
+		}
+	}
+}
+
+/* Whose AWS credentials. Its region may be the secret's: an identity that is new makes the secret new as well, and stays
+ * with it. */
+static void build_identity(struct targets *ts, struct conf_secret *s)
+{
+	struct aws_identity who = {
+		.profile = conf_build_target_text(ts, OPT_AWS_PROFILE),
+		.role_arn = conf_build_target_text(ts, OPT_ROLE_ARN),
+		.region = s->region,
+	};
+
+	if (who.role_arn) {
+		who.external_id = conf_build_target_text(ts, OPT_EXTERNAL_ID);
+		who.role_session_name = conf_build_target_text(ts, OPT_ROLE_SESSION_NAME);
+	}
+	s->identity = shared_identity(ts->b->c, &who);
+}
+
+/* What only who signs can use. */
+static void refuse_identity(struct targets *ts)
+{
+	static const enum option_id ids[] = {OPT_AWS_PROFILE, OPT_ROLE_ARN, OPT_EXTERNAL_ID,
+					     OPT_ROLE_SESSION_NAME};
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (ts->db->set[ids[i]].text)
+			conf_build_target_bad(ts, ids[i], "Leave it out.",
+					      "is about AWS credentials, and this auth needs none");
 }
 
 static void iam_secret(struct targets *ts, struct conf_secret *s)
@@ -50,6 +115,7 @@ static void iam_secret(struct targets *ts, struct conf_secret *s)
 		conf_build_target_warn(ts, "region: %s", warning);
 	s->region = mem_strdup(region);
 	s->token = ts->token;
+	build_identity(ts, s);
 }
 
 static void password_secret(struct targets *ts, struct conf_secret *s)
@@ -112,6 +178,7 @@ static void kept_secret(struct targets *ts, struct conf_secret *s)
 	}
 	s->region = mem_strdup(region);
 	s->secret_id = mem_strdup(id);
+	build_identity(ts, s);
 }
 
 void conf_build_secret(struct targets *ts, struct conf_target *ct)
@@ -119,6 +186,12 @@ void conf_build_secret(struct targets *ts, struct conf_target *ct)
 	struct conf_secret s = {.kind = ts->t->auth};
 
 	ct->auth_text = conf_build_target_auth(ts);
+	if (conf_secret_signs(&s))
+		check_identity(ts);
+	else
+		refuse_identity(ts);
+	if (ts->failed)
+		return;
 	if (s.kind == TARGET_AUTH_IAM)
 		iam_secret(ts, &s);
 	if (s.kind == TARGET_AUTH_PASSWORD)

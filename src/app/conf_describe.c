@@ -86,6 +86,20 @@ static void describe_server_tls(const struct target *t, struct buf *out)
 	tls_ctx_unref(tls);
 }
 
+/* Whose AWS credentials. */
+static void describe_identity(const struct conf *c, uint32_t identity, struct buf *out)
+{
+	const struct aws_identity *who = &c->identities[identity];
+
+	buf_add_str(out, "           identity ");
+	identity_text(who, out);
+	if (who->external_id)
+		buf_add_str(out, ", with external id");
+	if (!who->profile && c->credential_provider)
+		buf_printf(out, ", from %s only", c->credential_provider);
+	buf_add_char(out, '\n');
+}
+
 static void describe_target(const struct conf *c, const struct conf_target *ct, struct buf *out)
 {
 	const struct target *t = &ct->whole;
@@ -108,6 +122,8 @@ static void describe_target(const struct conf *c, const struct conf_target *ct, 
 	if (t->tls)
 		describe_server_tls(t, out);
 	buf_printf(out, ", profile %s\n", t->profile->name);
+	if (conf_secret_signs(&c->secrets[t->secret_index]))
+		describe_identity(c, c->secrets[t->secret_index].identity, out);
 	buf_printf(out, "           pool_size %u", t->pool_size);
 	describe_limit(out, "min_pool_size", t->min_pool_size);
 	describe_limit(out, "max_db_connections", t->max_db_connections);

@@ -49,6 +49,7 @@ struct control {
 	struct loop *loop;
 	struct mailbox *mail;
 	struct aws *aws;
+	struct admin_credentials *credentials; /* what the pages were told of each identity */
 	struct balance *balance;
 	struct worker **workers; /* conf->workers of them */
 	struct mailbox **worker_mail;
@@ -62,39 +63,47 @@ struct control {
 	uint64_t max_client_conn, nofile;
 };
 
-static bool needs_credentials(const struct conf *c)
+static void fill_credentials(struct control *c, size_t identity)
 {
-	for (size_t i = 0; i < c->secret_count; i++)
-		if (c->secrets[i].kind == TARGET_AUTH_IAM || c->secrets[i].kind == TARGET_AUTH_SECRET)
-			return true;
-	return false;
+	struct admin_credentials *out = &c->credentials[identity];
+	struct aws_stats aws = {0};
+
+	aws_collect(c->aws, identity, &aws);
+	*out = (struct admin_credentials){
+		.identity = aws.identity,
+		.provider = aws.provider,
+		.valid = aws.valid,
+		.expires_wall_us = aws.expires_wall_us,
+		.refreshes = aws.refreshes,
+		.why = aws.why,
+	};
+	_Static_assert(AWS_CAUSES <= ADMIN_CAUSES_MAX, "the pages have no room for a cause");
+	for (size_t i = 0; i < AWS_CAUSES; i++) {
+		out->failures[i].cause = aws.failures[i].cause;
+		out->failures[i].n = aws.failures[i].n;
+	}
 }
 
 /* What the pages ask. */
 static void on_info(void *arg, bool want_process, struct admin_info *out)
 {
 	struct control *c = arg;
-	struct aws_stats aws = {0};
 	struct self_usage self = {0};
 	struct log_writer_stats log = log_writer_stats(c->log.writer);
 
 	size_t certificates;
 
-	if (c->aws)
-		aws_collect(c->aws, &aws);
+	for (size_t i = 0; i < c->conf->identity_count; i++)
+		fill_credentials(c, i);
 	if (want_process)
 		self_usage(&self);
 	*out = (struct admin_info){
 		.version = PACKAGE_VERSION,
 		.started_wall_us = c->started_wall_us,
 		.draining = stop_is_asked(c->stop),
-		.credentials_needed = c->aws != NULL,
-		.credentials = {.provider = aws.provider,
-				.valid = aws.valid,
-				.expires_wall_us = aws.expires_wall_us,
-				.refreshes = aws.refreshes,
-				.skew_us = aws.skew_us,
-				.why = aws.why},
+		.credentials = c->credentials,
+		.credentials_count = c->conf->identity_count,
+		.skew_us = c->aws ? aws_skew_us(c->aws) : 0,
 		.certificates = certificates_now(c->certificates, &certificates),
 		.max_client_conn = c->max_client_conn,
 		.log_dropped = log.dropped,
@@ -106,10 +115,6 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 				.max_fds = self.max_fds },
 	};
 	out->certificate_count = certificates;
-	for (size_t i = 0; c->aws && i < AWS_CAUSES; i++) {
-		out->credentials.failures[i].cause = aws.failures[i].cause;
-		out->credentials.failures[i].n = aws.failures[i].n;
-	}
 }
 
 /* Of each kind, sockets that were passed on stand in place of those the configuration names, as in PgBouncer. */
@@ -162,12 +167,16 @@ static int make_loop(struct control *c, struct err *e)
 	c->mail = c->loop ? mailbox_new(c->loop, c, e) : NULL;
 	if (c->mail == NULL)
 		return -1;
-	if (!needs_credentials(c->conf))
+	if (c->conf->identity_count == 0)
 		return 0;
+	c->credentials = mem_array(c->conf->identity_count, sizeof(*c->credentials));
 	c->aws = aws_new(&(struct aws_opts){.control = c->loop,
 					    .mail = c->mail,
 					    .offload = c->offload,
-					    .env = c->opts->env},
+					    .env = c->opts->env,
+					    .identities = c->conf->identities,
+					    .identity_count = c->conf->identity_count,
+					    .only_provider = c->conf->credential_provider},
 			 e);
 	return c->aws ? 0 : -1;
 }
@@ -333,6 +342,7 @@ static void finish(struct control *c)
 		mailbox_close(c->mail); /* a letter that is still there may speak of what goes now */
 	collect_free(c->collect);
 	aws_free(c->aws);
+	free(c->credentials);
 	offload_free(c->offload);
 	resolver_free(c->resolver);
 	for (unsigned i = 0; c->worker_mail && i < c->conf->workers; i++)

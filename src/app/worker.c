@@ -217,9 +217,18 @@ void worker_stop(struct worker *w, uint64_t grace_us)
 
 /* ---- what the control thread asks ---- */
 
+struct health_of {
+	const struct conf *conf;
+	struct collect_health **list;
+};
+
 static void add_health(void *arg, const struct target *t, const struct health *known)
 {
-	collect_health_add(arg, t->name, t->auth == TARGET_AUTH_IAM, known);
+	const struct health_of *h = arg;
+	const struct conf_secret *s = &h->conf->secrets[t->secret_index];
+
+	collect_health_add(h->list, t->name, s->kind == TARGET_AUTH_IAM ? (int)s->identity : COLLECT_NO_IDENTITY,
+			   known);
 }
 
 void worker_fill(void *worker, unsigned want, struct collect_answer *out)
@@ -235,7 +244,8 @@ void worker_fill(void *worker, unsigned want, struct collect_answer *out)
 				out->stats->accept_exhausted += listener_exhausted(w->listeners[i]);
 	}
 	if (want & COLLECT_HEALTH)
-		proxy_health(w->proxy, add_health, &out->health);
+		proxy_health(w->proxy, add_health,
+			     &(struct health_of){.conf = w->deps.conf, .list = &out->health});
 }
 
 /* ---- life ---- */
@@ -257,13 +267,17 @@ static struct secret_source *make_source(struct worker *w, const struct conf_sec
 	switch (s->kind) {
 	case TARGET_AUTH_IAM:
 		return aws_source_new(w->deps.aws,
-				      &(struct aws_source_opts){.token = s->token, .region = s->region}, w->loop,
-				      w->mail);
+				      &(struct aws_source_opts){.identity = s->identity,
+								.token = s->token,
+								.region = s->region},
+				      w->loop, w->mail);
 	case TARGET_AUTH_PASSWORD: return password_source_new(s, w->loop);
 	case TARGET_AUTH_NONE: return none_source_new(w->loop);
 	case TARGET_AUTH_SECRET:
 		return aws_secret_source_new(w->deps.aws,
-					     &(struct aws_secret_opts){.id = s->secret_id, .region = s->region},
+					     &(struct aws_secret_opts){.identity = s->identity,
+								       .id = s->secret_id,
+								       .region = s->region},
 					     w->loop, w->mail);
 	}
 	abort(); /* the loader knows no other */

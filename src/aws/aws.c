@@ -1,11 +1,10 @@
-/* Puts the parts together: environment -> chain -> cache on the control loop, the desk, and sources on the
- * workers'. */
+/* Puts the parts together: for each identity provider -> cache -> desk on the control loop, and
+ * sources on the workers'. */
 #include "aws/aws.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include "aws/cache.h"
-#include "aws/chain.h"
 #include "aws/desk.h"
 #include "aws/kit.h"
 #include "aws/secret_store.h"
@@ -13,12 +12,13 @@
 #include "aws/source_secret.h"
 #include "base/mem.h"
 
-struct aws {
-	struct kit *kit;
+#define NAME_MAX_BYTES 2048
+
+struct member {
+	char *name; /* no other's */
 	struct cache *cache;
 	struct desk *desk;
-	struct mailbox *mail; /* of the control loop */
-	struct list secrets;  /* struct secret_kept.node */
+	struct list secrets; /* struct secret_kept.node */
 };
 
 /* A secret that databases name. */
@@ -29,6 +29,49 @@ struct secret_kept {
 	struct desk *desk;
 };
 
+struct aws {
+	struct kit *kit;
+	struct mailbox *mail;  /* of the control loop */
+	struct member *member; /* by the identity's index */
+	size_t count;
+};
+
+/* Owned. Identities that differ in what is not told, or come close to it, are numbered. */
+static char *make_name(const struct aws *a, const struct aws_identity *who)
+{
+	unsigned number = 1;
+	struct buf text;
+	char *name;
+
+	buf_init(&text, NAME_MAX_BYTES);
+	identity_text(who, &text);
+	name = mem_strdup(buf_cstr(&text));
+	for (size_t i = 0; i < a->count;) {
+		if (strcmp(a->member[i].name, name) != 0) {
+			i++;
+			continue;
+		}
+		free(name);
+		name = mem_printf("%s #%u", buf_cstr(&text), ++number);
+		i = 0;
+	}
+	buf_free(&text);
+	return name;
+}
+
+static void add_member(struct aws *a, const struct aws_opts *o, const struct aws_identity *who)
+{
+	struct member *m = &a->member[a->count];
+
+	m->name = make_name(a, who);
+	list_init(&m->secrets);
+	m->cache = cache_new(o->control, identity_provider(&a->kit->deps, who, o->only_provider), &a->kit->skew);
+	if (o->identity_count > 1)
+		cache_set_name(m->cache, m->name);
+	m->desk = desk_new(m->cache, o->mail);
+	a->count++;
+}
+
 struct aws *aws_new(const struct aws_opts *o, struct err *e)
 {
 	struct kit *kit = kit_new(o->control, o->env, o->offload, o->mail, e);
@@ -38,10 +81,10 @@ struct aws *aws_new(const struct aws_opts *o, struct err *e)
 		return NULL;
 	a = mem_zalloc(sizeof(*a));
 	a->kit = kit;
-	a->cache = cache_new(o->control, chain_default(&kit->deps), &kit->skew);
-	a->desk = desk_new(a->cache, o->mail);
 	a->mail = o->mail;
-	list_init(&a->secrets);
+	a->member = mem_array(o->identity_count, sizeof(struct member));
+	for (size_t i = 0; i < o->identity_count; i++)
+		add_member(a, o, &o->identities[i]);
 	return a;
 }
 
@@ -55,22 +98,35 @@ static void free_secret(struct secret_kept *k)
 	free(k);
 }
 
+static void free_member(struct member *m)
+{
+	list_each(node, tmp, &m->secrets) free_secret(container_of(node, struct secret_kept, node));
+	desk_close(m->desk);
+	cache_free(m->cache);
+	free(m->name);
+}
+
 void aws_free(struct aws *a)
 {
 	if (!a)
 		return;
-	list_each(node, tmp, &a->secrets) free_secret(container_of(node, struct secret_kept, node));
-	desk_close(a->desk);
-	cache_free(a->cache);
+	for (size_t i = 0; i < a->count; i++)
+		free_member(&a->member[i]);
+	free(a->member);
 	kit_free(a->kit);
 	free(a);
+}
+
+int64_t aws_skew_us(const struct aws *a)
+{
+	return atomic_load_explicit(&a->kit->skew.measured_us, memory_order_relaxed);
 }
 
 struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts *o, struct loop *worker,
 				     struct mailbox *worker_mail)
 {
 	struct source_opts opts = {
-		.desk = a->desk,
+		.desk = a->member[o->identity].desk,
 		.env = a->kit->deps.env,
 		.skew = &a->kit->skew,
 		.token = o->token,
@@ -84,9 +140,10 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 
 static struct secret_kept *keep_secret(struct aws *a, const struct aws_secret_opts *o)
 {
+	struct member *m = &a->member[o->identity];
 	struct secret_kept *k;
 
-	list_each(node, tmp, &a->secrets)
+	list_each(node, tmp, &m->secrets)
 	{
 		k = container_of(node, struct secret_kept, node);
 		if (strcmp(k->id, o->id) == 0 && strcmp(k->region, o->region) == 0)
@@ -96,9 +153,9 @@ static struct secret_kept *keep_secret(struct aws *a, const struct aws_secret_op
 	k->id = mem_strdup(o->id);
 	k->region = mem_strdup(o->region);
 	k->store = secret_store_new(&(struct secret_store_opts){
-		.deps = &a->kit->deps, .cache = a->cache, .id = o->id, .region = o->region});
+		.deps = &a->kit->deps, .cache = m->cache, .id = o->id, .region = o->region});
 	k->desk = secret_store_desk(k->store, a->mail);
-	list_add_tail(&a->secrets, &k->node);
+	list_add_tail(&m->secrets, &k->node);
 	return k;
 }
 
@@ -111,7 +168,7 @@ struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secr
 	return source_secret_new(&opts);
 }
 
-void aws_collect(const struct aws *a, struct aws_stats *out)
+void aws_collect(const struct aws *a, size_t identity, struct aws_stats *out)
 {
 	static const char *const causes[] = {
 #define X(cause, label) [cause] = label,
@@ -121,13 +178,13 @@ void aws_collect(const struct aws *a, struct aws_stats *out)
 	_Static_assert(AWS_CAUSES == PROVIDER_CAUSE_COUNT, "a cause without a name");
 	struct cache_stats s = {0};
 
-	cache_collect(a->cache, &s);
+	cache_collect(a->member[identity].cache, &s);
+	out->identity = a->member[identity].name;
 	out->provider = s.creds ? s.creds->provider : NULL;
 	out->expires_wall_us = s.creds ? s.creds->expires_wall_us : 0;
 	out->refreshes = s.refreshes;
 	for (size_t i = 0; i < AWS_CAUSES; i++)
 		out->failures[i] = (struct aws_count){causes[i], s.failures[i]};
-	out->skew_us = atomic_load_explicit(&a->kit->skew.measured_us, memory_order_relaxed);
 	out->valid = s.valid;
 	out->why = s.why;
 }

@@ -1,4 +1,4 @@
-/* AWS as the rest sees it: credentials kept fresh on the control loop, and secret sources on the
+/* AWS as the rest sees it: the credentials of every identity kept fresh on the control loop, and secret sources on the
  * workers' loops that turn them into login tokens.
  *
  *   control loop                              worker loop
@@ -9,6 +9,7 @@
 #ifndef PGIAM_AWS_AWS_H
 #define PGIAM_AWS_AWS_H
 
+#include "aws/identity.h"
 #include "base/secret_source.h"
 #include "io/mailbox.h"
 
@@ -20,6 +21,11 @@ struct aws_opts {
 	struct mailbox *mail; /* of the control loop */
 	struct offload *offload;
 	const char *const *env; /* to read, in the form of environ(7); copied */
+	/* Whose credentials are wanted: at least one, each distinct (identity_same). Borrowed during aws_new
+	 * only. */
+	const struct aws_identity *identities;
+	size_t identity_count;
+	const char *only_provider; /* the member of the chain that stands for it all (chain_only), or NULL */
 };
 
 /* On the control loop. NULL with e set if something the environment asks for cannot be had. */
@@ -31,6 +37,7 @@ void aws_free(struct aws *a);
 enum aws_token { AWS_TOKEN_RDS, AWS_TOKEN_DSQL };
 
 struct aws_source_opts {
+	size_t identity; /* index: whose credentials sign */
 	enum aws_token token;
 	const char *region; /* explicit region=, or NULL: from the host name, then AWS_REGION,
 			       AWS_DEFAULT_REGION */
@@ -42,6 +49,7 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 				     struct mailbox *worker_mail);
 
 struct aws_secret_opts {
+	size_t identity;    /* index: whose credentials read it */
 	const char *id;     /* secret_id=: one that secrets_manager_id takes */
 	const char *region; /* to ask in */
 };
@@ -56,6 +64,7 @@ struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secr
 
 /* What /metrics and logs may know. On the control thread. */
 struct aws_stats {
+	const char *identity;    /* "default", "profile prod" (identity_text); no two have the same */
 	const char *provider;    /* "env", or NULL: none yet */
 	int64_t expires_wall_us; /* of the credentials; 0: they do not expire, or there are none */
 	uint64_t refreshes;
@@ -63,12 +72,13 @@ struct aws_stats {
 		const char *cause; /* "unreachable" */
 		uint64_t n;
 	} failures[AWS_CAUSES]; /* every cause, counted or not */
-	int64_t skew_us; /* of this machine's clock, as AWS's answers tell: to be added to it; 0: none known
-			  */
 	bool valid;
 	struct err why; /* unless valid: why not. Names keys in part, files and addresses, no secret */
 };
-void aws_collect(const struct aws *a, struct aws_stats *out);
+void aws_collect(const struct aws *a, size_t identity, struct aws_stats *out);
+
+/* Of this machine's clock, as AWS's answers tell: to be added to it; 0: none known. */
+int64_t aws_skew_us(const struct aws *a);
 
 /* The region a token for this host is signed for: explicit, else the host's own, else the environment's. 0,
  * or -1 with ERR_REGION. warning (may be NULL) gets a text if the choice deserves one (host and environment

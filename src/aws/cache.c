@@ -17,6 +17,7 @@
 
 struct cache {
 	struct loop *loop;
+	const char *name; /* or NULL */
 	const struct skew *skew;
 	struct provider *provider;
 	struct provider_op *fetch; /* non-NULL exactly while one is under way */
@@ -123,8 +124,8 @@ static void log_fetched(struct cache *c)
 	credentials_mask(c->creds, mask);
 	if (c->creds->expires_wall_us)
 		date_format_rfc3339(c->creds->expires_wall_us, when);
-	log_info(loop_log(c->loop), "aws credentials", LS("provider", c->creds->provider), LS("key", mask),
-		 LS("account", c->creds->account_id), LS("expires", c->creds->expires_wall_us ? when : NULL));
+	log_info(loop_log(c->loop), "aws credentials", LS("identity", c->name),
+		 LS("provider", c->creds->provider), LS("key", mask), LS("account", c->creds->account_id), LS("expires", c->creds->expires_wall_us ? when : NULL));
 }
 
 static void schedule_refresh(struct cache *c)
@@ -163,7 +164,7 @@ static void failed(struct cache *c, const struct err *e, enum provider_cause cau
 	c->last_err = *e;
 	c->retry_us = loop_now_us(c->loop) + delay;
 	timer_set(&c->timer, delay);
-	log_warning(loop_log(c->loop), "no aws credentials", LERR(e), LU("failures", c->failures),
+	log_warning(loop_log(c->loop), "no aws credentials", LS("identity", c->name), LERR(e), LU("failures", c->failures),
 		    LU("retry_ms", delay / CLOCK_US_PER_MS),
 		    LS("kept", usable(c) ? c->creds->provider : NULL));
 }
@@ -214,6 +215,11 @@ struct cache *cache_new(struct loop *l, struct provider *p, const struct skew *s
 	timer_init(&c->timer, l, fetch, c);
 	fetch(c);
 	return c;
+}
+
+void cache_set_name(struct cache *c, const char *name)
+{
+	c->name = name;
 }
 
 void cache_free(struct cache *c)

@@ -31,6 +31,8 @@ typedef void (*cache_cb)(void *arg, struct credentials *c, const struct err *e);
  * not wait. */
 struct cache *cache_new(struct loop *l, struct provider *p, const struct skew *skew)
 	__attribute__((returns_nonnull));
+/* What its log lines call it; borrowed. NULL, as at first: there is only one. */
+void cache_set_name(struct cache *c, const char *name);
 void cache_free(struct cache *c); /* with no cache_get pending; NULL is fine */
 
 /* Credentials that are valid now. If `refused` is not NULL (compared, not kept), the caller was turned down

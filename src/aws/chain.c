@@ -3,7 +3,9 @@
  * diagnosis a user needs. */
 #include "aws/chain.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <strings.h>
 #include "aws/provider_profile.h"
 #include "base/buf.h"
 #include "base/mem.h"
@@ -122,12 +124,41 @@ struct provider *chain_new(struct provider *const *providers, size_t count)
 	return &c->base;
 }
 
+static struct provider *profile_of_environment(const struct provider_deps *d)
+{
+	return provider_profile_new(d, NULL);
+}
+
+static const struct {
+	const char *name;
+	struct provider *(*make)(const struct provider_deps *d);
+} members[] = {
+	{"env",          provider_env_new      },
+	{"web-identity", provider_web_new      },
+	{"profile",      profile_of_environment},
+	{"container",    provider_container_new},
+	{"imds",         provider_imds_new     },
+};
+#define MEMBERS (sizeof(members) / sizeof(members[0]))
+
 struct provider *chain_default(const struct provider_deps *d)
 {
-	struct provider *const members[] = {
-		provider_env_new(d),       provider_web_new(d),  provider_profile_new(d, NULL),
-		provider_container_new(d), provider_imds_new(d),
-	};
+	struct provider *made[MEMBERS];
 
-	return chain_new(members, sizeof(members) / sizeof(members[0]));
+	for (size_t i = 0; i < MEMBERS; i++)
+		made[i] = members[i].make(d);
+	return chain_new(made, MEMBERS);
+}
+
+struct provider *chain_only(const struct provider_deps *d, const char *name)
+{
+	struct provider *made;
+	size_t i = 0;
+
+	while (strcasecmp(members[i].name, name) != 0) {
+		i++;
+		assert(i < MEMBERS); /* the loader takes no other */
+	}
+	made = members[i].make(d);
+	return chain_new(&made, 1); /* its words, where there are no credentials */
 }

@@ -124,4 +124,9 @@ struct provider *provider_container_new(const struct provider_deps *d);
 /* The EC2 instance's role, by the metadata service, version 2. */
 struct provider *provider_imds_new(const struct provider_deps *d);
 
+/* The role that who names, assumed with the source's credentials. Takes source, copies what it needs of who. */
+struct aws_identity;
+struct provider *provider_role_new(const struct provider_deps *d, struct provider *source,
+				   const struct aws_identity *who);
+
 #endif

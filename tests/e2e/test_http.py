@@ -102,8 +102,8 @@ def test_probes_say_why_there_are_no_credentials(rds, pgiam_factory):
     startup, readiness = page("/startup"), page("/readiness")
     assert (startup["status"], startup["cause"]) == ("starting", "credentials")
     assert startup["hint"]
-    assert (readiness["status"], readiness["credentials"]["ok"]) == ("not ready", False)
-    assert readiness["databases"] == [{"database": "app", "ok": False, "cause": "credentials"}]
+    assert (readiness["status"], readiness["credentials"][0]["ok"]) == ("not ready", False)
+    assert readiness["databases"] == [{"database": "app", "ok": False, "cause": "credentials", "identity": "default"}]
     assert pgiam.http("/liveness")[0] == 200
 
 

@@ -66,18 +66,24 @@ static const struct admin_certificate certificates[] = {
         {.file = "/a.pem", .shown_to = "servers", .expires_sec = -5                  }
 };
 
+static const struct admin_credentials identities[] = {
+	{.identity = "default",
+	 .provider = "env",
+	 .valid = true,
+	 .expires_wall_us = 1760003600000000,
+	 .refreshes = 2,
+	 .failures = {{"unreachable", 3}, {"refused", 0}}},
+	{.identity = "profile \"b\"", .failures = {{"unreachable", 1}}},
+};
+
 static const struct admin_info info = {
 	.certificates = certificates,
 	.certificate_count = 2,
 	.version = "1.2.3",
 	.started_wall_us = 1760000000123456,
-	.credentials_needed = true,
-	.credentials = {.provider = "env",
-			.valid = true,
-			.expires_wall_us = 1760003600000000,
-			.refreshes = 2,
-			.failures = {{"unreachable", 3}, {"refused", 0}},
-			.skew_us = -1500000},
+	.credentials = identities,
+	.credentials_count = 2,
+	.skew_us = -1500000,
 	.max_client_conn = 100,
 	.log_suppressed = 3,
 	.process = {.cpu_us = 2500000, .resident_bytes = 4096, .open_fds = 12, .max_fds = 1024},
@@ -102,11 +108,15 @@ static void whole_page(void **state)
 	expect(&p, "pgiam_build_info{version=\"1.2.3\"}", 1);
 	expect(&p, "process_start_time_seconds", 1760000000.123456);
 	expect(&p, "process_cpu_seconds_total", 2.5);
-	expect(&p, "pgiam_credentials_valid{provider=\"env\"}", 1);
-	expect(&p, "pgiam_credentials_expiry_timestamp_seconds", 1760003600);
-	expect(&p, "pgiam_credentials_refreshes_total", 2);
-	expect(&p, "pgiam_credentials_refresh_failures_total{cause=\"unreachable\"}", 3);
-	expect(&p, "pgiam_credentials_refresh_failures_total{cause=\"refused\"}", 0);
+	expect(&p, "pgiam_credentials_valid{identity=\"default\",provider=\"env\"}", 1);
+	expect(&p, "pgiam_credentials_valid{identity=\"profile \\\"b\\\"\",provider=\"\"}", 0);
+	expect(&p, "pgiam_credentials_expiry_timestamp_seconds{identity=\"default\"}", 1760003600);
+	expect(&p, "pgiam_credentials_expiry_timestamp_seconds{identity=\"profile \\\"b\\\"\"}", -1);
+	expect(&p, "pgiam_credentials_refreshes_total{identity=\"default\"}", 2);
+	expect(&p, "pgiam_credentials_refreshes_total{identity=\"profile \\\"b\\\"\"}", 0);
+	expect(&p, "pgiam_credentials_refresh_failures_total{identity=\"default\",cause=\"unreachable\"}", 3);
+	expect(&p, "pgiam_credentials_refresh_failures_total{identity=\"default\",cause=\"refused\"}", 0);
+	expect(&p, "pgiam_credentials_refresh_failures_total{identity=\"profile \\\"b\\\"\",cause=\"unreachable\"}", 1);
 	expect(&p, "pgiam_clock_skew_seconds", -1.5);
 	expect(&p, "pgiam_certificate_expiry_timestamp_seconds{file=\"/a \\\"b\\\".pem\",shown_to=\"clients\"}", 1790000000);
 	expect(&p, "pgiam_certificate_expiry_timestamp_seconds{file=\"/a.pem\",shown_to=\"servers\"}", -5);

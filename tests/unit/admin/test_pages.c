@@ -16,12 +16,15 @@ struct fake_worker {
 	enum err_code code; /* for this reason */
 	uint64_t good_us;   /* let somebody into every database */
 	uint64_t logins;
+	bool no_aws; /* no database needs AWS credentials */
+	bool two;    /* the databases have an identity each */
 };
 
 struct fixture {
 	struct loop *loop, *other;
 	struct mailbox *home, *workers[2];
 	struct fake_worker fake[2];
+	struct admin_credentials credentials[2];
 	struct collect *collect;
 	struct pages *pages;
 	struct http_server *server;
@@ -30,6 +33,13 @@ struct fixture {
 	int fd;
 	char text[1 << 18];
 };
+
+static int identity_of(const struct fake_worker *w, size_t database)
+{
+	if (w->no_aws || (database > 0 && !w->two))
+		return COLLECT_NO_IDENTITY;
+	return (int)database;
+}
 
 static void on_fill(void *receiver, unsigned want, struct collect_answer *out)
 {
@@ -48,7 +58,7 @@ static void on_fill(void *receiver, unsigned want, struct collect_answer *out)
 		err_set(&e, w->code, "certificate of \"db\" expired");
 		if (w->broken && strcmp(w->broken, databases[i]) == 0)
 			health_failed(&h, w->broken_us, &e, false);
-		collect_health_add(&out->health, databases[i], i == 0, &h);
+		collect_health_add(&out->health, databases[i], identity_of(w, i), &h);
 	}
 }
 
@@ -77,9 +87,10 @@ static int setup(void **state)
 	f->workers[1] = mailbox_new(f->other, &f->fake[1], &e);
 	f->fake[0].code = f->fake[1].code = ERR_TLS_VERIFY;
 	f->fake[0].broken_us = f->fake[1].broken_us = clock_mono_us(clock_system());
-	f->info = (struct admin_info){.version = "1", .credentials_needed = true};
-	err_set(&f->info.credentials.why, ERR_CREDENTIALS, "no AWS credentials found");
-	err_detail(&f->info.credentials.why, "AWS_ACCESS_KEY_ID is not set.");
+	f->credentials[0].identity = "default";
+	f->info = (struct admin_info){.version = "1", .credentials = f->credentials, .credentials_count = 1};
+	err_set(&f->credentials[0].why, ERR_CREDENTIALS, "no AWS credentials found");
+	err_detail(&f->credentials[0].why, "AWS_ACCESS_KEY_ID is not set.");
 	f->collect = collect_new(f->loop, f->home, f->workers, 2, on_fill);
 	f->pages = pages_new(&(struct pages_deps){.collector = f->collect, .info = on_info, .info_arg = f});
 	const struct http_route *routes = pages_routes(&n);
@@ -203,9 +214,9 @@ static void startup(void **state)
 		f, "{\"status\":\"starting\",\"reason\":\"no AWS credentials yet\",\"cause\":\"credentials\","
 		   "\"sqlstate\":\"28000\",\"error\":\"no AWS credentials found\","
 		   "\"detail\":\"AWS_ACCESS_KEY_ID is not set.\",\"hint\":\"Give pgiam AWS credentials"));
-	f->info.credentials.valid = true;
+	f->credentials[0].valid = true;
 	assert_int_equal(get(f, "/startup", true), 200);
-	f->info.credentials.valid = false; /* once is enough */
+	f->credentials[0].valid = false; /* once is enough */
 	assert_int_equal(get(f, "/startup", true), 200);
 	assert_true(says(f, "{\"status\":\"started\",\"reason\":null}\n"));
 }
@@ -222,7 +233,7 @@ static void startup_without_iam(void **state)
 {
 	struct fixture *f = *state;
 
-	f->info.credentials_needed = false;
+	f->info.credentials_count = 0;
 	assert_int_equal(get(f, "/startup", true), 200);
 }
 
@@ -232,29 +243,56 @@ static void readiness_without_credentials(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(get(f, "/readiness", true), 503);
-	assert_true(says(f, "\"credentials\":{\"ok\":false,\"cause\":\"credentials\",\"sqlstate\":\"28000\","
+	assert_true(says(f, "\"credentials\":[{\"identity\":\"default\",\"ok\":false,\"cause\":\"credentials\",\"sqlstate\":\"28000\","
 			    "\"error\":\"no AWS credentials found\",\"detail\":\"AWS_ACCESS_KEY_ID is not "
 			    "set.\",\"hint\":"));
-	assert_true(says(f, "{\"database\":\"orders\",\"ok\":false,\"cause\":\"credentials\"},"
+	assert_true(says(f, "{\"database\":\"orders\",\"ok\":false,\"cause\":\"credentials\",\"identity\":\"default\"},"
 			    "{\"database\":\"users\",\"ok\":true}],\"status\":\"not ready\"}\n"));
 	assert_int_equal(get(f, "/readiness?database=users", true), 200);
 	/* A login that failed for lack of what is there now says nothing. */
 	f->fake[0].broken = "orders";
 	f->fake[0].code = ERR_CREDENTIALS;
 	assert_int_equal(get(f, "/readiness", true), 503);
-	f->info.credentials.valid = true;
+	f->credentials[0].valid = true;
 	assert_int_equal(get(f, "/readiness", true), 200);
-	assert_true(says(f, "\"credentials\":{\"ok\":true},"));
-	f->info.credentials_needed = false;
+	assert_true(says(f, "\"credentials\":[{\"identity\":\"default\",\"ok\":true}],"));
+	f->info.credentials_count = 0;
+	f->fake[0].no_aws = f->fake[1].no_aws = true;
+	f->fake[0].broken = NULL;
 	assert_int_equal(get(f, "/readiness", true), 200);
-	assert_false(says(f, "\"credentials\""));
+	assert_true(says(f, "\"credentials\":[],"));
+}
+
+/* Each database by its own; one that has some is enough to start. */
+static void two_identities(void **state)
+{
+	struct fixture *f = *state;
+
+	f->fake[0].two = f->fake[1].two = true;
+	f->credentials[1].identity = "profile b";
+	f->info.credentials_count = 2;
+	assert_int_equal(get(f, "/startup", true), 503);
+	f->credentials[1].valid = true;
+	assert_int_equal(get(f, "/startup", true), 200);
+	assert_int_equal(get(f, "/readiness", true), 503);
+	assert_true(says(f, "},{\"identity\":\"profile b\",\"ok\":true}],"));
+	assert_true(says(f, "{\"database\":\"users\",\"ok\":true}]"));
+	assert_int_equal(get(f, "/readiness?database=orders", true), 503);
+	assert_int_equal(get(f, "/readiness?database=users", true), 200);
+	f->credentials[0].valid = true;
+	f->credentials[1].valid = false;
+	err_set(&f->credentials[1].why, ERR_CREDENTIALS, "profile: no profile b");
+	assert_int_equal(get(f, "/readiness?database=orders", true), 200);
+	assert_int_equal(get(f, "/readiness?database=users", true), 503);
+	assert_true(says(f, "{\"database\":\"users\",\"ok\":false,\"cause\":\"credentials\",\"identity\":\"profile b\"}"));
+	assert_true(says(f, "\"error\":\"profile: no profile b\""));
 }
 
 static void readiness(void **state)
 {
 	struct fixture *f = *state;
 
-	f->info.credentials.valid = true;
+	f->credentials[0].valid = true;
 	assert_int_equal(get(f, "/readiness", true), 200);
 	assert_true(says(
 		f,
@@ -286,7 +324,7 @@ static void readiness_of_a_stalled_worker(void **state)
 {
 	struct fixture *f = *state;
 
-	f->info.credentials.valid = true;
+	f->credentials[0].valid = true;
 	assert_int_equal(get(f, "/readiness", false), 503);
 	assert_true(says(f, "\"workers_unresponsive\":1,"));
 }
@@ -320,6 +358,7 @@ int main(void)
 		T(liveness),         T(startup),
 		T(startup_by_login), T(startup_without_iam),
 		T(readiness),        T(readiness_without_credentials),
+		T(two_identities),
 		T(an_index),         T(readiness_of_a_stalled_worker),
 		T(freed_meanwhile),
 	};

@@ -421,6 +421,54 @@ static void long_queries(void **state)
 	free(sql);
 }
 
+#define ROLE "arn:aws:iam::123456789012:role/db"
+
+/* Whose AWS credentials: the same settings are one identity, wherever they stand. */
+static void identities(void **state)
+{
+	struct conf_test *t = *state;
+	const struct aws_identity *who;
+
+	conf_test_good(t,
+		       "[databases]\na = host=" RDS "\nb = host=" RDS " port=1\nc = host=" RDS " aws_profile=p\n"
+		       "d = host=" RDS " region=eu-west-1 aws_profile=p\ne = host=" RDS " aws_profile=p role_arn=" ROLE
+		       " external_id=x1 role_session_name=me\nf = host=db auth=none\n",
+		       NULL, NULL);
+	assert_int_equal(t->c->identity_count, 3);
+	assert_int_equal(t->c->secret_count, 5); /* a and b, c, d in another region, e, f */
+	who = t->c->identities;
+	assert_null(who[0].profile);
+	assert_null(who[0].role_arn);
+	assert_string_equal(who[0].region, "us-east-1");
+	assert_string_equal(who[1].profile, "p");
+	assert_string_equal(who[2].role_arn, ROLE);
+	assert_string_equal(who[2].external_id, "x1");
+	assert_string_equal(who[2].role_session_name, "me");
+	for (size_t i = 0; i < t->c->secret_count; i++)
+		if (conf_secret_signs(&t->c->secrets[i]))
+			assert_int_equal(t->c->secrets[i].identity, i == 0 ? 0 : i < 3 ? 1 : 2);
+	assert_null(t->c->credential_provider);
+	/* for all, and not for one */
+	conf_test_good(t,
+		       "[databases]\na = host=" RDS "\nb = host=" RDS " role_arn=''\nc = host=db auth=none\n[pgiam]\n"
+		       "role_arn = " ROLE "\nexternal_id = x1\ncredential_provider = imds\n",
+		       NULL, NULL);
+	assert_int_equal(t->c->identity_count, 2);
+	assert_string_equal(t->c->identities[0].role_arn, ROLE);
+	assert_null(t->c->identities[1].role_arn);
+	assert_null(t->c->identities[1].external_id);
+	assert_string_equal(t->c->credential_provider, "imds");
+
+	db_bad(t, "host=" RDS " role_arn=db", "database \"x\": role_arn: \"db\" is not the ARN of a role");
+	db_bad(t, "host=" RDS " role_arn=" ROLE " external_id=x", "database \"x\": external_id: is not 2 to");
+	db_bad(t, "host=" RDS " role_arn=" ROLE " role_session_name=a/b",
+	       "database \"x\": role_session_name: \"a/b\" is not");
+	db_bad(t, "host=" RDS " external_id=x1", "database \"x\": external_id: is about a role");
+	db_bad(t, "host=" RDS " password=p aws_profile=p",
+	       "database \"x\": aws_profile: is about AWS credentials");
+	db_bad(t, "host=db auth=none role_arn=" ROLE, "database \"x\": role_arn: is about AWS credentials");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +484,7 @@ int main(void)
 		cmocka_unit_test(protocol_versions),
 		cmocka_unit_test(long_queries),
 		cmocka_unit_test(password_in_file),
+		cmocka_unit_test(identities),
 	};
 
 	return cmocka_run_group_tests(tests, conf_test_setup, conf_test_teardown);

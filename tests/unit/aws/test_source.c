@@ -492,13 +492,15 @@ static void whole(void **state)
 	const struct aws_source_opts o = {.region = "us-east-1"};
 	struct fixture *f = *state;
 	struct aws *aws =
-		aws_new(&(struct aws_opts){.control = f->control, .mail = f->control_mail, .env = env}, NULL);
+		aws_new(&(struct aws_opts){.control = f->control, .mail = f->control_mail, .env = env,
+					   .identities = &(struct aws_identity){NULL}, .identity_count = 1},
+			NULL);
 	struct secret_source *s = aws_source_new(aws, &o, f->worker, f->worker_mail);
 	struct answer a = {0};
 	struct aws_stats stats;
 
 	env[0] = env[1] = NULL; /* copied */
-	aws_collect(aws, &stats);
+	aws_collect(aws, 0, &stats);
 	assert_null(stats.provider);
 	assert_false(stats.valid);
 	s->ops->start(s, &request, take, &a);
@@ -506,7 +508,7 @@ static void whole(void **state)
 	assert_int_equal(a.times, 1);
 	assert_non_null(strstr(a.token, "5139f8ed77defa93e19e213c0b47ed3c71310487703eb40261132b9b4a8d8b17"));
 	assert_false(s->ops->refused(s));
-	aws_collect(aws, &stats);
+	aws_collect(aws, 0, &stats);
 	assert_string_equal(stats.provider, "env");
 	assert_true(stats.valid);
 	assert_int_equal(stats.refreshes, 1);
