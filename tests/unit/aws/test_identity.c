@@ -14,7 +14,7 @@
 static void same(void **state)
 {
 	static const struct aws_identity all[] = {
-		{NULL		      },
+		{.profile = NULL},
 		{					    .profile = "a"                         },
 		{			       .profile = "b"          },
 		{					   .role_arn = ROLE           },
@@ -40,7 +40,7 @@ static void told(void **state)
 		struct aws_identity who;
 		const char *text;
 	} cases[] = {
-		{{NULL},							"default"   },
+		{{.profile = NULL},							"default"   },
 		{{.profile = "a"},					      "profile a" },
 		{{.role_arn = ROLE, .external_id = "x1"},                       "role " ROLE},
 		{{.role_arn = ROLE, .profile = "a", .role_session_name = "me"},
@@ -300,7 +300,7 @@ static void one_member(void **state)
 	struct provider_deps d = {.loop = f->loop, .env = keys, .http = &f->http.base, .skew = &f->skew};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct provider *p = identity_provider(&d, &(struct aws_identity){NULL}, cases[i].only);
+		struct provider *p = identity_provider(&d, &(struct aws_identity){.profile = NULL}, cases[i].only);
 
 		f->times = 0;
 		f->e = (struct err){0};
@@ -326,7 +326,7 @@ static void several(void **state)
 					  "AWS_SHARED_CREDENTIALS_FILE=/nonexistent/s", NULL};
 	static const struct aws_identity who[] = {
 		{.profile = "missing"},
-                {                    NULL                   },
+		{.profile = NULL},
                 { .profile = "missing",                    .external_id = "no text"}
         };
 	struct fixture *f = *state;

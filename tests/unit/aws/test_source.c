@@ -493,7 +493,7 @@ static void whole(void **state)
 	struct fixture *f = *state;
 	struct aws *aws =
 		aws_new(&(struct aws_opts){.control = f->control, .mail = f->control_mail, .env = env,
-					   .identities = &(struct aws_identity){NULL}, .identity_count = 1},
+					   .identities = &(struct aws_identity){.profile = NULL}, .identity_count = 1},
 			NULL);
 	struct secret_source *s = aws_source_new(aws, &o, f->worker, f->worker_mail);
 	struct answer a = {0};
