@@ -106,7 +106,7 @@ static void one_packet(struct slice packet)
 	memcpy(p, packet.p, packet.n);
 	if (startup_parse(slice_of(p, packet.n), &s, &e) != 0)
 		must(e.code == ERR_CLIENT_PROTOCOL || e.code == ERR_CLIENT_UNSUPPORTED ||
-		     e.code == ERR_CLIENT_USER);
+		     e.code == ERR_CLIENT_USER || e.code == ERR_LIMIT);
 	else if (s.kind == STARTUP_MESSAGE)
 		message(&s);
 	else if (s.kind == STARTUP_CANCEL)
