@@ -159,6 +159,9 @@ static void failed(struct cache *c, const struct err *e, enum provider_cause cau
 		retry_after_us = CACHE_RETRY_AFTER_MAX_US;
 	if (delay < retry_after_us)
 		delay = retry_after_us + jitter(CACHE_BACKOFF_US);
+	/* Their end changes what a source says (static stability), and is no time to be told of a back-off. */
+	if (usable(c) && c->creds->expires_wall_us && (int64_t)delay > c->creds->expires_wall_us - wall_us(c))
+		delay = (uint64_t)(c->creds->expires_wall_us - wall_us(c));
 	c->failures++;
 	c->failures_by[cause]++;
 	c->last_err = *e;

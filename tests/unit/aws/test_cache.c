@@ -244,6 +244,33 @@ static void fails_fast(void **state)
 	forget(&a);
 }
 
+/* Credentials end while their source is away: that moment is worth an attempt, whatever the back-off. Who asks then waits
+ * for it, and is not told of a failure from before. */
+static void end_ends_backoff(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	fake_give(&f->provider, "ONE", T0 + HOUR, true);
+	fake_pass(&f->clock, f->loop, HOUR - 10 * MIN);
+	while (f->clock.wall_us < T0 + HOUR - 20 * SEC) {
+		if (f->provider.cb)
+			fake_fail(&f->provider, PROVIDER_FAILED, "away");
+		fake_pass(&f->clock, f->loop, SEC);
+	}
+	while (!f->provider.cb && f->clock.wall_us < T0 + HOUR)
+		fake_pass(&f->clock, f->loop, SEC / 10);
+	if (f->clock.wall_us < T0 + HOUR)
+		fake_fail(&f->provider, PROVIDER_FAILED, "away"); /* the next would be up to a minute later */
+	if (f->clock.wall_us < T0 + HOUR)
+		fake_pass(&f->clock, f->loop, T0 + HOUR - f->clock.wall_us);
+	assert_string_equal(ask(f, &a), "");
+	assert_non_null(f->provider.cb);
+	fake_give(&f->provider, "TWO", T0 + 2 * HOUR, true);
+	assert_string_equal(ask(f, &a), "TWO");
+	forget(&a);
+}
+
 /* After a success the distance of retries is small again. */
 static void backoff_starts_anew(void **state)
 {
@@ -491,7 +518,7 @@ int main(void)
 		T(jitter),
 		T(failure_keeps_old),
 		T(fails_fast),
-		T(backoff_starts_anew),
+		T(backoff_starts_anew), T(end_ends_backoff),
 		T(wall_clock_decides),
 		T(expired_from_provider),
 		T(not_renewable),
