@@ -247,8 +247,10 @@ static void credentials(struct buf *out, const struct admin_info *info)
 	static const char expiry[] = "pgiam_credentials_expiry_timestamp_seconds";
 	static const char refreshes[] = "pgiam_credentials_refreshes_total";
 	static const char failures[] = "pgiam_credentials_refresh_failures_total";
-	const struct admin_credentials *end = info->credentials + info->credentials_count;
+	const struct admin_credentials *end = info->credentials;
 
+	if (info->credentials_count > 0) /* to NULL not even 0 may be added */
+		end += info->credentials_count;
 	head(out, valid, GAUGE, "1 if there are AWS credentials that have not expired.");
 	for (const struct admin_credentials *c = info->credentials; c < end; c++) {
 		of_identity(out, valid, c);

@@ -150,7 +150,9 @@ def test_pg_recvlogical(another_rds, pgiam_for, workdir):
     out = os.path.join(workdir, "changes")
     tool = [rds.program("pg_recvlogical"), "--slot", "e2e", "-d", "app"]
     run([*tool, "--create-slot", "-P", "test_decoding"], pgiam, PGUSER="repl_user")
-    for statement in ("create table t (a int)", "insert into t values (42)", "create table u (a int)", "insert into u values (1)"):
+    for statement in ("create table t (a int)", "insert into t values (42)", "create table u (a int)", 
+                      # flushed, so that what is asked for is there to be sent
+                      "begin; set local synchronous_commit = on; insert into u values (1); commit"):
         pgiam.sql(statement)
     end = rds.admin("select pg_current_wal_lsn()::text")[0][0]
     run([*tool, "--start", "--endpos", end, "-f", out, "-F", "0"], pgiam, PGUSER="repl_user")

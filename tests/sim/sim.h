@@ -20,7 +20,7 @@
 
 struct sim_clock {
 	struct clock clock; /* first */
-	uint64_t now_us;
+	_Atomic uint64_t now_us; /* the resolver's threads look at it, too */
 };
 
 /* A secret source whose answers the test gives. */
