@@ -144,12 +144,12 @@ static void heard(void *arg, const struct http_reply *r)
 	if (r->fault == HTTP_FAULT_NONE && (r->status < 200 || r->status > 299))
 		reply_error_read(r->body, r->header[HTTP_REPLY_AMZ_ERROR_TYPE], &said);
 	v = call_verdict_of(r->fault, r->status, said.code);
+	a.cause = call_verdict_cause(v, r->fault);
 	if (v == CALL_VERDICT_DONE) {
 		a.reply = r;
 		a.e = NULL;
 	} else {
 		a.code = said.code;
-		a.cause = call_verdict_cause(v, r->fault);
 		a.retry_after_us = call_verdict_retry_after_us(r, clock_wall(c));
 		if (may_retry(c, v, a.retry_after_us)) {
 			timer_set(&c->pause, pause_us(c, v, a.retry_after_us));

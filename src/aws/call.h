@@ -41,7 +41,7 @@ struct call_answer {
 	enum http_fault fault;          /* ... the last attempt's */
 	int status;                     /* ... or its status, 0 if there was no answer */
 	const char *code;               /* ... and the service's error code, "" if it gave none */
-	enum provider_cause cause;      /* ... and what that comes to */
+	enum provider_cause cause;      /* ... and what that comes to; with a reply: if it is of no use */
 	uint64_t retry_after_us;        /* ... and its wish, 0 if none */
 };
 

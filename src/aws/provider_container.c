@@ -7,10 +7,9 @@
 #include "aws/container_host.h"
 #include "aws/env.h"
 #include "aws/file.h"
-#include "aws/provider.h"
+#include "aws/later.h"
 #include "aws/reply.h"
 #include "base/mem.h"
-#include "io/loop.h"
 
 #define NAME       "container"
 #define ECS_HOST   "http://169.254.170.2"
@@ -28,29 +27,9 @@ struct provider_container {
 };
 
 struct provider_container_op {
-	struct provider_op base;
-	struct call *call; /* one of the two is under way */
-	struct defer defer;
-	enum provider_result early; /* answered by defer */
-	struct err err;
-	provider_cb cb;
-	void *arg;
+	struct later later;
+	struct call *call;
 };
-
-static void finish(struct provider_container_op *op, const struct provider_answer *a)
-{
-	op->cb(op->arg, a);
-	defer_clear(&op->defer);
-	free(op);
-}
-
-static void answer_early(void *arg)
-{
-	struct provider_container_op *op = arg;
-	struct provider_answer a = {.result = op->early, .e = &op->err};
-
-	finish(op, &a);
-}
 
 static void heard(void *arg, const struct call_answer *c)
 {
@@ -64,31 +43,24 @@ static void heard(void *arg, const struct call_answer *c)
 	};
 	struct provider_container_op *op = arg;
 	struct provider_answer a = {
-		.result = PROVIDER_FAILED,
-		.e = c->e,
-		.cause = c->reply ? PROVIDER_CAUSE_ANSWER : c->cause,
-		.retry_after_us = c->retry_after_us,
-	};
+		.result = PROVIDER_FAILED, .e = c->e, .cause = c->cause, .retry_after_us = c->retry_after_us};
 	struct credentials *creds = NULL;
 
 	op->call = NULL;
 	if (c->reply) {
 		struct json *j = json_parse(c->reply->body);
 
-		a.e = &op->err;
+		a.e = &op->later.err;
 		if (j)
-			creds = reply_credentials(j, &fields, NAME, &op->err);
+			creds = reply_credentials(j, &fields, NAME, &op->later.err);
 		else
-			err_set(&op->err, ERR_CREDENTIALS, NAME ": the answer is no JSON");
+			err_set(&op->later.err, ERR_CREDENTIALS, NAME ": the answer is no JSON");
 		json_free(j);
 	}
-	if (creds) {
-		a.result = PROVIDER_CREDENTIALS;
-		a.creds = creds;
-		a.e = NULL;
-	}
-	finish(op, &a);
-	credentials_unref(creds);
+	if (creds)
+		later_give(&op->later, creds);
+	else
+		later_finish(&op->later, &a);
 }
 
 /* The Authorization header's value, or none: the file wins, and is read at each refresh. */
@@ -149,12 +121,12 @@ static enum provider_result ask(struct provider_container *p, struct provider_co
 	char url[URL_MAX];
 	struct url parts;
 	struct buf token;
-	enum provider_result result = find_url(p->deps.env, url, &parts, &op->err);
+	enum provider_result result = find_url(p->deps.env, url, &parts, &op->later.err);
 
 	if (result != PROVIDER_CREDENTIALS)
 		return result;
 	buf_init_secret(&token, TOKEN_MAX);
-	if (authorization(p->deps.env, &token, &op->err) != 0) {
+	if (authorization(p->deps.env, &token, &op->later.err) != 0) {
 		result = PROVIDER_FAILED;
 	} else {
 		struct http_header headers[] = {
@@ -185,16 +157,12 @@ static enum provider_result ask(struct provider_container *p, struct provider_co
 static struct provider_op *start(struct provider *base, provider_cb cb, void *arg)
 {
 	struct provider_container *p = (struct provider_container *)base;
-	struct provider_container_op *op = mem_zalloc(sizeof(*op));
+	struct provider_container_op *op = later_new(sizeof(*op), base, p->deps.loop, NULL, cb, arg);
+	enum provider_result result = ask(p, op);
 
-	op->base.provider = base;
-	op->cb = cb;
-	op->arg = arg;
-	defer_init(&op->defer, p->deps.loop, answer_early, op);
-	op->early = ask(p, op);
 	if (!op->call)
-		defer_set(&op->defer);
-	return &op->base;
+		later_answer(&op->later, result, NULL);
+	return &op->later.base;
 }
 
 static void cancel(struct provider_op *base)
@@ -202,8 +170,7 @@ static void cancel(struct provider_op *base)
 	struct provider_container_op *op = (struct provider_container_op *)base;
 
 	call_cancel(op->call);
-	defer_clear(&op->defer);
-	free(op);
+	later_free(&op->later);
 }
 
 static void free_container(struct provider *p)

@@ -4,21 +4,13 @@
 #include <stdlib.h>
 #include "aws/date.h"
 #include "aws/env.h"
-#include "aws/provider.h"
+#include "aws/later.h"
 #include "base/mem.h"
-#include "io/loop.h"
 
 struct provider_env {
 	struct provider base;
 	struct loop *loop;
 	const char *const *env;
-};
-
-struct provider_env_op {
-	struct provider_op base;
-	struct defer defer;
-	provider_cb cb;
-	void *arg;
 };
 
 static int expiration(const char *const *env, int64_t *wall_us, struct err *e)
@@ -61,41 +53,20 @@ int provider_env_read(const char *const *env, struct credentials **out, struct e
 	return *out ? 0 : -1;
 }
 
-static void answer(void *arg)
-{
-	struct provider_env_op *op = arg;
-	struct provider_env *p = (struct provider_env *)op->base.provider;
-	struct err e;
-	struct provider_answer a = {.result = PROVIDER_FAILED, .e = &e};
-
-	if (provider_env_read(p->env, &a.creds, &e) == 0)
-		a.result = a.creds ? PROVIDER_CREDENTIALS : PROVIDER_NOT_CONFIGURED;
-	if (a.creds)
-		a.e = NULL;
-	op->cb(op->arg, &a);
-	credentials_unref(a.creds);
-	free(op);
-}
-
 static struct provider_op *start(struct provider *base, provider_cb cb, void *arg)
 {
 	struct provider_env *p = (struct provider_env *)base;
-	struct provider_env_op *op = mem_zalloc(sizeof(*op));
+	struct later *op = later_new(sizeof(*op), base, p->loop, NULL, cb, arg);
+	struct credentials *creds = NULL;
+	int rc = provider_env_read(p->env, &creds, &op->err);
 
-	op->base.provider = base;
-	op->cb = cb;
-	op->arg = arg;
-	defer_init(&op->defer, p->loop, answer, op);
-	defer_set(&op->defer);
+	later_answer(op, rc == 0 ? PROVIDER_NOT_CONFIGURED : PROVIDER_FAILED, creds);
 	return &op->base;
 }
 
-static void cancel(struct provider_op *base)
+static void cancel(struct provider_op *op)
 {
-	struct provider_env_op *op = (struct provider_env_op *)base;
-
-	defer_clear(&op->defer);
-	free(op);
+	later_free((struct later *)op);
 }
 
 static void free_env(struct provider *p)

@@ -14,14 +14,13 @@
 #include <strings.h>
 #include "aws/call.h"
 #include "aws/env.h"
-#include "aws/provider.h"
+#include "aws/later.h"
 #include "aws/reply.h"
 #include "aws/skew.h"
 #include "aws/url.h"
 #include "base/digest.h"
 #include "base/enc.h"
 #include "base/mem.h"
-#include "io/loop.h"
 
 #define NAME          "imds"
 #define ROLES         "latest/meta-data/iam/security-credentials/"
@@ -47,25 +46,20 @@ struct provider_imds {
 };
 
 struct provider_imds_op {
-	struct provider_op base;
+	struct later later;
 	enum state state;
-	struct call *call; /* one of the two is under way */
-	struct defer defer;
+	struct call *call;
 	bool token_renewed; /* after a 401, which is done once */
 	char endpoint[URL_MAX];
 	bool https;
 	char role[ROLE_MAX + 1];
-	enum provider_result early; /* answered by defer */
-	struct err err;
-	provider_cb cb;
-	void *arg;
 };
 
 static void ask(struct provider_imds_op *op, enum state state);
 
 static struct provider_imds *imds_of(struct provider_imds_op *op)
 {
-	return (struct provider_imds *)op->base.provider;
+	return (struct provider_imds *)op->later.base.provider;
 }
 
 static int64_t wall_us(const struct provider_imds *p)
@@ -75,26 +69,10 @@ static int64_t wall_us(const struct provider_imds *p)
 
 /* ---- ends ---- */
 
-static void finish(struct provider_imds_op *op, const struct provider_answer *a)
-{
-	op->cb(op->arg, a);
-	defer_clear(&op->defer);
-	free(op);
-}
-
-static void answer_early(void *arg)
-{
-	struct provider_imds_op *op = arg;
-	struct provider_answer a = {.result = op->early, .e = &op->err};
-
-	finish(op, &a);
-}
-
 /* Takes creds. */
 static void succeed(struct provider_imds_op *op, struct credentials *creds)
 {
 	struct provider_imds *p = imds_of(op);
-	struct provider_answer a = {.result = PROVIDER_CREDENTIALS, .creds = creds};
 	int64_t now = wall_us(p);
 
 	credentials_unref(p->last);
@@ -103,35 +81,33 @@ static void succeed(struct provider_imds_op *op, struct credentials *creds)
 		uint64_t r;
 
 		digest_random(&r, sizeof(r));
-		a.creds = credentials_with_expiry(creds, now + STABLE_US + (int64_t)(r % (STABLE_US / 2)));
+		creds = credentials_with_expiry(creds, now + STABLE_US + (int64_t)(r % (STABLE_US / 2)));
 		log_warning(loop_log(p->deps.loop), "imds has only expired credentials, used on");
 	} else {
 		credentials_ref(creds);
 	}
-	creds = a.creds;
-	finish(op, &a);
-	credentials_unref(creds);
+	later_give(&op->later, creds);
 }
 
-/* op->err says why. */
+/* The operation's err says why. */
 static void fail(struct provider_imds_op *op, enum provider_result result, const struct call_answer *c)
 {
 	struct provider_imds *p = imds_of(op);
 	struct provider_answer a = {
 		.result = result,
-		.e = &op->err,
-		.cause = c->reply ? PROVIDER_CAUSE_ANSWER : c->cause,
+		.e = &op->later.err,
+		.cause = c->cause,
 		.retry_after_us = c->retry_after_us,
 	};
 
 	if (p->last && !credentials_valid_at(p->last, wall_us(p))) {
-		log_warning(loop_log(p->deps.loop), "imds does not answer", LERR(&op->err));
+		log_warning(loop_log(p->deps.loop), "imds does not answer", LERR(&op->later.err));
 		succeed(op, credentials_ref(p->last));
 		return;
 	}
 	if (p->last)
 		a.result = PROVIDER_FAILED; /* it is there: nobody else may stand in */
-	finish(op, &a);
+	later_finish(&op->later, &a);
 }
 
 /* ---- answers ---- */
@@ -139,7 +115,7 @@ static void fail(struct provider_imds_op *op, enum provider_result result, const
 /* Nothing there, or something that does not let us in: says which. */
 static enum provider_result explain(struct provider_imds_op *op, const struct call_answer *c)
 {
-	struct err *e = &op->err;
+	struct err *e = &op->later.err;
 
 	if (c->fault == HTTP_FAULT_TIMEOUT) {
 		err_set(e, ERR_CREDENTIALS,
@@ -202,7 +178,7 @@ static bool take_role(struct provider_imds_op *op, struct slice body)
 	return true;
 }
 
-/* Owned, or NULL with op->err set. A status of 200 may carry a failure. */
+/* Owned, or NULL with the operation's err set. A status of 200 may carry a failure. */
 static struct credentials *take_keys(struct provider_imds_op *op, struct slice body)
 {
 	static const struct reply_fields fields = {
@@ -219,14 +195,14 @@ static struct credentials *take_keys(struct provider_imds_op *op, struct slice b
 	struct reply_error said;
 
 	if (!j) {
-		err_set(&op->err, ERR_CREDENTIALS, NAME ": the answer is no JSON");
+		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": the answer is no JSON");
 	} else if (code.n > 0 && !slice_eq_str(code, "Success")) {
 		reply_error_read(body, slice_of(NULL, 0), &said);
-		err_set(&op->err, ERR_CREDENTIALS, NAME ": no credentials for role %s: %s", op->role,
+		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": no credentials for role %s: %s", op->role,
 			said.code);
-		err_detail(&op->err, "%s", said.message);
+		err_detail(&op->later.err, "%s", said.message);
 	} else {
-		c = reply_credentials(j, &fields, NAME, &op->err);
+		c = reply_credentials(j, &fields, NAME, &op->later.err);
 	}
 	json_free(j);
 	return c;
@@ -253,14 +229,14 @@ static void heard(void *arg, const struct call_answer *c)
 			ask(op, STATE_ROLE);
 			return;
 		}
-		err_set(&op->err, ERR_CREDENTIALS, NAME ": what the metadata service gave is no token");
+		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": what the metadata service gave is no token");
 		break;
 	case STATE_ROLE:
 		if (take_role(op, c->reply->body)) {
 			ask(op, STATE_KEYS);
 			return;
 		}
-		err_set(&op->err, ERR_CREDENTIALS, NAME ": what the metadata service gave is no role's name");
+		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": what the metadata service gave is no role's name");
 		break;
 	case STATE_KEYS:
 		creds = take_keys(op, c->reply->body);
@@ -332,19 +308,19 @@ static enum provider_result find_endpoint(const char *const *env, struct provide
 	int n;
 
 	if (env_is_true(env, "AWS_EC2_METADATA_DISABLED")) {
-		err_set(&op->err, ERR_CREDENTIALS, NAME ": AWS_EC2_METADATA_DISABLED is true");
+		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": AWS_EC2_METADATA_DISABLED is true");
 		return PROVIDER_NOT_CONFIGURED;
 	}
 	if (!url)
 		url = mode && strcasecmp(mode, "IPv6") == 0 ? "http://[fd00:ec2::254]"
 							    : "http://169.254.169.254";
-	if (url_parse(url, NAME ": AWS_EC2_METADATA_SERVICE_ENDPOINT", &parts, &op->err) != 0)
+	if (url_parse(url, NAME ": AWS_EC2_METADATA_SERVICE_ENDPOINT", &parts, &op->later.err) != 0)
 		return PROVIDER_FAILED;
 	n = (int)strlen(url);
 	while (n > 0 && url[n - 1] == '/')
 		n--;
 	if (n >= URL_MAX) {
-		err_set(&op->err, ERR_CREDENTIALS, NAME ": AWS_EC2_METADATA_SERVICE_ENDPOINT is too long");
+		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": AWS_EC2_METADATA_SERVICE_ENDPOINT is too long");
 		return PROVIDER_FAILED;
 	}
 	snprintf(op->endpoint, sizeof(op->endpoint), "%.*s", n, url);
@@ -355,19 +331,15 @@ static enum provider_result find_endpoint(const char *const *env, struct provide
 static struct provider_op *start(struct provider *base, provider_cb cb, void *arg)
 {
 	struct provider_imds *p = (struct provider_imds *)base;
-	struct provider_imds_op *op = mem_zalloc(sizeof(*op));
+	struct provider_imds_op *op = later_new(sizeof(*op), base, p->deps.loop, NULL, cb, arg);
 	bool token = secret_is_set(&p->token) && loop_now_us(p->deps.loop) < p->token_until_us;
+	enum provider_result result = find_endpoint(p->deps.env, op);
 
-	op->base.provider = base;
-	op->cb = cb;
-	op->arg = arg;
-	defer_init(&op->defer, p->deps.loop, answer_early, op);
-	op->early = find_endpoint(p->deps.env, op);
-	if (op->early == PROVIDER_CREDENTIALS)
+	if (result == PROVIDER_CREDENTIALS)
 		ask(op, token ? STATE_ROLE : STATE_TOKEN);
 	else
-		defer_set(&op->defer);
-	return &op->base;
+		later_answer(&op->later, result, NULL);
+	return &op->later.base;
 }
 
 static void cancel(struct provider_op *base)
@@ -375,8 +347,7 @@ static void cancel(struct provider_op *base)
 	struct provider_imds_op *op = (struct provider_imds_op *)base;
 
 	call_cancel(op->call);
-	defer_clear(&op->defer);
-	free(op);
+	later_free(&op->later);
 }
 
 static void free_imds(struct provider *base)

@@ -7,12 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 #include "aws/json.h"
-#include "aws/provider.h"
+#include "aws/later.h"
 #include "aws/provider_profile.h"
 #include "aws/words.h"
 #include "base/mem.h"
 #include "io/child.h"
-#include "io/loop.h"
 
 #define NAME       "process"
 #define OUTPUT_MAX 65536
@@ -26,28 +25,9 @@ struct provider_process {
 };
 
 struct provider_process_op {
-	struct provider_op base;
-	/* one of the two is under way */
+	struct later later;
 	struct child *child;
-	struct defer defer;
-	struct err err;
-	provider_cb cb;
-	void *arg;
 };
-
-static void finish(struct provider_process_op *op, const struct provider_answer *a)
-{
-	op->cb(op->arg, a);
-	defer_clear(&op->defer);
-	free(op);
-}
-
-static void failed(void *arg)
-{
-	struct provider_process_op *op = arg;
-
-	finish(op, &(struct provider_answer){.result = PROVIDER_FAILED, .e = &op->err});
-}
 
 struct credentials *provider_process_read(struct slice output, struct err *e)
 {
@@ -76,41 +56,35 @@ struct credentials *provider_process_read(struct slice output, struct err *e)
 static void ended(void *arg, const struct child_result *r)
 {
 	struct provider_process_op *op = arg;
-	struct provider_answer a = {.result = PROVIDER_FAILED, .e = &op->err};
+	struct err *e = &op->later.err;
+	struct provider_answer a = {.result = PROVIDER_FAILED, .e = e};
+	struct credentials *creds = NULL;
 
 	op->child = NULL;
 	if (r->end == CHILD_EXITED && r->status == 0) {
-		a.creds = provider_process_read(r->output, &op->err);
+		creds = provider_process_read(r->output, e);
 	} else {
 		errno = r->status;
 		if (r->end == CHILD_NOT_STARTED)
-			err_set(&op->err, ERR_CREDENTIALS, NAME ": the program could not be started: %m");
+			err_set(e, ERR_CREDENTIALS, NAME ": the program could not be started: %m");
 		else if (r->end == CHILD_EXITED)
-			err_set(&op->err, ERR_CREDENTIALS, NAME ": the program exited with status %d",
-				r->status);
+			err_set(e, ERR_CREDENTIALS, NAME ": the program exited with status %d", r->status);
 		else
-			err_set(&op->err, ERR_CREDENTIALS, NAME ": the program %s", child_end_text(r->end));
-		err_hint(&op->err,
-			 "Run the credential_process of the profile by hand, as the user pgiam runs as.");
+			err_set(e, ERR_CREDENTIALS, NAME ": the program %s", child_end_text(r->end));
+		err_hint(e, "Run the credential_process of the profile by hand, as the user pgiam runs as.");
 	}
-	if (a.creds) {
-		a.result = PROVIDER_CREDENTIALS;
-		a.e = NULL;
-	}
-	finish(op, &a);
-	credentials_unref(a.creds);
+	if (creds)
+		later_give(&op->later, creds);
+	else
+		later_finish(&op->later, &a);
 }
 
 static struct provider_op *start(struct provider *base, provider_cb cb, void *arg)
 {
 	struct provider_process *p = (struct provider_process *)base;
-	struct provider_process_op *op = mem_zalloc(sizeof(*op));
-	char **argv = words_split(p->command, &op->err);
+	struct provider_process_op *op = later_new(sizeof(*op), base, p->loop, NULL, cb, arg);
+	char **argv = words_split(p->command, &op->later.err);
 
-	op->base.provider = base;
-	op->cb = cb;
-	op->arg = arg;
-	defer_init(&op->defer, p->loop, failed, op);
 	if (argv) {
 		struct child_opts o = {
 			.argv = argv,
@@ -120,11 +94,11 @@ static struct provider_op *start(struct provider *base, provider_cb cb, void *ar
 		};
 		op->child = child_start(p->loop, &o, ended, op);
 	} else {
-		err_prefix(&op->err, NAME);
-		defer_set(&op->defer);
+		err_prefix(&op->later.err, NAME);
+		later_answer(&op->later, PROVIDER_FAILED, NULL);
 	}
 	words_free(argv);
-	return &op->base;
+	return &op->later.base;
 }
 
 static void cancel(struct provider_op *base)
@@ -132,8 +106,7 @@ static void cancel(struct provider_op *base)
 	struct provider_process_op *op = (struct provider_process_op *)base;
 
 	child_cancel(op->child);
-	defer_clear(&op->defer);
-	free(op);
+	later_free(&op->later);
 }
 
 static void free_process(struct provider *p)

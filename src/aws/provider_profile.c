@@ -11,9 +11,9 @@
 #include <string.h>
 #include "aws/env.h"
 #include "aws/file.h"
+#include "aws/later.h"
 #include "aws/sts.h"
 #include "base/mem.h"
-#include "io/loop.h"
 
 #define NAME           "profile"
 #define TOKEN_FILE_MAX 20000
@@ -27,40 +27,29 @@ struct provider_profile {
 };
 
 struct provider_profile_op {
-	struct provider_op base;
+	struct later later;
 	struct profile_file *files;
 	struct profile_plan plan;
 	size_t next_role;
-	/* one of the three is under way */
+	/* at most one of the two is under way; neither: the answer is known */
 	struct provider_op *asking;
 	struct sts *sts;
-	struct defer defer;
 	struct provider *inner;    /* of this operation, or NULL */
 	struct credentials *creds; /* of the last step */
-	enum provider_result early;
-	struct err err;
-	provider_cb cb;
-	void *arg;
 };
 
-static void op_free(struct provider_profile_op *op)
+static void fini(struct later *l)
 {
-	defer_clear(&op->defer);
+	struct provider_profile_op *op = (struct provider_profile_op *)l;
+
 	provider_free(op->inner);
 	credentials_unref(op->creds);
 	profile_file_free(op->files);
-	free(op);
-}
-
-static void finish(struct provider_profile_op *op, const struct provider_answer *a)
-{
-	op->cb(op->arg, a);
-	op_free(op);
 }
 
 static struct provider_profile *of(struct provider_profile_op *op)
 {
-	return (struct provider_profile *)op->base.provider;
+	return (struct provider_profile *)op->later.base.provider;
 }
 
 /* ---- files ---- */
@@ -113,43 +102,31 @@ static int read_file(struct provider_profile *p, struct profile_file *f, enum pr
 
 /* ---- steps ---- */
 
-static void next_step(struct provider_profile_op *op);
+static void assume(struct provider_profile_op *op, enum sts_action action, struct slice token);
 
-static void answer_early(void *arg)
+/* There are credentials. Is there a role to assume with them? It is being assumed then. */
+static bool assume_next(struct provider_profile_op *op)
 {
-	struct provider_profile_op *op = arg;
-	struct provider_answer a = {.result = op->early,
-				    .e = op->early == PROVIDER_CREDENTIALS ? NULL : &op->err};
-
-	if (op->early == PROVIDER_CREDENTIALS && op->next_role < op->plan.role_count) {
-		next_step(op);
-		return;
-	}
-	a.creds = op->creds;
-	finish(op, &a);
-}
-
-static void answer_later(struct provider_profile_op *op, enum provider_result result)
-{
-	op->early = result;
-	defer_set(&op->defer);
+	if (op->next_role == op->plan.role_count)
+		return false;
+	assume(op, STS_ASSUME_ROLE, slice_of(NULL, 0));
+	return true;
 }
 
 static void role_assumed(void *arg, const struct sts_answer *s)
 {
 	struct provider_profile_op *op = arg;
+	struct provider_answer told = sts_to_provider(s);
 
 	op->sts = NULL;
-	if (!s->creds) {
-		finish(op, &(struct provider_answer){.result = PROVIDER_FAILED,
-						     .e = s->e,
-						     .retry_after_us = s->retry_after_us});
-		return;
+	if (s->creds) {
+		credentials_unref(op->creds);
+		op->creds = credentials_ref(s->creds);
+		op->next_role++;
+		if (assume_next(op))
+			return;
 	}
-	credentials_unref(op->creds);
-	op->creds = credentials_ref(s->creds);
-	op->next_role++;
-	next_step(op);
+	later_finish(&op->later, &told);
 }
 
 static void assume(struct provider_profile_op *op, enum sts_action action, struct slice token)
@@ -171,17 +148,6 @@ static void assume(struct provider_profile_op *op, enum sts_action action, struc
 	op->sts = sts_start(&of(op)->deps, &rq, role_assumed, op);
 }
 
-/* There are credentials: the next role is assumed with them, or they are what was asked for. */
-static void next_step(struct provider_profile_op *op)
-{
-	struct provider_answer a = {.result = PROVIDER_CREDENTIALS, .creds = op->creds};
-
-	if (op->next_role < op->plan.role_count)
-		assume(op, STS_ASSUME_ROLE, slice_of(NULL, 0));
-	else
-		finish(op, &a);
-}
-
 /* The base has answered. */
 static void base_heard(void *arg, const struct provider_answer *a)
 {
@@ -191,15 +157,16 @@ static void base_heard(void *arg, const struct provider_answer *a)
 	op->asking = NULL;
 	if (a->result == PROVIDER_CREDENTIALS) {
 		op->creds = credentials_ref(a->creds);
-		next_step(op);
+		if (!assume_next(op))
+			later_give(&op->later, credentials_ref(op->creds));
 		return;
 	}
-	op->err = *a->e;
-	err_prefix(&op->err, NAME " \"%.100s\"", profile_file_name(op->plan.profile));
+	op->later.err = *a->e;
+	err_prefix(&op->later.err, NAME " \"%.100s\"", profile_file_name(op->plan.profile));
 	told.result = PROVIDER_FAILED; /* the profile asks for it */
-	told.e = &op->err;
+	told.e = &op->later.err;
 	told.skipped = NULL;
-	finish(op, &told);
+	later_finish(&op->later, &told);
 }
 
 /* ---- bases ---- */
@@ -216,10 +183,11 @@ static void base_keys(struct provider_profile_op *op)
 		.renewable = true, /* somebody may write others into the file */
 	};
 
-	op->creds = credentials_new(&parts, &op->err);
+	op->creds = credentials_new(&parts, &op->later.err);
 	if (!op->creds)
-		err_prefix(&op->err, NAME " \"%.100s\"", profile_file_name(s));
-	answer_later(op, op->creds ? PROVIDER_CREDENTIALS : PROVIDER_FAILED);
+		err_prefix(&op->later.err, NAME " \"%.100s\"", profile_file_name(s));
+	if (!op->creds || !assume_next(op))
+		later_answer(&op->later, PROVIDER_FAILED, credentials_ref(op->creds));
 }
 
 static void base_web_identity(struct provider_profile_op *op)
@@ -228,10 +196,10 @@ static void base_web_identity(struct provider_profile_op *op)
 	struct buf token;
 
 	buf_init_secret(&token, TOKEN_FILE_MAX);
-	if (file_read_token(path, NAME ": web_identity_token_file", &token, &op->err) == 0)
+	if (file_read_token(path, NAME ": web_identity_token_file", &token, &op->later.err) == 0)
 		assume(op, STS_WEB_IDENTITY, buf_slice(&token));
 	else
-		answer_later(op, PROVIDER_FAILED);
+		later_answer(&op->later, PROVIDER_FAILED, NULL);
 	buf_free(&token);
 }
 
@@ -291,32 +259,28 @@ static enum profile_plan_result make_plan(struct provider_profile *p, struct pro
 {
 	enum profile_plan_result made;
 
-	if (read_file(p, op->files, PROFILE_CONFIG, &op->err) != 0 ||
-	    read_file(p, op->files, PROFILE_CREDENTIALS, &op->err) != 0)
+	if (read_file(p, op->files, PROFILE_CONFIG, &op->later.err) != 0 ||
+	    read_file(p, op->files, PROFILE_CREDENTIALS, &op->later.err) != 0)
 		return PROFILE_PLAN_WRONG;
 	made = profile_plan_make(op->files, p->name ? p->name : "default", p->name != NULL, &op->plan,
-				 &op->err);
+				 &op->later.err);
 	if (made != PROFILE_PLAN_MADE)
-		err_prefix(&op->err, NAME);
+		err_prefix(&op->later.err, NAME);
 	return made;
 }
 
 static struct provider_op *start(struct provider *base, provider_cb cb, void *arg)
 {
 	struct provider_profile *p = (struct provider_profile *)base;
-	struct provider_profile_op *op = mem_zalloc(sizeof(*op));
+	struct provider_profile_op *op = later_new(sizeof(*op), base, p->deps.loop, fini, cb, arg);
 
-	op->base.provider = base;
-	op->cb = cb;
-	op->arg = arg;
 	op->files = profile_file_new();
-	defer_init(&op->defer, p->deps.loop, answer_early, op);
 	switch (make_plan(p, op)) {
 	case PROFILE_PLAN_MADE: bases[op->plan.base](op); break;
-	case PROFILE_PLAN_NONE: answer_later(op, PROVIDER_NOT_CONFIGURED); break;
-	case PROFILE_PLAN_WRONG: answer_later(op, PROVIDER_FAILED); break;
+	case PROFILE_PLAN_NONE: later_answer(&op->later, PROVIDER_NOT_CONFIGURED, NULL); break;
+	case PROFILE_PLAN_WRONG: later_answer(&op->later, PROVIDER_FAILED, NULL); break;
 	}
-	return &op->base;
+	return &op->later.base;
 }
 
 static void cancel(struct provider_op *base)
@@ -325,7 +289,7 @@ static void cancel(struct provider_op *base)
 
 	provider_cancel(op->asking);
 	sts_cancel(op->sts);
-	op_free(op);
+	later_free(&op->later);
 }
 
 static void free_profile(struct provider *base)

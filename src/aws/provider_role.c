@@ -41,16 +41,11 @@ static void finish(struct provider_role_op *op, const struct provider_answer *a)
 static void assumed(void *arg, const struct sts_answer *s)
 {
 	struct provider_role_op *op = arg;
+	struct provider_answer told = sts_to_provider(s);
 
 	op->sts = NULL;
-	finish(op, &(struct provider_answer){
-			   .result = s->creds ? PROVIDER_CREDENTIALS : PROVIDER_FAILED,
-			   .creds = s->creds,
-			   .e = s->e,
-			   .cause = s->cause,
-			   .skipped = op->skipped,
-			   .retry_after_us = s->retry_after_us,
-		   });
+	told.skipped = op->skipped;
+	finish(op, &told);
 }
 
 static void assume(struct provider_role_op *op, struct credentials *source)

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include "aws/call.h"
 #include "aws/file.h"
+#include "aws/later.h"
 #include "aws/provider_profile.h"
 #include "aws/service.h"
 #include "aws/skew.h"
 #include "aws/sso_cache.h"
 #include "base/enc.h"
 #include "base/mem.h"
-#include "io/loop.h"
 
 #define NAME            "sso"
 #define RENEW_BEFORE_US (INT64_C(15) * 60 * 1000000)
@@ -28,20 +28,15 @@ struct provider_sso {
 };
 
 struct provider_sso_op {
-	struct provider_op base;
+	struct later later;
 	char *path;
 	struct sso_token token;
-	/* one of the two is under way */
 	struct call *call;
-	struct defer defer;
-	struct err err;
-	provider_cb cb;
-	void *arg;
 };
 
 static struct provider_sso *of(struct provider_sso_op *op)
 {
-	return (struct provider_sso *)op->base.provider;
+	return (struct provider_sso *)op->later.base.provider;
 }
 
 /* Of the session, or the profile. */
@@ -57,33 +52,29 @@ static int64_t now(const struct provider_sso *p)
 	return skew_wall_us(p->deps.skew, loop_clock(p->deps.loop));
 }
 
-static void op_free(struct provider_sso_op *op)
+static void fini(struct later *l)
 {
-	defer_clear(&op->defer);
+	struct provider_sso_op *op = (struct provider_sso_op *)l;
+
 	sso_cache_free(&op->token);
 	free(op->path);
-	free(op);
-}
-
-static void finish(struct provider_sso_op *op, const struct provider_answer *a)
-{
-	op->cb(op->arg, a);
-	op_free(op);
 }
 
 static void hint_login(struct provider_sso_op *op)
 {
 	const struct provider_sso *p = of(op);
 
-	err_hint(&op->err, "Run: aws sso login --%s %.100s", p->session ? "sso-session" : "profile",
+	err_hint(&op->later.err, "Run: aws sso login --%s %.100s", p->session ? "sso-session" : "profile",
 		 profile_file_name(p->session ? p->session : p->profile));
 }
 
-static void failed(void *arg)
+/* The call has failed, or its answer is of no use: err says why. */
+static void call_failed(struct provider_sso_op *op, const struct call_answer *a)
 {
-	struct provider_sso_op *op = arg;
-
-	finish(op, &(struct provider_answer){.result = PROVIDER_FAILED, .e = &op->err});
+	later_finish(&op->later, &(struct provider_answer){.result = PROVIDER_FAILED,
+							   .e = &op->later.err,
+							   .cause = a->cause,
+							   .retry_after_us = a->retry_after_us});
 }
 
 /* ---- the role's credentials ---- */
@@ -110,27 +101,24 @@ static struct credentials *read_credentials(struct slice body, struct err *e)
 static void portal_heard(void *arg, const struct call_answer *a)
 {
 	struct provider_sso_op *op = arg;
-	struct provider_answer told = {
-		.result = PROVIDER_FAILED, .e = &op->err, .retry_after_us = a->retry_after_us};
+	struct credentials *creds = NULL;
 
 	op->call = NULL;
 	if (a->reply) {
-		told.creds = read_credentials(a->reply->body, &op->err);
+		creds = read_credentials(a->reply->body, &op->later.err);
 	} else {
-		op->err = *a->e;
+		op->later.err = *a->e;
 		if (a->status == 401)
 			hint_login(op);
 		else if (a->status == 403)
-			err_hint(&op->err, "This account and role (sso_account_id, sso_role_name) are not "
+			err_hint(&op->later.err, "This account and role (sso_account_id, sso_role_name) are not "
 					   "assigned to who logged in.");
-		err_prefix(&op->err, NAME);
+		err_prefix(&op->later.err, NAME);
 	}
-	if (told.creds) {
-		told.result = PROVIDER_CREDENTIALS;
-		told.e = NULL;
-	}
-	finish(op, &told);
-	credentials_unref(told.creds);
+	if (creds)
+		later_give(&op->later, creds);
+	else
+		call_failed(op, a);
 }
 
 static int find(const struct provider_sso *p, enum service_id id, const char *configured,
@@ -146,7 +134,7 @@ static int ask_portal(struct provider_sso_op *op)
 	const struct http_header header = {"x-amz-sso_bearer_token", op->token.access};
 	struct service_place place;
 	struct buf url;
-	int rc = find(p, SERVICE_SSO, p->sso_endpoint, &place, &op->err);
+	int rc = find(p, SERVICE_SSO, p->sso_endpoint, &place, &op->later.err);
 
 	if (rc != 0)
 		return rc;
@@ -175,8 +163,8 @@ static int ask_portal(struct provider_sso_op *op)
 static void go_on(struct provider_sso_op *op)
 {
 	if (ask_portal(op) != 0) {
-		err_prefix(&op->err, NAME);
-		defer_set(&op->defer);
+		err_prefix(&op->later.err, NAME);
+		later_answer(&op->later, PROVIDER_FAILED, NULL);
 	}
 }
 
@@ -193,10 +181,10 @@ static int take_new_token(struct provider_sso_op *op, struct slice body)
 	if (access.n > 0 && json_number(j, "expiresIn", &sec) && sec > 0 && sec <= TOKEN_LIFE_MAX) {
 		sso_cache_renew(&op->token, access, json_string(j, "refreshToken"),
 				now(of(op)) + (int64_t)(sec * 1000000));
-		rc = sso_cache_write(op->path, &op->token, &op->err);
+		rc = sso_cache_write(op->path, &op->token, &op->later.err);
 		if (rc != 0) /* it serves us all the same */
 			log_warning(loop_log(of(op)->deps.loop), "IAM Identity Center's token",
-				    LERR(&op->err));
+				    LERR(&op->later.err));
 		rc = 0;
 	}
 	json_free(j);
@@ -214,19 +202,18 @@ static void oidc_heard(void *arg, const struct call_answer *a)
 		return;
 	}
 	if (a->reply)
-		err_set(&op->err, ERR_CREDENTIALS, "CreateToken: the answer has not the form of a token");
+		err_set(&op->later.err, ERR_CREDENTIALS, "CreateToken: the answer has not the form of a token");
 	else
-		op->err = *a->e;
-	err_prefix(&op->err, NAME ": the token could not be renewed");
+		op->later.err = *a->e;
+	err_prefix(&op->later.err, NAME ": the token could not be renewed");
 	if (alive) {
 		log_warning(loop_log(of(op)->deps.loop), "IAM Identity Center's token is used while it lives",
-			    LERR(&op->err));
+			    LERR(&op->later.err));
 		go_on(op);
 		return;
 	}
 	hint_login(op);
-	finish(op, &(struct provider_answer){
-			   .result = PROVIDER_FAILED, .e = &op->err, .retry_after_us = a->retry_after_us});
+	call_failed(op, a);
 }
 
 static void add_member(struct buf *b, const char *name, struct slice value)
@@ -242,7 +229,7 @@ static int ask_oidc(struct provider_sso_op *op)
 	const struct http_header header = {"content-type", slice_str("application/json")};
 	struct service_place place;
 	struct buf body;
-	int rc = find(p, SERVICE_SSO_OIDC, p->oidc_endpoint, &place, &op->err);
+	int rc = find(p, SERVICE_SSO_OIDC, p->oidc_endpoint, &place, &op->later.err);
 
 	if (rc != 0)
 		return rc;
@@ -289,14 +276,14 @@ static int read_token(struct provider_sso_op *op)
 
 	op->path = sso_cache_path(p->deps.env,
 				  p->session ? profile_file_name(p->session) : setting(p, "sso_start_url"),
-				  &op->err);
+				  &op->later.err);
 	if (!op->path)
-		return err_prefix(&op->err, NAME);
+		return err_prefix(&op->later.err, NAME);
 	buf_init_secret(&text, SSO_CACHE_MAX);
-	if (file_read(op->path, NAME, &text, &op->err) == 0) {
-		rc = sso_cache_parse(buf_slice(&text), &op->token, &op->err);
+	if (file_read(op->path, NAME, &text, &op->later.err) == 0) {
+		rc = sso_cache_parse(buf_slice(&text), &op->token, &op->later.err);
 		if (rc != 0)
-			err_prefix(&op->err, NAME ": %s", op->path);
+			err_prefix(&op->later.err, NAME ": %s", op->path);
 	}
 	if (rc != 0)
 		hint_login(op);
@@ -319,11 +306,11 @@ static int begin(struct provider_sso_op *op)
 	} else if (can_renew(op)) {
 		rc = ask_oidc(op);
 	} else {
-		err_set(&op->err, ERR_CREDENTIALS, NAME ": the IAM Identity Center session has expired");
+		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": the IAM Identity Center session has expired");
 		hint_login(op);
 		return -1;
 	}
-	return rc == 0 ? 0 : err_prefix(&op->err, NAME);
+	return rc == 0 ? 0 : err_prefix(&op->later.err, NAME);
 }
 
 /* ---- the provider ---- */
@@ -331,15 +318,11 @@ static int begin(struct provider_sso_op *op)
 static struct provider_op *start(struct provider *base, provider_cb cb, void *arg)
 {
 	struct provider_sso *p = (struct provider_sso *)base;
-	struct provider_sso_op *op = mem_zalloc(sizeof(*op));
+	struct provider_sso_op *op = later_new(sizeof(*op), base, p->deps.loop, fini, cb, arg);
 
-	op->base.provider = base;
-	op->cb = cb;
-	op->arg = arg;
-	defer_init(&op->defer, p->deps.loop, failed, op);
 	if (begin(op) != 0)
-		defer_set(&op->defer);
-	return &op->base;
+		later_answer(&op->later, PROVIDER_FAILED, NULL);
+	return &op->later.base;
 }
 
 static void cancel(struct provider_op *base)
@@ -347,7 +330,7 @@ static void cancel(struct provider_op *base)
 	struct provider_sso_op *op = (struct provider_sso_op *)base;
 
 	call_cancel(op->call);
-	op_free(op);
+	later_free(&op->later);
 }
 
 static void free_sso(struct provider *p)

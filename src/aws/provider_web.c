@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include "aws/env.h"
 #include "aws/file.h"
-#include "aws/provider.h"
+#include "aws/later.h"
 #include "aws/sts.h"
 #include "base/mem.h"
-#include "io/loop.h"
 
 #define NAME           "web-identity"
 #define TOKEN_FILE_MAX 20000 /* STS takes no longer one */
@@ -17,50 +16,24 @@ struct provider_web {
 };
 
 struct provider_web_op {
-	struct provider_op base;
-	/* one of the two is under way */
+	struct later later;
 	struct sts *sts;
-	struct defer defer;
-	enum provider_result early; /* answered by defer */
-	struct err err;
-	provider_cb cb;
-	void *arg;
 };
-
-static void finish(struct provider_web_op *op, const struct provider_answer *a)
-{
-	op->cb(op->arg, a);
-	defer_clear(&op->defer);
-	free(op);
-}
-
-static void answer_early(void *arg)
-{
-	struct provider_web_op *op = arg;
-	struct provider_answer a = {.result = op->early, .e = &op->err};
-
-	finish(op, &a);
-}
 
 static void heard(void *arg, const struct sts_answer *s)
 {
 	struct provider_web_op *op = arg;
-	struct provider_answer a = {
-		.result = s->creds ? PROVIDER_CREDENTIALS : PROVIDER_FAILED,
-		.creds = s->creds,
-		.e = s->e,
-		.cause = s->cause,
-		.retry_after_us = s->retry_after_us,
-	};
+	struct provider_answer a = sts_to_provider(s);
 
 	op->sts = NULL;
-	finish(op, &a);
+	later_finish(&op->later, &a);
 }
 
 /* PROVIDER_CREDENTIALS: the question to STS is on its way. */
 static enum provider_result ask(struct provider_web *p, struct provider_web_op *op)
 {
 	const char *const *env = p->deps.env;
+	struct err *e = &op->later.err;
 	const char *file = env_get(env, "AWS_WEB_IDENTITY_TOKEN_FILE");
 	struct sts_request rq = {
 		.action = STS_WEB_IDENTITY,
@@ -72,19 +45,19 @@ static enum provider_result ask(struct provider_web *p, struct provider_web_op *
 	struct buf token;
 
 	if (!file) {
-		err_set(&op->err, ERR_CREDENTIALS, NAME ": AWS_WEB_IDENTITY_TOKEN_FILE is not set");
+		err_set(e, ERR_CREDENTIALS, NAME ": AWS_WEB_IDENTITY_TOKEN_FILE is not set");
 		return PROVIDER_NOT_CONFIGURED;
 	}
 	if (!rq.role_arn) {
-		err_set(&op->err, ERR_CREDENTIALS,
+		err_set(e, ERR_CREDENTIALS,
 			NAME ": AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not");
-		err_hint(&op->err,
+		err_hint(e,
 			 "On EKS, annotate the service account with eks.amazonaws.com/role-arn and restart "
 			 "the pod.");
 		return PROVIDER_FAILED;
 	}
 	buf_init_secret(&token, TOKEN_FILE_MAX);
-	if (file_read_token(file, NAME ": AWS_WEB_IDENTITY_TOKEN_FILE", &token, &op->err) == 0) {
+	if (file_read_token(file, NAME ": AWS_WEB_IDENTITY_TOKEN_FILE", &token, e) == 0) {
 		rq.web_token = buf_slice(&token);
 		op->sts = sts_start(&p->deps, &rq, heard, op);
 		result = PROVIDER_CREDENTIALS;
@@ -96,16 +69,12 @@ static enum provider_result ask(struct provider_web *p, struct provider_web_op *
 static struct provider_op *start(struct provider *base, provider_cb cb, void *arg)
 {
 	struct provider_web *p = (struct provider_web *)base;
-	struct provider_web_op *op = mem_zalloc(sizeof(*op));
+	struct provider_web_op *op = later_new(sizeof(*op), base, p->deps.loop, NULL, cb, arg);
+	enum provider_result result = ask(p, op);
 
-	op->base.provider = base;
-	op->cb = cb;
-	op->arg = arg;
-	defer_init(&op->defer, p->deps.loop, answer_early, op);
-	op->early = ask(p, op);
 	if (!op->sts)
-		defer_set(&op->defer);
-	return &op->base;
+		later_answer(&op->later, result, NULL);
+	return &op->later.base;
 }
 
 static void cancel(struct provider_op *base)
@@ -113,8 +82,7 @@ static void cancel(struct provider_op *base)
 	struct provider_web_op *op = (struct provider_web_op *)base;
 
 	sts_cancel(op->sts);
-	defer_clear(&op->defer);
-	free(op);
+	later_free(&op->later);
 }
 
 static void free_web(struct provider *p)

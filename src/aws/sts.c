@@ -90,8 +90,7 @@ static void advise(struct err *e, const char *code)
 static void heard(void *arg, const struct call_answer *a)
 {
 	struct sts *s = arg;
-	struct sts_answer out = {.cause = a->reply ? PROVIDER_CAUSE_ANSWER : a->cause,
-				 .retry_after_us = a->retry_after_us};
+	struct sts_answer out = {.cause = a->cause, .retry_after_us = a->retry_after_us};
 	struct sts_identity who;
 
 	s->call = NULL;
@@ -115,6 +114,17 @@ static void heard(void *arg, const struct call_answer *a)
 		finish(s, &out);
 		credentials_unref(creds);
 	}
+}
+
+struct provider_answer sts_to_provider(const struct sts_answer *s)
+{
+	return (struct provider_answer){
+		.result = s->creds ? PROVIDER_CREDENTIALS : PROVIDER_FAILED,
+		.creds = s->creds,
+		.e = s->e,
+		.cause = s->cause,
+		.retry_after_us = s->retry_after_us,
+	};
 }
 
 /* "pgiam-" and when, as the SDKs do it: sessions can be told apart in CloudTrail. */

@@ -38,6 +38,9 @@ struct sts;
 struct sts *sts_start(const struct provider_deps *d, const struct sts_request *rq, sts_cb cb, void *arg);
 void sts_cancel(struct sts *s); /* NULL is fine */
 
+/* Of the actions that give a role: the same for who waits for a provider. Borrows what the answer borrows. */
+struct provider_answer sts_to_provider(const struct sts_answer *s);
+
 /* Has it the form of a role's session name, [A-Za-z0-9_+=,.@-]{2,64}? */
 bool sts_session_name_ok(const char *name);
 
