@@ -42,7 +42,7 @@ struct conf_listen {
 struct conf_secret {
 	enum target_auth kind;
 	enum aws_token token; /* TARGET_AUTH_IAM */
-	char *region;         /* of TARGET_AUTH_IAM: the one to sign for; of TARGET_AUTH_SECRET: where it is */
+	char *region;         /* of TARGET_AUTH_IAM: the one to sign for, or NULL: the instance's; of TARGET_AUTH_SECRET: where it is */
 	char *secret_id;      /* of TARGET_AUTH_SECRET: name or ARN */
 	uint32_t identity;    /* conf_secret_signs: index of conf.identities */
 	char *password_file; /* of TARGET_AUTH_PASSWORD; read at every login */

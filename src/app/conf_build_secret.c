@@ -98,22 +98,36 @@ static void refuse_identity(struct targets *ts)
 					      "is about AWS credentials, and this auth needs none");
 }
 
+/* As aws_region_find, of this database; named: what goes before all else, or NULL. */
+static int find_region(struct targets *ts, const char *named, char region[64], char warning[256], struct err *e)
+{
+	static const char *const nothing[] = {NULL};
+	const struct aws_region_from from = {
+		.named = named,
+		.host = ts->t->iam_host ? ts->t->iam_host : ts->t->host,
+		.env = ts->b->in->env ? ts->b->in->env : nothing,
+		.profile = conf_build_target_text(ts, OPT_AWS_PROFILE),
+	};
+
+	return aws_region_find(&from, region, warning, e);
+}
+
 static void iam_secret(struct targets *ts, struct conf_secret *s)
 {
-	const char *host = ts->t->iam_host ? ts->t->iam_host : ts->t->host;
-	static const char *const nothing[] = {NULL};
-	const char *const *env = ts->b->in->env ? ts->b->in->env : nothing;
 	char region[64], warning[256] = "";
 	struct err e;
+	int rc = find_region(ts, conf_build_target_text(ts, OPT_REGION), region, warning, &e);
 
-	if (aws_region(conf_build_target_text(ts, OPT_REGION), host, env, region, warning, &e) != 0) {
+	if (rc < 0) {
 		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
 		ts->failed = true;
 		return;
 	}
+	if (rc > 0)
+		conf_build_target_warn(ts, "region: nothing here tells it; the instance's metadata service will be asked");
 	if (warning[0])
 		conf_build_target_warn(ts, "region: %s", warning);
-	s->region = mem_strdup(region);
+	s->region = rc == 0 ? mem_strdup(region) : NULL;
 	s->token = ts->token;
 	build_identity(ts, s);
 }
@@ -153,9 +167,6 @@ static void password_secret(struct targets *ts, struct conf_secret *s)
 static void kept_secret(struct targets *ts, struct conf_secret *s)
 {
 	const char *id = conf_build_target_text(ts, OPT_SECRET_ID), *given = conf_build_target_text(ts, OPT_REGION);
-	const char *host = ts->t->iam_host ? ts->t->iam_host : ts->t->host;
-	static const char *const nothing[] = {NULL};
-	const char *const *env = ts->b->in->env ? ts->b->in->env : nothing;
 	char named[64], region[64];
 	struct err e;
 
@@ -171,7 +182,7 @@ static void kept_secret(struct targets *ts, struct conf_secret *s)
 	}
 	if (named[0] && given && strcmp(named, given) != 0)
 		conf_build_target_warn(ts, "region: the secret is asked for in %s, as its ARN says", named);
-	if (aws_region(named[0] ? named : given, host, env, region, NULL, &e) != 0) {
+	if (find_region(ts, named[0] ? named : given, region, NULL, &e) != 0) {
 		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
 		ts->failed = true;
 		return;

@@ -114,7 +114,8 @@ static void describe_target(const struct conf *c, const struct conf_target *ct, 
 	buf_printf(out, "           auth %s", ct->auth_text);
 	if (t->auth == TARGET_AUTH_IAM)
 		buf_printf(out, " for %s:%u in %s", t->iam_host, t->iam_port,
-			   c->secrets[t->secret_index].region);
+			   c->secrets[t->secret_index].region ? c->secrets[t->secret_index].region
+							      : "the instance's region");
 	if (t->auth == TARGET_AUTH_SECRET)
 		buf_printf(out, " %s in %s", c->secrets[t->secret_index].secret_id,
 			   c->secrets[t->secret_index].region);

@@ -7,6 +7,7 @@
 #include "aws/cache.h"
 #include "aws/desk.h"
 #include "aws/kit.h"
+#include "aws/region_finder.h"
 #include "aws/secret_store.h"
 #include "aws/source.h"
 #include "aws/source_secret.h"
@@ -18,6 +19,9 @@ struct member {
 	char *name; /* no other's */
 	struct cache *cache;
 	struct desk *desk;
+	char *profile; /* whose region is taken, or NULL */
+	struct region_seat seat;
+	struct desk *region_desk;
 	struct list secrets; /* struct secret_kept.node */
 };
 
@@ -69,6 +73,9 @@ static void add_member(struct aws *a, const struct aws_opts *o, const struct aws
 	if (o->identity_count > 1)
 		cache_set_name(m->cache, m->name);
 	m->desk = desk_new(m->cache, o->mail);
+	m->profile = mem_strdup(who->profile);
+	m->seat = (struct region_seat){a->kit->deps.region, m->profile};
+	m->region_desk = region_finder_desk(&m->seat, o->mail);
 	a->count++;
 }
 
@@ -101,8 +108,10 @@ static void free_secret(struct secret_kept *k)
 static void free_member(struct member *m)
 {
 	list_each(node, tmp, &m->secrets) free_secret(container_of(node, struct secret_kept, node));
+	desk_close(m->region_desk);
 	desk_close(m->desk);
 	cache_free(m->cache);
+	free(m->profile);
 	free(m->name);
 }
 
@@ -127,6 +136,7 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 {
 	struct source_opts opts = {
 		.desk = a->member[o->identity].desk,
+		.region_desk = a->member[o->identity].region_desk,
 		.env = a->kit->deps.env,
 		.skew = &a->kit->skew,
 		.token = o->token,

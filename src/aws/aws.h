@@ -39,8 +39,7 @@ enum aws_token { AWS_TOKEN_RDS, AWS_TOKEN_DSQL };
 struct aws_source_opts {
 	size_t identity; /* index: whose credentials sign */
 	enum aws_token token;
-	const char *region; /* explicit region=, or NULL: from the host name, then AWS_REGION,
-			       AWS_DEFAULT_REGION */
+	const char *region; /* to sign for; NULL: the host name's, then as region_finder.h has it */
 };
 
 /* A source of tokens for one target, on a worker's loop. Thread-safe towards `a`. ops->free on the
@@ -81,15 +80,31 @@ void aws_collect(const struct aws *a, size_t identity, struct aws_stats *out);
 int64_t aws_skew_us(const struct aws *a);
 
 /* The region a token for this host is signed for: explicit, else the host's own, else the environment's. 0,
- * or -1 with ERR_REGION. warning (may be NULL) gets a text if the choice deserves one (host and environment
- * disagree). */
+ * 1 with e: none of them tells, -1 with e: one tells nonsense. ERR_REGION. warning (may be NULL) gets a text if the
+ * choice deserves one (host and environment disagree). */
 int aws_region(const char *explicit_region, const char *host, const char *const *env, char out[64],
 	       char warning[256], struct err *e);
+
+/* Who may tell a region, in this order. */
+struct aws_region_from {
+	const char *named; /* region=, or NULL */
+	const char *host;
+	const char *const *env;
+	const char *profile; /* of the AWS files, which are read where the others do not tell; NULL: AWS_PROFILE,
+				or "default" */
+};
+
+/* As aws_region, the profile included. 1: only the instance's metadata service may tell. That is no guess for a database
+ * of several regions, and may be forbidden: then -1. */
+int aws_region_find(const struct aws_region_from *from, char out[64], char warning[256], struct err *e);
 
 /* Credentials for a command that has no loop: waits for the chain, up to 30 s. One reference is the caller's;
  * NULL with e set if there are none. */
 struct credentials;
 struct credentials *aws_credentials_once(const char *const *env, struct err *e);
+
+/* aws_region_find, and where that gives 1, what the instance's metadata service says. 0, or -1 with ERR_REGION. */
+int aws_region_once(const struct aws_region_from *from, char out[64], char warning[256], struct err *e);
 
 /* Whose credentials these are, for people. */
 struct aws_who {
@@ -100,7 +115,7 @@ struct aws_who {
 	struct err why;
 };
 
-/* Asks the chain, and STS in `region` (NULL: the environment's). 0 if both answered. As above, it waits. Free
+/* Asks the chain, and STS in `region` (NULL: as region_finder.h has it). 0 if both answered. As above, it waits. Free
  * with aws_who_free either way. */
 int aws_who_once(const char *const *env, const char *region, struct aws_who *who);
 void aws_who_free(struct aws_who *who);

@@ -1,9 +1,12 @@
 /* For commands that need credentials once and have no loop: the same chain, run on a loop of its own. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "aws/aws.h"
 #include "aws/chain.h"
+#include "aws/endpoint.h"
 #include "aws/kit.h"
+#include "aws/region_finder.h"
 #include "aws/sts.h"
 #include "base/mem.h"
 #include "io/offload.h"
@@ -111,7 +114,58 @@ static void ask_sts(struct workshop *w, const char *region, struct aws_who *who)
 	}
 }
 
+/* ---- the region ---- */
+
+struct region_once {
+	struct region_finder_op *op;
+	char *out;
+	struct err *e;
+	int rc;
+};
+
+static void region_heard(void *arg, const char *region, const struct err *e)
+{
+	struct region_once *o = arg;
+
+	o->op = NULL;
+	if (region) {
+		snprintf(o->out, ENDPOINT_REGION_SIZE, "%s", region);
+		o->rc = 0;
+	} else if (o->e) {
+		*o->e = *e;
+	}
+}
+
+static int ask_region(struct workshop *w, const char *profile, char out[64], struct err *e)
+{
+	struct region_once o = {.out = out, .e = e, .rc = -1};
+	uint64_t begin = loop_now_us(w->loop);
+
+	o.op = region_finder_get(w->kit->deps.region, profile, region_heard, &o);
+	while (o.op && loop_now_us(w->loop) - begin < ONCE_TIMEOUT_US)
+		loop_turn(w->loop, 100000);
+	if (o.op) {
+		region_finder_cancel(o.op);
+		err_set(e, ERR_REGION, "nobody told the region within %u s",
+			(unsigned)(ONCE_TIMEOUT_US / 1000000));
+	}
+	return o.rc;
+}
+
 /* ---- commands ---- */
+
+int aws_region_once(const struct aws_region_from *from, char out[64], char warning[256], struct err *e)
+{
+	int rc = aws_region_find(from, out, warning, e);
+	struct workshop w;
+
+	if (rc <= 0)
+		return rc;
+	if (workshop_open(&w, from->env, e) == 0)
+		rc = ask_region(&w, from->profile, out, e);
+	workshop_close(&w);
+	return rc == 0 ? 0 : -1;
+}
 
 struct credentials *aws_credentials_once(const char *const *env, struct err *e)
 {

@@ -1,9 +1,10 @@
-/* Explicit, then the host's own, then the environment's; no fallback to some default region, because a token
- * for the wrong region is refused with a message that names no cause. */
+/* Explicit, then the host's own, then the environment's, then the profile's; no fallback to some default region,
+ * because a token for the wrong region is refused with a message that names no cause. */
 #include <stdio.h>
 #include "aws/aws.h"
 #include "aws/endpoint.h"
 #include "aws/env.h"
+#include "aws/profile_load.h"
 
 static void warn(char warning[256], const char *text, const char *a, const char *b)
 {
@@ -49,10 +50,31 @@ int aws_region(const char *explicit_region, const char *host, const char *const 
 	if (!fallback && ep.kind == ENDPOINT_AURORA_GLOBAL) {
 		err_set(e, ERR_REGION, "a global database's endpoint does not tell the region");
 		err_hint(e, "Set region= to the region of the primary cluster.");
-		return -1;
+		return 1;
 	}
-	if (!fallback)
-		return err_set(e, ERR_REGION,
-			       "no AWS region: the host name has none, and AWS_REGION is not set");
+	if (!fallback) {
+		err_set(e, ERR_REGION, "no AWS region: the host name has none, and AWS_REGION is not set");
+		return 1;
+	}
 	return choose(out, name, fallback, e);
+}
+
+int aws_region_find(const struct aws_region_from *from, char out[64], char warning[256], struct err *e)
+{
+	bool forbidden = env_is_true(from->env, "AWS_EC2_METADATA_DISABLED");
+	struct err why;
+	int rc = aws_region(from->named, from->host, from->env, out, warning, e);
+
+	if (rc <= 0)
+		return rc;
+	rc = profile_load_region(from->env, from->profile, out, &why);
+	if (rc < 0 && e)
+		*e = why;
+	if (rc <= 0)
+		return rc;
+	if (endpoint_parse(from->host).kind == ENDPOINT_AURORA_GLOBAL)
+		return -1; /* e says it all */
+	err_set(e, ERR_REGION, "no AWS region: the host name has none, AWS_REGION is not set, and %s%s", why.msg,
+		forbidden ? "; AWS_EC2_METADATA_DISABLED forbids to ask the instance" : "");
+	return forbidden ? -1 : 1;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "aws/env.h"
+#include "aws/region_finder.h"
 #include "base/mem.h"
 #include "config.h"
 #include "http/http_curl.h"
@@ -53,16 +54,19 @@ struct kit *kit_new(struct loop *l, const char *const *env, struct offload *offl
 		.skew = &k->skew,
 	};
 	k->deps.http = make_http(l, k->deps.env, e);
-	if (k->deps.http)
-		return k;
-	kit_free(k);
-	return NULL;
+	if (!k->deps.http) {
+		kit_free(k);
+		return NULL;
+	}
+	k->deps.region = region_finder_new(&k->deps);
+	return k;
 }
 
 void kit_free(struct kit *k)
 {
 	if (!k)
 		return;
+	region_finder_free(k->deps.region);
 	http_client_free(k->deps.http);
 	env_free(k->deps.env);
 	free(k);

@@ -13,6 +13,7 @@ struct http_client;
 struct loop;
 struct mailbox;
 struct offload;
+struct region_finder;
 struct skew;
 
 /* What a provider works with. Borrowed for its life; copied by value. */
@@ -24,6 +25,7 @@ struct provider_deps {
 	struct offload *offload; /* a helper thread, with the mailbox its answers come to */
 	struct mailbox *mail;
 	struct skew *skew; /* how wrong the clock is: what AWS shall believe is signed by skew_wall_us */
+	struct region_finder *region; /* asked where no region is configured; NULL: then there is none */
 };
 
 enum provider_result {

@@ -1,17 +1,13 @@
 /* The files are read, the plan is made anew at each refresh: somebody who mends ~/.aws/config need not
  * restart anything. One after the other: the base's credentials, then each role with the credentials of the
- * one before.
- *
- * A file that cannot be read is an error for whoever names a file or a profile. Where nothing was said, it
- * may be of somebody else's home, and counts as not there. */
+ * one before. */
 #include "aws/provider_profile.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "aws/env.h"
 #include "aws/file.h"
 #include "aws/later.h"
+#include "aws/profile_load.h"
 #include "aws/sts.h"
 #include "base/mem.h"
 
@@ -50,54 +46,6 @@ static void fini(struct later *l)
 static struct provider_profile *of(struct provider_profile_op *op)
 {
 	return (struct provider_profile *)op->later.base.provider;
-}
-
-/* ---- files ---- */
-
-struct place {
-	const char *variable, *in_home;
-};
-
-static const struct place places[] = {
-	[PROFILE_CONFIG] = {"AWS_CONFIG_FILE",             ".aws/config"     },
-	[PROFILE_CREDENTIALS] = {"AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"},
-};
-
-/* Owned, or NULL: there is no home. */
-static char *path_of(const char *const *env, const struct place *at)
-{
-	const char *path = env_get(env, at->variable), *home = env_get(env, "HOME");
-
-	if (path && strncmp(path, "~/", 2) != 0)
-		return mem_strdup(path);
-	if (!home)
-		return path ? mem_strdup(path) : NULL;
-	return mem_printf("%s/%s", home, path ? path + 2 : at->in_home);
-}
-
-/* 0, also without such a file; -1 if it is there and is no good. */
-static int read_file(struct provider_profile *p, struct profile_file *f, enum profile_file_source source,
-		     struct err *e)
-{
-	const struct place *at = &places[source];
-	bool named = p->name || env_get(p->deps.env, at->variable);
-	char *path = path_of(p->deps.env, at);
-	struct buf text;
-	int rc = 0;
-
-	if (!path)
-		return 0;
-	buf_init_secret(&text, PROFILE_FILE_MAX);
-	if (file_read(path, NAME, &text, e) == 0) {
-		rc = profile_file_add(f, source, path, buf_slice(&text), e);
-		if (rc != 0)
-			err_prefix(e, NAME);
-	} else if (named && errno != ENOENT && errno != ENOTDIR) {
-		rc = -1;
-	}
-	buf_free(&text);
-	free(path);
-	return rc;
 }
 
 /* ---- steps ---- */
@@ -259,9 +207,10 @@ static enum profile_plan_result make_plan(struct provider_profile *p, struct pro
 {
 	enum profile_plan_result made;
 
-	if (read_file(p, op->files, PROFILE_CONFIG, &op->later.err) != 0 ||
-	    read_file(p, op->files, PROFILE_CREDENTIALS, &op->later.err) != 0)
+	if (profile_load(p->deps.env, p->name != NULL, op->files, &op->later.err) != 0) {
+		err_prefix(&op->later.err, NAME);
 		return PROFILE_PLAN_WRONG;
+	}
 	made = profile_plan_make(op->files, p->name ? p->name : "default", p->name != NULL, &op->plan,
 				 &op->later.err);
 	if (made != PROFILE_PLAN_MADE)
@@ -310,6 +259,6 @@ struct provider *provider_profile_new(const struct provider_deps *d, const char 
 
 	p->base.ops = &ops;
 	p->deps = *d;
-	p->name = mem_strdup(name ? name : env_get(d->env, "AWS_PROFILE"));
+	p->name = mem_strdup(profile_load_name(d->env, name));
 	return &p->base;
 }

@@ -1,6 +1,6 @@
 /* Tokens are minted when they are asked for and kept nowhere: five HMACs cost less than a cache's mistakes.
  * What is kept is the credentials; the desk is asked when there are none with life enough, or when a server
- * refused them. */
+ * refused them. Another desk is asked for the region where nothing here tells it. */
 #include "aws/source.h"
 
 #include <stdlib.h>
@@ -22,18 +22,23 @@ struct source {
 	struct loop *loop;
 	struct mailbox *mail;
 	struct desk *desk;
+	struct desk *region_desk; /* or NULL */
 	const char *const *env;
 	const struct skew *skew;
 	enum aws_token token;
-	char *region;                /* explicit, or NULL */
+	char *region;                /* explicit or found, or NULL */
 	struct credentials *creds;   /* the last ones heard of, or NULL */
 	struct credentials *refused; /* given out and turned down by a server; or NULL */
 	struct credentials *given;   /* signed the last token; or NULL */
 	struct desk_op *asking;      /* non-NULL exactly while the desk is asked */
+	struct desk_op *asking_region; /* the same of the region's desk */
 	uint64_t asked_us;           /* when, monotonic; 0: never */
 	uint64_t demanded_us;        /* the last time on account of a refusal; 0: never */
 	struct list ops;             /* secret_op.node */
 };
+
+/* What an operation waits for; nothing: its answer comes at the end of the turn. */
+enum { WAIT_CREDENTIALS = 1, WAIT_REGION = 2 };
 
 struct secret_op {
 	struct list node;
@@ -41,8 +46,8 @@ struct secret_op {
 	struct source *source;
 	char *host, *user;
 	uint16_t port;
-	bool waits;  /* for the desk; else its answer comes at the end of the turn */
-	bool failed; /* answered with err */
+	unsigned waits; /* WAIT_ ... */
+	bool failed;    /* answered with err */
 	struct err err;
 	secret_cb cb;
 	void *arg;
@@ -109,6 +114,26 @@ static void answer(void *arg)
 	free(op);
 }
 
+/* Whoever waited for this does so no longer: it goes on, or fails with e. */
+static void heard_for(struct source *s, unsigned what, const struct err *e)
+{
+	list_each(node, tmp, &s->ops)
+	{
+		struct secret_op *op = container_of(node, struct secret_op, node);
+
+		if (!(op->waits & what))
+			continue;
+		op->waits &= ~what;
+		if (e) {
+			op->failed = true;
+			op->err = *e;
+			op->waits = 0;
+		}
+		if (!op->waits)
+			defer_set(&op->defer);
+	}
+}
+
 static void heard(void *arg, void *creds, const struct err *e)
 {
 	struct source *s = arg;
@@ -116,19 +141,17 @@ static void heard(void *arg, void *creds, const struct err *e)
 	s->asking = NULL;
 	if (creds)
 		replace(&s->creds, creds);
-	list_each(node, tmp, &s->ops)
-	{
-		struct secret_op *op = container_of(node, struct secret_op, node);
+	/* The desk's failure does not matter while what is here still lives. */
+	heard_for(s, WAIT_CREDENTIALS, lives_for(s, 0) ? NULL : e);
+}
 
-		if (!op->waits)
-			continue;
-		op->waits = false;
-		/* The desk's failure does not matter while what is here still lives. */
-		op->failed = !lives_for(s, 0);
-		if (op->failed)
-			op->err = *e;
-		defer_set(&op->defer);
-	}
+static void heard_region(void *arg, void *region, const struct err *e)
+{
+	struct source *s = arg;
+
+	s->asking_region = NULL;
+	s->region = mem_strdup(region);
+	heard_for(s, WAIT_REGION, e);
 }
 
 static void ask(struct source *s)
@@ -158,6 +181,18 @@ static bool must_wait(struct source *s)
 	return refused && s->asking;
 }
 
+/* Has this operation to wait for the region? Nobody waits for what the host's name or the settings tell. */
+static bool must_wait_for_region(struct source *s, const char *host)
+{
+	char region[64];
+
+	if (!s->region_desk || aws_region(s->region, host, s->env, region, NULL, NULL) <= 0)
+		return false;
+	if (!s->asking_region)
+		s->asking_region = desk_ask(s->region_desk, s->mail, NULL, heard_region, s);
+	return true;
+}
+
 static struct secret_op *source_start(struct secret_source *base, const struct secret_request *rq,
 				      secret_cb cb, void *arg)
 {
@@ -172,7 +207,8 @@ static struct secret_op *source_start(struct secret_source *base, const struct s
 	op->arg = arg;
 	list_add_tail(&s->ops, &op->node);
 	defer_init(&op->defer, s->loop, answer, op);
-	op->waits = must_wait(s);
+	op->waits = (must_wait(s) ? WAIT_CREDENTIALS : 0) |
+		    (must_wait_for_region(s, rq->host) ? WAIT_REGION : 0);
 	if (!op->waits)
 		defer_set(&op->defer);
 	return op;
@@ -228,6 +264,10 @@ static void source_free(struct secret_source *base)
 
 	if (s->asking)
 		desk_cancel(s->asking);
+	if (s->asking_region)
+		desk_cancel(s->asking_region);
+	if (s->region_desk)
+		desk_unref(s->region_desk);
 	credentials_unref(s->creds);
 	credentials_unref(s->refused);
 	credentials_unref(s->given);
@@ -254,6 +294,7 @@ struct secret_source *source_new(const struct source_opts *o)
 	s->loop = o->worker;
 	s->mail = mailbox_ref(o->worker_mail);
 	s->desk = desk_ref(o->desk);
+	s->region_desk = o->region_desk ? desk_ref(o->region_desk) : NULL;
 	s->env = o->env;
 	s->skew = o->skew;
 	s->token = o->token;

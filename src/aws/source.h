@@ -7,10 +7,11 @@
 #include "aws/skew.h"
 #include "base/secret_source.h"
 
-/* On the worker's loop from then on. References desk and worker_mail; env and skew are borrowed for the
+/* On the worker's loop from then on. References the desks and worker_mail; env and skew are borrowed for the
  * source's life; region may be NULL, and is copied. */
 struct source_opts {
 	struct desk *desk;
+	struct desk *region_desk; /* asked for the region where neither region nor the host name tells it; or NULL */
 	const char *const *env;
 	const struct skew *skew; /* of the clock; NULL: it is right */
 	enum aws_token token;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "aws/call.h"
+#include "aws/region_finder.h"
 #include "aws/service.h"
 #include "aws/sts_reply.h"
 #include "base/buf.h"
@@ -17,8 +18,15 @@
 #define BODY_MAX 131072 /* a web identity token has up to 20,000 characters, each perhaps %XX */
 
 struct sts {
-	struct sts_request rq; /* only action and provider are kept */
-	struct call *call;     /* one of the two is under way */
+	struct provider_deps deps;
+	enum sts_action action;
+	const char *provider;
+	char *endpoint_url;         /* or NULL */
+	struct credentials *source; /* that sign, or NULL */
+	struct buf body;
+	/* one of the three is under way */
+	struct region_finder_op *finding;
+	struct call *call;
 	struct defer defer;
 	struct err err;
 	sts_cb cb;
@@ -46,11 +54,19 @@ bool sts_session_name_ok(const char *name)
 	return true;
 }
 
+static void sts_free(struct sts *s)
+{
+	defer_clear(&s->defer);
+	buf_free(&s->body);
+	credentials_unref(s->source);
+	free(s->endpoint_url);
+	free(s);
+}
+
 static void finish(struct sts *s, const struct sts_answer *a)
 {
 	s->cb(s->arg, a);
-	defer_clear(&s->defer);
-	free(s);
+	sts_free(s);
 }
 
 static void cannot(void *arg)
@@ -97,15 +113,15 @@ static void heard(void *arg, const struct call_answer *a)
 	if (!a->reply) {
 		s->err = *a->e;
 		advise(&s->err, a->code);
-		err_prefix(&s->err, "%s", s->rq.provider);
+		err_prefix(&s->err, "%s", s->provider);
 		out.e = &s->err;
-	} else if (s->rq.action == STS_CALLER_IDENTITY) {
-		if (sts_reply_identity(a->reply->body, s->rq.provider, &who, &s->err) != 0)
+	} else if (s->action == STS_CALLER_IDENTITY) {
+		if (sts_reply_identity(a->reply->body, s->provider, &who, &s->err) != 0)
 			out.e = &s->err;
 		out.arn = out.e ? NULL : who.arn;
 		out.account = out.e ? NULL : who.account;
 	} else {
-		out.creds = sts_reply_credentials(s->rq.action, a->reply->body, s->rq.provider, &s->err);
+		out.creds = sts_reply_credentials(s->action, a->reply->body, s->provider, &s->err);
 		out.e = out.creds ? NULL : &s->err;
 	}
 	{
@@ -167,61 +183,91 @@ static int make_body(const struct provider_deps *d, const struct sts_request *rq
 	return b->full ? err_set(e, ERR_CREDENTIALS, "%s: the request is too long", rq->provider) : 0;
 }
 
-static int find_place(const struct provider_deps *d, const struct sts_request *rq,
-		      struct service_place *place, struct err *e)
-{
-	const char *region = rq->region;
-
-	if (!region && service_region(d->env, &region, e) != 0)
-		return err_prefix(e, "%s", rq->provider);
-	if (!region) {
-		err_set(e, ERR_CREDENTIALS, "%s: no region for the STS endpoint: AWS_REGION is not set",
-			rq->provider);
-		err_hint(e, "Set AWS_REGION, or region in the profile.");
-		return -1;
-	}
-	return service_find(d->env, SERVICE_STS, region, rq->endpoint_url, place, e) == 0
-		       ? 0
-		       : err_prefix(e, "%s", rq->provider);
-}
-
-struct sts *sts_start(const struct provider_deps *d, const struct sts_request *rq, sts_cb cb, void *arg)
+static int call(struct sts *s, const char *region)
 {
 	static const char form[] = "application/x-www-form-urlencoded; charset=utf-8";
 	struct http_header headers[] = {
 		{"content-type", slice_str(form)              },
 		{"accept",       slice_str("application/json")},
 	};
-	struct sts *s = mem_zalloc(sizeof(*s));
 	struct service_place place;
-	struct buf body;
 
-	s->rq = (struct sts_request){.action = rq->action, .provider = rq->provider};
+	if (service_find(s->deps.env, SERVICE_STS, region, s->endpoint_url, &place, &s->err) != 0)
+		return -1;
+	s->call = call_start(&s->deps,
+			     &(struct call_request){
+				     .who = actions[s->action].who,
+				     .method = "POST",
+				     .url = place.url,
+				     .headers = headers,
+				     .header_count = 2,
+				     .body = buf_slice(&s->body),
+				     .signer = s->source,
+				     .service = "sts",
+				     .region = place.region,
+				     .attempts = CALL_ATTEMPTS,
+				     .connect_us = CALL_CONNECT_US,
+				     .total_us = CALL_TOTAL_US,
+				     .cleartext = place.cleartext,
+			     },
+			     heard, s);
+	return 0;
+}
+
+/* s->err says why. */
+static void give_up(struct sts *s)
+{
+	err_prefix(&s->err, "%s", s->provider);
+	defer_set(&s->defer);
+}
+
+static void region_heard(void *arg, const char *region, const struct err *e)
+{
+	struct sts *s = arg;
+
+	s->finding = NULL;
+	if (!region) {
+		s->err = *e;
+		s->err.code = ERR_CREDENTIALS;
+		err_hint(&s->err, "Set AWS_REGION, or region in the profile.");
+	}
+	if (!region || call(s, region) != 0)
+		give_up(s);
+}
+
+/* The region of the endpoint: of who asks, of the environment, or what there is to find. */
+static int begin(struct sts *s, const char *region)
+{
+	if (!region && service_region(s->deps.env, &region, &s->err) != 0)
+		return -1;
+	if (region)
+		return call(s, region);
+	if (!s->deps.region) {
+		err_set(&s->err, ERR_CREDENTIALS, "no region for the STS endpoint: AWS_REGION is not set");
+		err_hint(&s->err, "Set AWS_REGION, or region in the profile.");
+		return -1;
+	}
+	s->finding = region_finder_get(s->deps.region, NULL, region_heard, s);
+	return 0;
+}
+
+struct sts *sts_start(const struct provider_deps *d, const struct sts_request *rq, sts_cb cb, void *arg)
+{
+	struct sts *s = mem_zalloc(sizeof(*s));
+
+	s->deps = *d;
+	s->action = rq->action;
+	s->provider = rq->provider;
+	s->endpoint_url = mem_strdup(rq->endpoint_url);
+	s->source = rq->action == STS_WEB_IDENTITY ? NULL : credentials_ref(rq->source);
 	s->cb = cb;
 	s->arg = arg;
 	defer_init(&s->defer, d->loop, cannot, s);
-	buf_init_secret(&body, BODY_MAX);
-	if (find_place(d, rq, &place, &s->err) != 0 || make_body(d, rq, &body, &s->err) != 0)
+	buf_init_secret(&s->body, BODY_MAX);
+	if (make_body(d, rq, &s->body, &s->err) != 0)
 		defer_set(&s->defer);
-	else
-		s->call = call_start(d,
-				     &(struct call_request){
-					     .who = actions[rq->action].who,
-					     .method = "POST",
-					     .url = place.url,
-					     .headers = headers,
-					     .header_count = 2,
-					     .body = buf_slice(&body),
-					     .signer = rq->action == STS_WEB_IDENTITY ? NULL : rq->source,
-					     .service = "sts",
-					     .region = place.region,
-					     .attempts = CALL_ATTEMPTS,
-					     .connect_us = CALL_CONNECT_US,
-					     .total_us = CALL_TOTAL_US,
-					     .cleartext = place.cleartext,
-				     },
-				     heard, s);
-	buf_free(&body);
+	else if (begin(s, rq->region) != 0)
+		give_up(s);
 	return s;
 }
 
@@ -229,7 +275,7 @@ void sts_cancel(struct sts *s)
 {
 	if (!s)
 		return;
+	region_finder_cancel(s->finding);
 	call_cancel(s->call);
-	defer_clear(&s->defer);
-	free(s);
+	sts_free(s);
 }

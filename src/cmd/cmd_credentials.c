@@ -23,7 +23,8 @@ static const char help_text[] =
 	"permission), when\n"
 	"they expire, how far the clock is off, and why each provider before was passed over.\n"
 	"\n"
-	"  --region REGION  of the STS endpoint; default: AWS_REGION, then AWS_DEFAULT_REGION\n"
+	"  --region REGION  of the STS endpoint; default: AWS_REGION, then AWS_DEFAULT_REGION, the profile, the\n"
+	"                   instance\n"
 	"\n"
 	"exit status: 0 there are credentials and AWS knows them, 1 otherwise\n";
 

@@ -36,7 +36,7 @@ static const char help_text[] =
 	"  --host HOST      the endpoint's own name, signed as it is given (also --hostname)\n"
 	"  --port PORT      the port the database listens on; default " PORT_DEFAULT "\n"
 	"  --user USER      the database user (also --username)\n"
-	"  --region REGION  default: from HOST, then AWS_REGION, then AWS_DEFAULT_REGION\n"
+	"  --region REGION  default: from HOST, then AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance\n"
 	"  --at TIME        sign for this time and not for now, e.g. 2026-01-15T12:34:56Z\n"
 	"\n"
 	"The token is a password: mind where it goes. Warnings about it come on standard error.\n";
@@ -166,6 +166,7 @@ static int mint(const struct token_request *rq, struct buf *token, struct err *e
 
 static int print_token(struct token_request *rq, const struct args *a, const char *const *env, struct err *e)
 {
+	const struct aws_region_from from = {.named = a->region, .host = rq->host, .env = env};
 	struct credentials *creds = aws_credentials_once(env, e);
 	char region[64], region_warning[256];
 	struct buf token;
@@ -174,7 +175,7 @@ static int print_token(struct token_request *rq, const struct args *a, const cha
 	buf_init_secret(&token, TOKEN_MAX + 1);
 	rq->creds = creds;
 	rq->region = region;
-	if (!creds || aws_region(a->region, rq->host, env, region, region_warning, e) != 0 ||
+	if (!creds || aws_region_once(&from, region, region_warning, e) != 0 ||
 	    mint(rq, &token, e) != 0) {
 		rc = fail(e);
 	} else {

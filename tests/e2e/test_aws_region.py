@@ -1,0 +1,121 @@
+"""The region, where neither region= nor the host name tells it: the environment's, the profile's, the instance's."""
+import concurrent.futures
+
+import psycopg
+import pytest
+
+import proxy
+
+HOST = "db.example.test"
+REGION_PATH = "/latest/meta-data/placement/region"
+
+
+@pytest.fixture
+def nameless(another_rds, aws):
+    """An instance whose host name tells no region; what is issued, it accepts."""
+    one = another_rds("--host", HOST)
+    aws.serve(one)
+    assert one.region == aws.region == "us-east-1"
+    return one
+
+
+@pytest.fixture
+def serve(nameless, pgiam_factory):
+    def make(env, **options):
+        return pgiam_factory({"app": nameless.database(iam_host=HOST)}, env=env, **dict({"query_wait_timeout": 20}, **options))
+    return make
+
+
+@pytest.fixture
+def keys(aws, nameless):
+    key = aws.user()
+    return {"AWS_ACCESS_KEY_ID": key.key_id, "AWS_SECRET_ACCESS_KEY": key.secret}
+
+
+def logged_in(one):
+    with one.connect() as conn:
+        return conn.execute("select current_user").fetchone() == ("app_user",)
+
+
+def asked(aws):
+    return [r for r in aws.asked("imds") if r.path == REGION_PATH]
+
+
+def config(workdir, text):
+    path = workdir + "/aws-config"
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    return path
+
+
+def test_environment(serve, aws, keys, workdir):
+    path = config(workdir, "[default]\nregion = eu-west-1\n")
+    assert logged_in(serve(aws.env(AWS_CONFIG_FILE=path, AWS_EC2_METADATA_DISABLED="false", **keys)))
+    assert not asked(aws)
+
+
+def test_profile(serve, aws, keys, workdir):
+    path = config(workdir, "[default]\nregion = eu-west-1\n[profile prod]\nregion = us-east-1\n")
+    env = aws.env(AWS_CONFIG_FILE=path, AWS_REGION=None, AWS_PROFILE="prod", AWS_EC2_METADATA_DISABLED="false", **keys)
+    assert logged_in(serve(env))
+    assert not asked(aws)
+
+
+def test_profile_of_the_database(nameless, aws, workdir, pgiam_factory):
+    key = aws.user()
+    path = config(workdir, "[default]\nregion = eu-west-1\n[profile prod]\nregion = us-east-1\naws_access_key_id = %s\n"
+                           "aws_secret_access_key = %s\n" % (key.key_id, key.secret))
+    one = pgiam_factory({"app": nameless.database(iam_host=HOST, aws_profile="prod")}, env=aws.env(AWS_CONFIG_FILE=path, AWS_REGION=None))
+    assert logged_in(one)
+
+
+def test_instance(serve, aws, keys):
+    """Asked once, whoever waits for it, and not at every login."""
+    aws.fault("imds", times=1, only=REGION_PATH, delay_sec=0.5)
+    one = serve(aws.env(AWS_REGION=None, AWS_EC2_METADATA_DISABLED="false", **keys), default_pool_size=4)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(lambda _: logged_in(one), range(8)))
+    assert len(asked(aws)) == 1
+    assert "metadata service will be asked" in one.log()
+
+
+def test_role_without_a_region(serve, aws, workdir):
+    """STS is asked in the instance's region as well: nothing has to be configured on one."""
+    path = config(workdir, "[default]\nrole_arn = arn:aws:iam::123456789012:role/r\ncredential_source = Ec2InstanceMetadata\n")
+    assert logged_in(serve(aws.env(AWS_CONFIG_FILE=path, AWS_REGION=None, AWS_EC2_METADATA_DISABLED="false")))
+    assert [r.form["Action"] for r in aws.asked("sts")] == ["AssumeRole"]
+
+
+def test_nobody_tells(serve, aws, keys):
+    """Clients are told who was asked, and pgiam goes on asking."""
+    aws.fault("imds", times=None, code="NotFound", status=404)
+    one = serve(aws.env(AWS_REGION=None, AWS_EC2_METADATA_DISABLED="false", **keys), query_wait_timeout=3)
+    with pytest.raises(psycopg.OperationalError, match="no AWS region: no setting, host name, variable or profile tells"):
+        logged_in(one)
+    env = aws.env(AWS_REGION=None, **keys)
+    file = one.file
+    done = proxy.pgiam("check", file, env=env)
+    assert done.returncode != 0 and "AWS_EC2_METADATA_DISABLED forbids" in done.stdout + done.stderr
+    done = proxy.pgiam("check", file, env=dict(env, AWS_EC2_METADATA_DISABLED="false"))
+    assert done.returncode == 0 and "in the instance's region" in done.stdout, done.stderr
+
+
+def test_token_command(aws, keys, nameless, workdir):
+    args = ("token", "--host", HOST, "--port", str(nameless.env["RDS_SIGN_PORT"]), "--user", "app_user")
+    path = config(workdir, "[default]\nregion = us-east-1\n")
+    for env in (dict(AWS_CONFIG_FILE=path), dict(AWS_EC2_METADATA_DISABLED="false")):
+        done = proxy.pgiam(*args, env=aws.env(AWS_REGION=None, **dict(keys, **env)))
+        assert done.returncode == 0, done.stderr
+        with nameless.connect(password=done.stdout.strip()) as conn:
+            assert conn.execute("select 1").fetchone() == (1,)
+    assert len(asked(aws)) == 1
+    done = proxy.pgiam(*args, env=aws.env(AWS_REGION=None, AWS_PROFILE="p", **keys))
+    assert done.returncode == 2 and done.stdout == ""
+    for text in ("AWS_REGION is not set", 'no profile "p"', "AWS_EC2_METADATA_DISABLED"):
+        assert text in done.stderr
+
+
+def test_credentials_command(aws, keys):
+    done = proxy.pgiam("credentials", env=aws.env(AWS_REGION=None, AWS_EC2_METADATA_DISABLED="false", **keys))
+    assert done.returncode == 0, done.stderr
+    assert len(asked(aws)) == 1
