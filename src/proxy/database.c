@@ -3,11 +3,14 @@
 #include "proxy/database.h"
 
 #include <stdlib.h>
-#include "base/map.h"
 #include "base/mem.h"
-#include "proxy/turn.h"
 
 static void grant_turns(void *arg);
+
+static void on_asked(void *arg)
+{
+	database_grant(arg);
+}
 
 struct database *database_new(struct target *t, struct loop *l, struct secret_source *secret,
                               void (*evict)(struct list *node))
@@ -19,8 +22,7 @@ struct database *database_new(struct target *t, struct loop *l, struct secret_so
 	d->secret = secret;
 	d->evict = evict;
 	governor_init(&d->governor, t->login_rate, t->login_rate_max, t->login_parallel, loop_now_us(l));
-	d->turn_users = map_new();
-	list_init(&d->turns);
+	turn_queue_init(&d->turns, on_asked, d);
 	list_init(&d->idle);
 	timer_init(&d->turn_timer, l, grant_turns, d);
 	defer_init(&d->turn_defer, l, grant_turns, d);
@@ -34,7 +36,7 @@ void database_free(struct database *d)
 		return;
 	timer_clear(&d->turn_timer);
 	defer_clear(&d->turn_defer);
-	map_free(d->turn_users);
+	turn_queue_fini(&d->turns);
 	stats_fini(&d->stats);
 	tls_ctx_unref(d->tls);
 	target_unref(d->target);
@@ -60,7 +62,7 @@ static void grant_turns(void *arg)
 {
 	struct database *d = arg;
 
-	while (!list_empty(&d->turns)) {
+	while (!turn_queue_empty(&d->turns)) {
 		uint64_t now = loop_now_us(d->loop);
 		struct turn *t;
 
@@ -73,7 +75,7 @@ static void grant_turns(void *arg)
 		if (!make_room(d))
 			return; /* database_connection_closed comes back */
 		governor_take(&d->governor, now);
-		t = turn_take(d);
+		t = turn_queue_take(&d->turns);
 		d->connections++;
 		t->granted(t->arg);
 	}
@@ -98,7 +100,7 @@ void database_connection_closed(struct database *d)
 
 void database_grant(struct database *d)
 {
-	if (!list_empty(&d->turns))
+	if (!turn_queue_empty(&d->turns))
 		defer_set(&d->turn_defer);
 }
 

@@ -9,6 +9,7 @@
 #include "proxy/login.h"
 #include "proxy/stats.h"
 #include "proxy/target.h"
+#include "proxy/turn.h"
 
 struct database {
 	struct target *target; /* a reference */
@@ -17,8 +18,9 @@ struct database {
 	struct secret_source *secret; /* borrowed; NULL for auth=none */
 	struct tls_ctx *tls;   /* a reference: the last that database_tls gave; NULL: plaintext, or none yet */
 	struct governor governor;
-	struct map *turn_users; /* everybody who may ask for turns: name -> struct turn_user */
-	struct list turns;     /* struct turn_user waiting; whoever had a turn goes to the end */
+	/* For starting a login. Whoever is granted a turn starts one now and calls database_login_done when it ends; the
+	 * connection is counted: database_connection_closed when it is gone. */
+	struct turn_queue turns;
 	struct timer turn_timer;
 	struct defer turn_defer;
 	uint32_t connections;  /* servers of all pools, logging in included */

@@ -372,7 +372,7 @@ struct pool *pool_new(const struct pool_request *rq)
 	list_init(&p->busy);
 	for (int q = 0; q < POOL_QUEUES; q++)
 		list_init(&p->queue[q]);
-	turn_init(&p->turn, rq->db, p->user, turn_granted, p);
+	turn_init(&p->turn, &rq->db->turns, p->user, turn_granted, p);
 	timer_init(&p->retry, rq->db->loop, pump, p);
 	defer_init(&p->pump, rq->db->loop, pump, p);
 	return p;

@@ -1,28 +1,45 @@
 #include "proxy/turn.h"
 
 #include <stdlib.h>
-#include "base/map.h"
 #include "base/mem.h"
 
 struct turn_user {
-	struct list node;  /* database.turns, while anybody waits in `turns` */
+	struct list node;  /* turn_queue.waiting, while anybody waits in `turns` */
 	struct list turns; /* struct turn waiting, oldest first */
-	struct database *db;
+	struct turn_queue *queue;
 	char *name;
 	uint32_t refs;
 };
 
-static struct turn_user *user_get(struct database *d, const char *name)
+void turn_queue_init(struct turn_queue *q, void (*asked)(void *arg), void *arg)
 {
-	struct turn_user *u = map_get(d->turn_users, slice_str(name));
+	q->users = map_new();
+	list_init(&q->waiting);
+	q->asked = asked;
+	q->arg = arg;
+}
+
+void turn_queue_fini(struct turn_queue *q)
+{
+	map_free(q->users);
+}
+
+bool turn_queue_empty(const struct turn_queue *q)
+{
+	return list_empty(&q->waiting);
+}
+
+static struct turn_user *user_get(struct turn_queue *q, const char *name)
+{
+	struct turn_user *u = map_get(q->users, slice_str(name));
 
 	if (!u) {
 		u = mem_zalloc(sizeof(*u));
 		list_init(&u->node);
 		list_init(&u->turns);
-		u->db = d;
+		u->queue = q;
 		u->name = mem_strdup(name);
-		map_put(d->turn_users, slice_str(name), u);
+		map_put(q->users, slice_str(name), u);
 	}
 	u->refs++;
 	return u;
@@ -32,16 +49,16 @@ static void user_put(struct turn_user *u)
 {
 	if (--u->refs > 0)
 		return;
-	map_del(u->db->turn_users, slice_str(u->name));
+	map_del(u->queue->users, slice_str(u->name));
 	free(u->name);
 	free(u);
 }
 
-void turn_init(struct turn *t, struct database *d, const char *user, void (*granted)(void *arg), void *arg)
+void turn_init(struct turn *t, struct turn_queue *q, const char *user, void (*granted)(void *arg), void *arg)
 {
 	list_init(&t->node);
-	t->db = d;
-	t->user = user_get(d, user);
+	t->queue = q;
+	t->user = user_get(q, user);
 	t->granted = granted;
 	t->arg = arg;
 }
@@ -58,8 +75,8 @@ void turn_ask(struct turn *t)
 		return;
 	list_add_tail(&t->user->turns, &t->node);
 	if (!list_linked(&t->user->node))
-		list_add_tail(&t->db->turns, &t->user->node);
-	database_grant(t->db);
+		list_add_tail(&t->queue->waiting, &t->user->node);
+	t->queue->asked(t->queue->arg);
 }
 
 void turn_drop(struct turn *t)
@@ -69,15 +86,15 @@ void turn_drop(struct turn *t)
 		list_del(&t->user->node);
 }
 
-struct turn *turn_take(struct database *d)
+struct turn *turn_queue_take(struct turn_queue *q)
 {
-	struct turn_user *u = container_of(list_first(&d->turns), struct turn_user, node);
+	struct turn_user *u = container_of(list_first(&q->waiting), struct turn_user, node);
 	struct turn *t = container_of(list_first(&u->turns), struct turn, node);
 
 	turn_drop(t);
 	if (list_linked(&u->node)) {
 		list_del(&u->node);
-		list_add_tail(&d->turns, &u->node);
+		list_add_tail(&q->waiting, &u->node);
 	}
 	return t;
 }

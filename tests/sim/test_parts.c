@@ -46,7 +46,7 @@ static void turns_go_round_among_users(void **state)
 	d = database_new(s->targets[0], s->loop, NULL, NULL);
 	for (size_t i = 0; i < 5; i++) {
 		a[i] = (struct asker){.order = order, .name = (char)('1' + i)};
-		turn_init(&a[i].turn, d, users[i], on_granted, &a[i]);
+		turn_init(&a[i].turn, &d->turns, users[i], on_granted, &a[i]);
 		turn_ask(&a[i].turn);
 	}
 	turn_drop(&a[4].turn); /* bob changes his mind */
@@ -54,8 +54,8 @@ static void turns_go_round_among_users(void **state)
 	assert_string_equal(order, "1424341");
 	for (size_t i = 0; i < 5; i++)
 		turn_fini(&a[i].turn);
-	assert_true(list_empty(&d->turns));
-	assert_int_equal(map_count(d->turn_users), 0);
+	assert_true(turn_queue_empty(&d->turns));
+	assert_int_equal(map_count(d->turns.users), 0);
 	d->connections = 0;
 	database_free(d);
 	sim_free(s);
