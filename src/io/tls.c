@@ -3,7 +3,6 @@
 #include "config.h"
 #include "io/tls_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/err.h>
@@ -14,69 +13,6 @@
  * further record in it OpenSSL 3.0 moves all that follows to an aligned place (ssl3_read_n), so that a
  * bigger buffer costs more copying than it saves system calls. */
 #define TLS_READ_BUFFER_BYTES 17408
-
-const char *tls_error_text(char *text, size_t n)
-{
-	unsigned long code = ERR_get_error();
-	const char *reason = code ? ERR_reason_error_string(code) : NULL;
-
-	if (reason)
-		snprintf(text, n, "%s", reason);
-	else if (code && ERR_SYSTEM_ERROR(code))
-		snprintf(text, n, "system error %d", ERR_GET_REASON(code));
-	else if (code)
-		snprintf(text, n, "OpenSSL error %08lX", code);
-	else
-		snprintf(text, n, "unknown TLS error");
-	ERR_clear_error();
-	return text;
-}
-
-/* ---- files ---- */
-
-static bool tls_file_look(struct tls_file *f, const char *path)
-{
-	struct stat st;
-
-	f->present = stat(path, &st) == 0;
-	if (f->present) {
-		f->dev = st.st_dev;
-		f->ino = st.st_ino;
-		f->size = st.st_size;
-		f->mtime = st.st_mtim;
-	}
-	return f->present;
-}
-
-bool tls_ctx_watch(struct tls_ctx *c, const char *path)
-{
-	struct tls_file now = {0};
-	bool present = tls_file_look(&now, path);
-
-	if (c->file_count < TLS_FILES_MAX) {
-		now.path = mem_strdup(path);
-		c->file[c->file_count++] = now;
-	}
-	return present;
-}
-
-static bool tls_file_changed(const struct tls_file *f)
-{
-	struct tls_file now = {0};
-
-	if (tls_file_look(&now, f->path) != f->present)
-		return true;
-	return f->present && (now.dev != f->dev || now.ino != f->ino || now.size != f->size ||
-			      now.mtime.tv_sec != f->mtime.tv_sec || now.mtime.tv_nsec != f->mtime.tv_nsec);
-}
-
-bool tls_ctx_is_stale(const struct tls_ctx *c)
-{
-	for (size_t i = 0; i < c->file_count; i++)
-		if (tls_file_changed(&c->file[i]))
-			return true;
-	return false;
-}
 
 /* ---- life ---- */
 
