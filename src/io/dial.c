@@ -61,11 +61,7 @@ void dial_set_keepalive(int fd, const struct dial_opts *o)
 		{IPPROTO_TCP, TCP_KEEPCNT,      o->keepalive ? o->keepcnt : 0      },
 		{IPPROTO_TCP, TCP_USER_TIMEOUT, o->user_timeout_ms                 },
 	};
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof ss;
 
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0 || ss.ss_family == AF_UNIX)
-		return;
 	/* A value the kernel does not take is no reason to do without the connection. */
 	for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
 		if (set[i].value > 0)

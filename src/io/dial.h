@@ -30,7 +30,7 @@ struct dial *dial_start(struct loop *l, struct resolver *rs, struct mailbox *mb,
                         dial_cb cb, void *arg);
 void dial_cancel(struct dial *d);
 
-/* Keepalive options on an accepted or dialled TCP socket; a unix socket is left alone. */
+/* Keepalive options on an accepted or dialled TCP socket. */
 void dial_set_keepalive(int fd, const struct dial_opts *o);
 
 #endif

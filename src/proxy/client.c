@@ -523,7 +523,8 @@ void client_new(struct client_env *env, int fd, const struct addr *peer, const s
 	timer_init(&c->timer, env->loop, on_timer, c);
 	if (env->opts->client_login_timeout_us > 0)
 		timer_set(&c->timer, env->opts->client_login_timeout_us);
-	dial_set_keepalive(fd, &env->opts->keepalive);
+	if (!addr_is_unix(local))
+		dial_set_keepalive(fd, &env->opts->keepalive);
 	c->stream = stream_new(env->loop, fd, on_ready, c);
 	list_add_tail(env->clients, &c->node);
 	env->count++;

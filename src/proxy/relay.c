@@ -592,7 +592,8 @@ void relay_query(struct relay *r, const char *sql)
 	}
 	inflight_client(&r->inflight, 'Q');
 	r->hidden++;
-	if (flow_flush(r->bufs, &r->up, r->server) < 0)
+	/* together with what a client said first, if there is one: one write, and the server wakes up once */
+	if (!r->client && flow_flush(r->bufs, &r->up, r->server) < 0)
 		server_mute(r);
 	buf_free(&q);
 }

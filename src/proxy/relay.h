@@ -113,7 +113,8 @@ static inline bool relay_aligned(const struct relay *r)
 	return r->up.remain == 0;
 }
 
-/* Sends a query of our own. Only while nothing is owed. Its replies are hidden. */
+/* Sends a query of our own; between relay_attach and relay_start, before what the client says. Only while nothing is owed.
+ * Its replies are hidden. */
 void relay_query(struct relay *r, const char *sql);
 
 const struct state_row *relay_state_rows(size_t *count);
