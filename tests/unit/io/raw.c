@@ -1,8 +1,10 @@
 #include "config.h"
 #include "raw.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/mem.h"
 
 static void on_side(void *arg, unsigned what)
 {
@@ -102,4 +104,55 @@ void raw_server(struct raw *w, struct side *x, struct kit_tls *t, struct loop *l
 	raw_side_start(x, l, fd[0]);
 	raw_start(w, t, fd[1], true);
 	stream_tls_client(x->s, t->client_ctx, "db.example.com");
+}
+
+void raw_client(struct raw *w, struct side *x, struct kit_tls *t, struct loop *l)
+{
+	int fd[2];
+
+	kit_unix_pair(fd);
+	raw_side_start(x, l, fd[0]);
+	raw_start(w, t, fd[1], false);
+	stream_tls_server(x->s, t->server_ctx);
+}
+
+void raw_meet(struct side *server, struct side *client, struct loop *l, struct tls_ctx *server_ctx,
+	      struct tls_ctx *client_ctx, const char *name)
+{
+	int fd[2];
+
+	kit_tcp_pair(fd);
+	raw_side_start(server, l, fd[0]);
+	raw_side_start(client, l, fd[1]);
+	stream_tls_server(server->s, server_ctx);
+	stream_tls_client(client->s, client_ctx, name);
+	server->done = stream_tls_step(server->s, &server->err);
+	client->done = stream_tls_step(client->s, &client->err);
+	kit_until(l, (server->done && client->done) || server->done < 0 || client->done < 0);
+}
+
+void raw_part(struct side *server, struct side *client)
+{
+	stream_close(server->s);
+	stream_close(client->s);
+}
+
+int raw_world_setup(void **state)
+{
+	struct raw_world *f = mem_zalloc(sizeof *f);
+
+	kit_tls_init(&f->tls, "db.example.com", "DNS:db.example.com");
+	f->l = kit_loop();
+	*state = f;
+	return 0;
+}
+
+int raw_world_teardown(void **state)
+{
+	struct raw_world *f = *state;
+
+	loop_free(f->l);
+	kit_tls_fini(&f->tls);
+	free(f);
+	return 0;
 }

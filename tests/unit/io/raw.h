@@ -40,4 +40,26 @@ void raw_write(struct raw *w, const void *p, size_t n);
 /* A raw server w and a client stream x, both before the handshake. */
 void raw_server(struct raw *w, struct side *x, struct kit_tls *t, struct loop *l);
 
+/* A raw client w and a server stream x, both before the handshake. */
+void raw_client(struct raw *w, struct side *x, struct kit_tls *t, struct loop *l);
+
+/* Two streams of ours over TCP and their handshake, until both have ended it or one has failed (->done). The client wants that
+ * name. Both stay open until raw_part. */
+void raw_meet(struct side *server, struct side *client, struct loop *l, struct tls_ctx *server_ctx,
+	      struct tls_ctx *client_ctx, const char *name);
+void raw_part(struct side *server, struct side *client);
+
+/* What a group of tests begins with. */
+struct raw_world {
+	struct kit_tls tls; /* a CA, and db.example.com, which everybody trusts */
+	struct loop *l;
+	/* room for the ends of one connection: a stream of ours with a raw peer, or two of ours */
+	struct raw w;
+	struct side x, server, client;
+};
+
+/* cmocka's: *state is the world. */
+int raw_world_setup(void **state);
+int raw_world_teardown(void **state);
+
 #endif

@@ -14,44 +14,17 @@
 /* Two streams of ours, connected. */
 static void both(struct kit_tls *t, struct loop *l, struct side *client, struct side *server)
 {
-	int fd[2];
-
-	kit_tcp_pair(fd);
-	raw_side_start(client, l, fd[0]);
-	raw_side_start(server, l, fd[1]);
-	stream_tls_client(client->s, t->client_ctx, "db.example.com");
-	stream_tls_server(server->s, t->server_ctx);
-	client->done = stream_tls_step(client->s, &client->err);
-	server->done = stream_tls_step(server->s, &server->err);
-	kit_until(l, client->done != 0 && server->done != 0);
+	raw_meet(server, client, l, t->server_ctx, t->client_ctx, "db.example.com");
 	assert_int_equal(client->done, 1);
 	assert_int_equal(server->done, 1);
 }
 
 /* ---- tests ---- */
 
-struct fixture {
-	struct kit_tls tls;
-	struct loop *l;
-	/* of a test that begins with shaken() */
-	struct raw w;
-	struct side x;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = mem_zalloc(sizeof *f);
-
-	kit_tls_init(&f->tls, "db.example.com", "DNS:db.example.com");
-	f->l = kit_loop();
-	*state = f;
-	return 0;
-}
-
 /* A stream of ours that has shaken hands with a server under the test's control. */
 static int shaken(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 
 	raw_server(&f->w, &f->x, &f->tls, f->l);
 	raw_shake(&f->w, &f->x, f->l);
@@ -60,7 +33,7 @@ static int shaken(void **state)
 
 static int shaken_end(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 
 	stream_close(f->x.s);
 	raw_free(&f->w);
@@ -68,26 +41,16 @@ static int shaken_end(void **state)
 }
 
 /* The next thing there is to read. */
-static ssize_t read_next(struct fixture *f, void *buf, size_t n)
+static ssize_t read_next(struct raw_world *f, void *buf, size_t n)
 {
 	f->x.readable = 0;
 	kit_until(f->l, f->x.readable);
 	return stream_read(f->x.s, buf, n);
 }
 
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	loop_free(f->l);
-	kit_tls_fini(&f->tls);
-	free(f);
-	return 0;
-}
-
 static void agrees(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct side c, s;
 	unsigned char a[64], b[64];
 	char buf[16];
@@ -122,7 +85,7 @@ static void agrees(void **state)
  * empty since the first. */
 static void one_byte_at_a_time(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct raw *w = &f->w;
 	struct side *x = &f->x;
 	char c;
@@ -150,7 +113,7 @@ static void one_byte_at_a_time(void **state)
 /* What was switched off while OpenSSL held records is announced when it is switched on. */
 static void held_waits_for_the_switch(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct raw *w = &f->w;
 	struct side *x = &f->x;
 	char buf[8];
@@ -178,7 +141,7 @@ static void held_waits_for_the_switch(void **state)
 /* The client's first message in one segment with the end of its handshake. */
 static void data_behind_finished(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct raw w;
 	struct side x;
 	char buf[16];
@@ -210,7 +173,7 @@ static void data_behind_finished(void **state)
 
 static void peek_ignores_tickets(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct raw *w = &f->w;
 	struct side *x = &f->x;
 	char c, two[2];
@@ -243,7 +206,7 @@ static void peek_ignores_tickets(void **state)
 
 static void key_update_mid_stream(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct raw *w = &f->w;
 	struct side *x = &f->x;
 	char buf[64];
@@ -277,7 +240,7 @@ static int big_ticket(SSL *ssl, void *arg)
 
 static void write_that_must_read(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct raw w;
 	struct side x;
 	char buf[64];
@@ -335,7 +298,7 @@ static void *push_all(void *arg)
 
 static void empty_records_are_bounded(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct raw *w = &f->w;
 	struct side *x = &f->x;
 	pthread_t t;
@@ -365,7 +328,7 @@ static void empty_records_are_bounded(void **state)
 
 static void end_behind_bytes(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct raw *w = &f->w;
 	struct side *x = &f->x;
 	char buf[4];
@@ -381,7 +344,7 @@ static void end_behind_bytes(void **state)
 
 static void end_inside_a_record(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct raw *w = &f->w;
 	struct side *x = &f->x;
 	char buf[8];
@@ -401,7 +364,7 @@ static void end_inside_a_record(void **state)
 
 static void garbage_breaks_it(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct raw *w = &f->w;
 	struct side *x = &f->x;
 	char buf[64];
@@ -422,7 +385,7 @@ static void garbage_breaks_it(void **state)
 
 static void full_duplex(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct side c, d;
 
 	both(&f->tls, f->l, &c, &d);
@@ -435,7 +398,7 @@ static void full_duplex(void **state)
 
 static void no_tls_there(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct side x;
 	char hello[4096];
 	int fd[2];
@@ -471,7 +434,7 @@ static void no_tls_there(void **state)
 
 static void closed_while_shaking(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct side x;
 	int fd[2];
 
@@ -509,5 +472,5 @@ int main(void)
 		cmocka_unit_test(closed_while_shaking),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, raw_world_setup, raw_world_teardown);
 }

@@ -16,32 +16,20 @@ static int meet(const struct kit_cert *server, const char *ca_file, const char *
 	struct tls_ctx *cc =
 		tls_client_ctx_new(&(struct tls_opts){.ca_file = ca_file, .verify = TLS_VERIFY_FULL}, e);
 	struct side s, c;
-	bool verified;
-	int fd[2], done;
 
 	assert_non_null(sc);
 	assert_non_null(cc);
-	kit_unix_pair(fd);
-	raw_side_start(&s, l, fd[0]);
-	raw_side_start(&c, l, fd[1]);
-	stream_tls_server(s.s, sc);
-	stream_tls_client(c.s, cc, name);
-	s.done = stream_tls_step(s.s, &s.err);
-	c.done = stream_tls_step(c.s, &c.err);
-	kit_until(l, c.done);
-	done = c.done;
+	raw_meet(&s, &c, l, sc, cc, name);
 	*e = c.err;
-	verified = stream_is_verified(c.s);
-	assert_int_equal(verified, done == 1);
-	stream_close(s.s);
-	stream_close(c.s);
+	assert_int_equal(stream_is_verified(c.s), c.done == 1);
+	raw_part(&s, &c);
 	loop_free(l);
 	tls_ctx_unref(sc);
 	tls_ctx_unref(cc);
 	free(cert);
 	free(key);
 	kit_dir_free(dir);
-	return done;
+	return c.done;
 }
 
 struct fixture {
@@ -231,26 +219,17 @@ static void self_signed_serves(void **state)
 	struct tls_ctx *sc = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
 	struct tls_ctx *cc = tls_client_ctx_new(&(struct tls_opts){.verify = TLS_VERIFY_NONE}, &e);
 	struct side s, c;
-	int fd[2];
 
 	(void)state;
 	assert_non_null(sc);
 	assert_non_null(cc);
 	assert_false(tls_ctx_verifies(cc));
-	kit_unix_pair(fd);
-	raw_side_start(&s, l, fd[0]);
-	raw_side_start(&c, l, fd[1]);
-	stream_tls_server(s.s, sc);
-	stream_tls_client(c.s, cc, "localhost");
-	s.done = stream_tls_step(s.s, &s.err);
-	c.done = stream_tls_step(c.s, &c.err);
-	kit_until(l, c.done && s.done);
+	raw_meet(&s, &c, l, sc, cc, "localhost");
 	assert_int_equal(c.done, 1);
 	assert_int_equal(s.done, 1);
 	assert_true(stream_is_tls(c.s));
 	assert_false(stream_is_verified(c.s));
-	stream_close(s.s);
-	stream_close(c.s);
+	raw_part(&s, &c);
 	loop_free(l);
 	tls_ctx_unref(sc);
 	tls_ctx_unref(tls_ctx_ref(cc));
@@ -434,15 +413,11 @@ static void server_wants_its_alpn(void **state)
 	struct kit_tls t;
 	struct raw w;
 	struct side x;
-	int fd[2];
 
 	(void)state;
 	kit_tls_init(&t, "db.example.com", NULL);
-	kit_unix_pair(fd);
-	raw_side_start(&x, l, fd[0]);
-	raw_start(&w, &t, fd[1], false);
+	raw_client(&w, &x, &t, l);
 	assert_int_equal(SSL_set_alpn_protos(w.ssl, http, sizeof(http) - 1), 0);
-	stream_tls_server(x.s, t.server_ctx);
 	x.done = stream_tls_step(x.s, &x.err);
 	kit_until(l, (raw_pull(&w), SSL_do_handshake(w.ssl), raw_push(&w, SIZE_MAX), x.done));
 	assert_int_equal(x.done, -1);
@@ -450,11 +425,8 @@ static void server_wants_its_alpn(void **state)
 	stream_close(x.s);
 	raw_free(&w);
 
-	kit_unix_pair(fd);
-	raw_side_start(&x, l, fd[0]);
-	raw_start(&w, &t, fd[1], false);
+	raw_client(&w, &x, &t, l);
 	assert_int_equal(SSL_set_alpn_protos(w.ssl, pg, sizeof(pg) - 1), 0);
-	stream_tls_server(x.s, t.server_ctx);
 	raw_shake(&w, &x, l);
 	assert_true(slice_eq_str(stream_tls_alpn(x.s), "postgresql"));
 	assert_int_equal(BIO_pending(w.out), 0);
@@ -462,10 +434,7 @@ static void server_wants_its_alpn(void **state)
 	raw_free(&w);
 
 	/* who offers none may come */
-	kit_unix_pair(fd);
-	raw_side_start(&x, l, fd[0]);
-	raw_start(&w, &t, fd[1], false);
-	stream_tls_server(x.s, t.server_ctx);
+	raw_client(&w, &x, &t, l);
 	raw_shake(&w, &x, l);
 	assert_int_equal(stream_tls_alpn(x.s).n, 0);
 	stream_close(x.s);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <openssl/rsa.h>
 #include "base/mem.h"
 
@@ -36,26 +37,16 @@ static size_t binding(const struct kit_cert *c, unsigned char out[64])
 	struct side s, x;
 	unsigned char other[64];
 	size_t n;
-	int fd[2];
 
 	if (!sc)
 		fail_msg("%s", e.msg);
-	kit_tcp_pair(fd);
-	raw_side_start(&s, l, fd[0]);
-	raw_side_start(&x, l, fd[1]);
-	assert_int_equal(stream_tls_server_end_point(s.s, out), 0); /* plain */
-	stream_tls_server(s.s, sc);
-	stream_tls_client(x.s, cc, "db.example.com");
-	s.done = stream_tls_step(s.s, &s.err);
-	x.done = stream_tls_step(x.s, &x.err);
-	kit_until(l, s.done && x.done);
+	raw_meet(&s, &x, l, sc, cc, "db.example.com");
 	assert_int_equal(s.done, 1);
 	assert_int_equal(x.done, 1);
 	n = stream_tls_server_end_point(s.s, out);
 	assert_int_equal(stream_tls_server_end_point(x.s, other), n);
 	assert_memory_equal(out, other, n);
-	stream_close(s.s);
-	stream_close(x.s);
+	raw_part(&s, &x);
 	loop_free(l);
 	tls_ctx_unref(sc);
 	tls_ctx_unref(cc);
@@ -102,10 +93,27 @@ static void every_hash(void **state)
 	}
 }
 
+static void plain_text_is_bound_to_nothing(void **state)
+{
+	struct loop *l = kit_loop();
+	struct side x;
+	unsigned char out[64];
+	int fd[2];
+
+	(void)state;
+	kit_tcp_pair(fd);
+	raw_side_start(&x, l, fd[0]);
+	assert_int_equal(stream_tls_server_end_point(x.s, out), 0);
+	stream_close(x.s);
+	close(fd[1]);
+	loop_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_hash),
+		cmocka_unit_test(plain_text_is_bound_to_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,44 +10,11 @@
 #include "base/mem.h"
 #include "io/stream_private.h"
 
-struct fixture {
-	struct kit_tls tls;
-	struct loop *l;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = mem_zalloc(sizeof *f);
-
-	kit_tls_init(&f->tls, "db.example.com", "DNS:db.example.com");
-	f->l = kit_loop();
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	loop_free(f->l);
-	kit_tls_fini(&f->tls);
-	free(f);
-	return 0;
-}
-
 /* A session of that version with a raw peer, which is the server or the client. */
-static void begin(struct fixture *f, struct raw *w, struct side *x, bool raw_server_side, int version)
+static void begin(struct raw_world *f, struct raw *w, struct side *x, bool raw_server_side, int version)
 {
-	int fd[2];
-
-	kit_unix_pair(fd);
-	raw_side_start(x, f->l, fd[0]);
-	raw_start(w, &f->tls, fd[1], raw_server_side);
+	(raw_server_side ? raw_server : raw_client)(w, x, &f->tls, f->l);
 	SSL_set_max_proto_version(w->ssl, version);
-	if (raw_server_side)
-		stream_tls_client(x->s, f->tls.client_ctx, "db.example.com");
-	else
-		stream_tls_server(x->s, f->tls.server_ctx);
 	raw_shake(w, x, f->l);
 	raw_push(w, SIZE_MAX);
 	stream_want_read(x->s, true);
@@ -62,7 +29,7 @@ static void end(struct raw *w, struct side *x)
 }
 
 /* Our stream reads exactly this. */
-static void reads(struct fixture *f, struct side *x, const char *text)
+static void reads(struct raw_world *f, struct side *x, const char *text)
 {
 	size_t n = 0, want = strlen(text);
 	char buf[256];
@@ -96,7 +63,7 @@ static void hears(struct raw *w, const char *text)
 }
 
 /* Both ends can still talk. */
-static void talk(struct fixture *f, struct raw *w, struct side *x)
+static void talk(struct raw_world *f, struct raw *w, struct side *x)
 {
 	raw_write(w, "to you", 6);
 	raw_push(w, SIZE_MAX);
@@ -109,7 +76,7 @@ static void talk(struct fixture *f, struct raw *w, struct side *x)
  * been asked (OpenSSL's, at the other end, gives up at the no). */
 static void no_renegotiation(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 
 	for (int server = 0; server < 2; server++) {
 		struct raw w;
@@ -139,7 +106,7 @@ static void no_renegotiation(void **state)
 static void half_closed(void **state)
 {
 	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 
 	for (int way = 0; way < 4; way++) {
 		struct raw w;
@@ -166,7 +133,7 @@ static void half_closed(void **state)
 /* The record layer, cut everywhere: a record whose bytes come one by one, with another record begun behind it. */
 static void every_cut_of_a_record(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 
 	for (int server = 0; server < 2; server++) {
 		struct raw w;
@@ -254,7 +221,7 @@ static void on_load(void *arg, unsigned what)
 
 static void key_updates_under_load(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct loader a = {0}, b = {0}, *both[] = {&a, &b};
 	int fd[2];
 
@@ -284,7 +251,7 @@ static void key_updates_under_load(void **state)
 static void no_session_is_resumed(void **state)
 {
 	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 
 	for (int way = 0; way < 4; way++) {
 		struct raw w;
@@ -292,18 +259,10 @@ static void no_session_is_resumed(void **state)
 		SSL_SESSION *session = NULL;
 
 		for (int again = 0; again < 2; again++) {
-			int fd[2];
-
-			kit_unix_pair(fd);
-			raw_side_start(&x, f->l, fd[0]);
-			raw_start(&w, &f->tls, fd[1], way & 1);
+			(way & 1 ? raw_server : raw_client)(&w, &x, &f->tls, f->l);
 			SSL_set_max_proto_version(w.ssl, versions[way / 2]);
 			if (session)
 				assert_int_equal(SSL_set_session(w.ssl, session), 1);
-			if (way & 1)
-				stream_tls_client(x.s, f->tls.client_ctx, "db.example.com");
-			else
-				stream_tls_server(x.s, f->tls.server_ctx);
 			raw_shake(&w, &x, f->l);
 			raw_push(&w, SIZE_MAX);
 			stream_want_read(x.s, true);
@@ -330,5 +289,5 @@ int main(void)
 		cmocka_unit_test(no_session_is_resumed),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, raw_world_setup, raw_world_teardown);
 }

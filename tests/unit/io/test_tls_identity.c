@@ -7,32 +7,6 @@
 #include <unistd.h>
 #include "base/mem.h"
 
-struct fixture {
-	struct kit_tls tls; /* its CA, and a server that everybody trusts */
-	struct loop *l;
-	struct side client, server;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = mem_zalloc(sizeof *f);
-
-	kit_tls_init(&f->tls, "db.example.com", "DNS:db.example.com");
-	f->l = kit_loop();
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	loop_free(f->l);
-	kit_tls_fini(&f->tls);
-	free(f);
-	return 0;
-}
-
 static void has(const char *text, const char *part)
 {
 	if (!strstr(text, part))
@@ -40,28 +14,18 @@ static void has(const char *text, const char *part)
 }
 
 /* A handshake; both ends stay open until part. */
-static void meet(struct fixture *f, struct tls_ctx *server, struct tls_ctx *client)
+static void meet(struct raw_world *f, struct tls_ctx *server, struct tls_ctx *client)
 {
-	int fd[2];
-
-	kit_tcp_pair(fd);
-	raw_side_start(&f->server, f->l, fd[0]);
-	raw_side_start(&f->client, f->l, fd[1]);
-	stream_tls_server(f->server.s, server);
-	stream_tls_client(f->client.s, client, "db.example.com");
-	f->server.done = stream_tls_step(f->server.s, &f->server.err);
-	f->client.done = stream_tls_step(f->client.s, &f->client.err);
-	kit_until(f->l, f->server.done && f->client.done);
+	raw_meet(&f->server, &f->client, f->l, server, client, "db.example.com");
 }
 
-static void part(struct fixture *f)
+static void part(struct raw_world *f)
 {
-	stream_close(f->server.s);
-	stream_close(f->client.s);
+	raw_part(&f->server, &f->client);
 }
 
 /* A server that asks for certificates that way, and a client that shows this one, or none. */
-static int show(struct fixture *f, enum tls_verify verify, const struct kit_cert *shown)
+static int show(struct raw_world *f, enum tls_verify verify, const struct kit_cert *shown)
 {
 	struct tls_opts so = {.verify = verify,
 			      .ca_file = f->tls.ca_file,
@@ -90,7 +54,7 @@ static int show(struct fixture *f, enum tls_verify verify, const struct kit_cert
 static void good_certificates_have_a_name(void **state)
 {
 	static const enum tls_verify ways[] = {TLS_VERIFY_SHOWN, TLS_VERIFY_CHAIN};
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct kit_cert c = kit_cert_new(&(struct kit_cert_opts){.cn = "app_user"}, &f->tls.ca);
 	char cn[64];
 
@@ -115,7 +79,7 @@ static void good_certificates_have_a_name(void **state)
 
 static void no_certificate(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	char cn[64] = "x";
 
 	assert_int_equal(show(f, TLS_VERIFY_SHOWN, NULL), 1);
@@ -131,7 +95,7 @@ static void no_certificate(void **state)
 static void bad_certificates(void **state)
 {
 	static const enum tls_verify ways[] = {TLS_VERIFY_SHOWN, TLS_VERIFY_CHAIN};
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct kit_cert other_ca = kit_cert_new(&(struct kit_cert_opts){.cn = "Other CA", .ca = true}, NULL);
 	struct kit_cert stranger = kit_cert_new(&(struct kit_cert_opts){.cn = "app_user"}, &other_ca);
 	struct kit_cert expired = kit_cert_new(
@@ -159,7 +123,7 @@ static void bad_certificates(void **state)
 }
 
 /* A certificate whose subject has these common names and nothing else. */
-static struct kit_cert named(struct fixture *f, const char *a, int an, const char *b)
+static struct kit_cert named(struct raw_world *f, const char *a, int an, const char *b)
 {
 	struct kit_cert c = kit_cert_new(&(struct kit_cert_opts){.cn = "x"}, &f->tls.ca);
 	X509_NAME *name = X509_NAME_new();
@@ -190,7 +154,7 @@ static void names_that_are_none(void **state)
 		{"",                        0,  NULL   },
 		{"",                        -1, NULL   }, /* none at all */
 	};
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	char cn[64];
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -209,7 +173,7 @@ static void names_that_are_none(void **state)
 /* As text of PostgreSQL's: UTF-8, whatever the certificate has. */
 static void names_become_utf8(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct kit_cert c = named(f, "", -1, NULL);
 	X509_NAME *name = X509_NAME_new();
 	char cn[64];
@@ -239,7 +203,7 @@ static void a_ca_is_needed(void **state)
 }
 
 /* A server whose certificate, for that name, comes from that CA. */
-static struct tls_ctx *serving(struct fixture *f, const char *name, const struct kit_cert *ca)
+static struct tls_ctx *serving(struct raw_world *f, const char *name, const struct kit_cert *ca)
 {
 	struct kit_cert c = kit_cert_new(&(struct kit_cert_opts){.cn = name}, ca);
 	char *cert = kit_write_cert(f->tls.dir, "x.pem", &c), *key = kit_write_key(f->tls.dir, "x.key", &c, NULL);
@@ -256,7 +220,7 @@ static struct tls_ctx *serving(struct fixture *f, const char *name, const struct
 /* verify-ca of libpq: another name will do, another issuer will not; and no secret goes there. */
 static void chain_without_name(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	struct kit_cert other = kit_cert_new(&(struct kit_cert_opts){.cn = "Other CA", .ca = true}, NULL);
 	struct err e;
 	struct tls_ctx *c = tls_client_ctx_new(
@@ -285,7 +249,7 @@ static void chain_without_name(void **state)
 
 static void expiry_is_known(void **state)
 {
-	struct fixture *f = *state;
+	struct raw_world *f = *state;
 	int64_t now = time(NULL), day = 86400;
 	struct tls_ctx *own;
 	struct err e;
@@ -311,5 +275,5 @@ int main(void)
 		cmocka_unit_test(expiry_is_known),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, raw_world_setup, raw_world_teardown);
 }

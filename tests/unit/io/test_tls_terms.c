@@ -52,23 +52,14 @@ static const char *agreed(struct tls_opts server, struct tls_opts client, const 
 	struct tls_ctx *sc = tls_server_ctx_new(&server, &e), *cc = tls_client_ctx_new(&client, &e);
 	struct side s, c;
 	const char *version = NULL;
-	int fd[2];
 
 	assert_non_null(sc);
 	assert_non_null(cc);
-	kit_tcp_pair(fd);
-	raw_side_start(&s, l, fd[0]);
-	raw_side_start(&c, l, fd[1]);
-	stream_tls_server(s.s, sc);
-	stream_tls_client(c.s, cc, "localhost");
-	s.done = stream_tls_step(s.s, &s.err);
-	c.done = stream_tls_step(c.s, &c.err);
-	kit_until(l, s.done && c.done);
+	raw_meet(&s, &c, l, sc, cc, "localhost");
 	if (s.done == 1 && c.done == 1)
 		version = strcmp(stream_tls_version(c.s), "TLSv1.3") == 0 ? "1.3" : "1.2";
 	*cipher = version ? SSL_get_cipher_name(c.s->ssl) : NULL;
-	stream_close(s.s);
-	stream_close(c.s);
+	raw_part(&s, &c);
 	loop_free(l);
 	tls_ctx_unref(sc);
 	tls_ctx_unref(cc);
