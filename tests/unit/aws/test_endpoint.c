@@ -3,24 +3,19 @@
 #include "aws/endpoint.h"
 #include "aws/token_host.h"
 
+static void host_parsed(const cJSON *item)
+{
+	struct endpoint ep = endpoint_parse(vectors_str(item, "host"));
+	const char *region = vectors_str(item, "region");
+
+	assert_string_equal(endpoint_kind_name(ep.kind), vectors_str(item, "kind"));
+	assert_string_equal(ep.region, region ? region : "");
+}
+
 static void region_from_host(void **state)
 {
-	cJSON *root = vectors_load();
-	cJSON *item, *list = cJSON_GetObjectItem(cJSON_GetObjectItem(root, "region_from_host"), "cases");
-	int n = 0;
-
 	(void)state;
-	cJSON_ArrayForEach(item, list)
-	{
-		struct endpoint ep = endpoint_parse(vectors_str(item, "host"));
-		const char *region = vectors_str(item, "region");
-
-		assert_string_equal(endpoint_kind_name(ep.kind), vectors_str(item, "kind"));
-		assert_string_equal(ep.region, region ? region : "");
-		n++;
-	}
-	assert_int_equal(n, 28);
-	cJSON_Delete(root);
+	vectors_each("region_from_host", "cases", 28, host_parsed);
 }
 
 /* Hosts of the token vectors: each with a region of its own is found again. */

@@ -1,6 +1,7 @@
 /* Secrets of Secrets Manager: what one says, the store that keeps it, and the source that asks the store. Worker and
  * control loop turn in one thread here. */
 #include "fake_http.h"
+#include "two.h"
 #include "aws/secret_store.h"
 #include "aws/secrets_manager.h"
 #include "aws/skew.h"
@@ -116,9 +117,7 @@ static void names(void **state)
 /* ---- keeping it ---- */
 
 struct fixture {
-	struct fake_clock clock;
-	struct loop *control, *worker;
-	struct mailbox *control_mail, *worker_mail;
+	struct two two;
 	struct fake_provider provider;
 	struct fake_http http;
 	struct skew skew;
@@ -137,39 +136,30 @@ static int setup(void **state)
 {
 	struct fixture *f = mem_zalloc(sizeof(*f));
 
-	f->clock = fake_clock_make();
-	f->control = loop_new(&f->clock.base, NULL, NULL);
-	f->worker = loop_new(&f->clock.base, NULL, NULL);
-	f->control_mail = mailbox_new(f->control, NULL, NULL);
-	f->worker_mail = mailbox_new(f->worker, NULL, NULL);
+	f->two.clock = fake_clock_make();
+	two_start(&f->two, NULL);
 	fake_provider_init(&f->provider);
 	fake_http_init(&f->http);
 	skew_init(&f->skew);
-	f->deps = (struct provider_deps){.loop = f->control, .env = env, .http = &f->http.base, .skew = &f->skew};
-	f->cache = cache_new(f->control, &f->provider.base, &f->skew);
+	f->deps = (struct provider_deps){.loop = f->two.control, .env = env, .http = &f->http.base, .skew = &f->skew};
+	f->cache = cache_new(f->two.control, &f->provider.base, &f->skew);
 	f->store = secret_store_new(
 		&(struct secret_store_opts){.deps = &f->deps, .cache = f->cache, .id = "prod/db", .region = "us-east-1"});
-	f->desk = secret_store_desk(f->store, f->control_mail);
+	f->desk = secret_store_desk(f->store, f->two.control_mail);
 	f->source = source_secret_new(&(struct source_secret_opts){
-		.desk = f->desk, .id = "prod/db", .worker = f->worker, .worker_mail = f->worker_mail});
+		.desk = f->desk, .id = "prod/db", .worker = f->two.worker, .worker_mail = f->two.worker_mail});
 	*state = f;
 	return 0;
 }
 
 static void settle(struct fixture *f)
 {
-	for (int i = 0; i < 3; i++) {
-		fake_settle(f->worker);
-		fake_settle(f->control);
-	}
-	fake_settle(f->worker);
+	two_settle(&f->two);
 }
 
 static void pass(struct fixture *f, int64_t us)
 {
-	f->clock.mono_us += (uint64_t)us;
-	f->clock.wall_us += us;
-	settle(f);
+	two_pass(&f->two, us);
 }
 
 static void close_all(struct fixture *f)
@@ -189,12 +179,7 @@ static int teardown(void **state)
 	f->source->ops->free(f->source);
 	close_all(f);
 	assert_int_equal(fake_http_pending(&f->http), 0);
-	mailbox_close(f->worker_mail);
-	mailbox_close(f->control_mail);
-	mailbox_unref(f->worker_mail);
-	mailbox_unref(f->control_mail);
-	loop_free(f->worker);
-	loop_free(f->control);
+	two_end(&f->two);
 	free(f);
 	return 0;
 }
@@ -349,7 +334,7 @@ static void another_worker(void **state)
 	begin(f);
 	gives(f, "p1");
 	second = source_secret_new(&(struct source_secret_opts){
-		.desk = f->desk, .id = "prod/db", .worker = f->worker, .worker_mail = f->worker_mail});
+		.desk = f->desk, .id = "prod/db", .worker = f->two.worker, .worker_mail = f->two.worker_mail});
 	f->source = second;
 	gives(f, "p1");
 	assert_true(refused(f));

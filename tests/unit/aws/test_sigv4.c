@@ -12,45 +12,35 @@ static void hex_equal(const unsigned char *bytes, size_t n, const char *expected
 	buf_free(&b);
 }
 
+static void percent_encoded(const cJSON *item)
+{
+	struct buf b;
+
+	buf_init(&b, 1000);
+	assert_int_equal(enc_percent(&b, slice_str(vectors_str(item, "input"))), 0);
+	assert_string_equal(buf_cstr(&b), vectors_str(item, "expected"));
+	buf_free(&b);
+}
+
 static void percent_encode(void **state)
 {
-	cJSON *root = vectors_load();
-	cJSON *item, *list = cJSON_GetObjectItem(cJSON_GetObjectItem(root, "components"), "percent_encode");
-	int n = 0;
-
 	(void)state;
-	cJSON_ArrayForEach(item, list)
-	{
-		struct buf b;
+	vectors_each("components", "percent_encode", 20, percent_encoded);
+}
 
-		buf_init(&b, 1000);
-		assert_int_equal(enc_percent(&b, slice_str(vectors_str(item, "input"))), 0);
-		assert_string_equal(buf_cstr(&b), vectors_str(item, "expected"));
-		buf_free(&b);
-		n++;
-	}
-	assert_int_equal(n, 20);
-	cJSON_Delete(root);
+static void key_derived(const cJSON *item)
+{
+	unsigned char key[DIGEST_SHA256_BYTES];
+
+	sigv4_signing_key(slice_str(vectors_str(item, "secret")), vectors_str(item, "date"),
+			  vectors_str(item, "region"), vectors_str(item, "service"), key);
+	hex_equal(key, sizeof(key), vectors_str(item, "expected_hex"));
 }
 
 static void signing_key(void **state)
 {
-	cJSON *root = vectors_load();
-	cJSON *item, *list = cJSON_GetObjectItem(cJSON_GetObjectItem(root, "components"), "signing_key");
-	int n = 0;
-
 	(void)state;
-	cJSON_ArrayForEach(item, list)
-	{
-		unsigned char key[DIGEST_SHA256_BYTES];
-
-		sigv4_signing_key(slice_str(vectors_str(item, "secret")), vectors_str(item, "date"),
-				  vectors_str(item, "region"), vectors_str(item, "service"), key);
-		hex_equal(key, sizeof(key), vectors_str(item, "expected_hex"));
-		n++;
-	}
-	assert_int_equal(n, 5);
-	cJSON_Delete(root);
+	vectors_each("components", "signing_key", 5, key_derived);
 }
 
 /* Signs as a caller would: without the two headers that the signer adds, and in an order that is not the
@@ -90,18 +80,8 @@ static void check_signed_request(const cJSON *item)
 
 static void signed_requests(void **state)
 {
-	cJSON *root = vectors_load();
-	cJSON *item, *list = cJSON_GetObjectItem(root, "signed_requests");
-	int n = 0;
-
 	(void)state;
-	cJSON_ArrayForEach(item, list)
-	{
-		check_signed_request(item);
-		n++;
-	}
-	assert_int_equal(n, 12);
-	cJSON_Delete(root);
+	vectors_each("signed_requests", NULL, 12, check_signed_request);
 }
 
 /* Blanks around and inside a value do not change the signature; other differences do. */

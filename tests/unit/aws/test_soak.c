@@ -3,7 +3,7 @@
  * does, by the key's life and the time it was signed at. Not one login may be refused that valid credentials
  * could have made. */
 #include "config.h"
-#include "fake.h"
+#include "two.h"
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,10 +34,8 @@ struct login {
 
 struct world {
 	struct http_client http;
-	struct fake_clock clock; /* this machine's */
-	int64_t ahead_us;        /* AWS's clock against it */
-	struct loop *control, *worker;
-	struct mailbox *control_mail, *worker_mail;
+	struct two two;   /* its clock: this machine's */
+	int64_t ahead_us; /* AWS's clock against it */
 	struct log *log;
 	struct skew skew;
 	struct provider_deps deps;
@@ -61,7 +59,7 @@ struct world {
 
 static int64_t aws_now(const struct world *w)
 {
-	return w->clock.wall_us + w->ahead_us;
+	return w->two.clock.wall_us + w->ahead_us;
 }
 
 /* ---- HTTP ---- */
@@ -130,7 +128,7 @@ static struct http_op *world_start(struct http_client *c, const struct http_call
 	op->silent = outage(w) && outage(w)->status == 0;
 	op->cb = cb;
 	op->arg = arg;
-	timer_init(&op->timer, w->control, world_reply, op);
+	timer_init(&op->timer, w->two.control, world_reply, op);
 	timer_set(&op->timer, op->silent ? call->total_us : (uint64_t)SEC / 20);
 	return &op->base;
 }
@@ -296,11 +294,11 @@ static void count_line(void *arg, const char *line, size_t n)
 
 static void pass(struct world *w, int64_t us)
 {
-	w->clock.mono_us += (uint64_t)us;
-	w->clock.wall_us += us;
+	w->two.clock.mono_us += (uint64_t)us;
+	w->two.clock.wall_us += us;
 	for (int i = 0; i < 3; i++) {
-		loop_turn(w->worker, 0);
-		loop_turn(w->control, 0);
+		loop_turn(w->two.worker, 0);
+		loop_turn(w->two.control, 0);
 	}
 }
 
@@ -347,21 +345,18 @@ static void begin(struct world *w, struct provider *(*new)(const struct provider
 	w->outages = outages;
 	w->begin_us = aws_now(w);
 	w->http.ops = &ops;
-	w->log = log_new(&w->clock.base, LOG_INFO, LOG_KEY_VALUE, count_line, w);
-	w->control = loop_new(&w->clock.base, w->log, NULL);
-	w->worker = loop_new(&w->clock.base, NULL, NULL);
-	w->control_mail = mailbox_new(w->control, NULL, NULL);
-	w->worker_mail = mailbox_new(w->worker, NULL, NULL);
+	w->log = log_new(&w->two.clock.base, LOG_INFO, LOG_KEY_VALUE, count_line, w);
+	two_start(&w->two, w->log);
 	skew_init(&w->skew);
-	w->deps = (struct provider_deps){.loop = w->control, .env = env, .http = &w->http, .skew = &w->skew};
+	w->deps = (struct provider_deps){.loop = w->two.control, .env = env, .http = &w->http, .skew = &w->skew};
 	rotate_token(w);
-	w->cache = cache_new(w->control, new (&w->deps), &w->skew);
-	w->desk = desk_new(w->cache, w->control_mail);
+	w->cache = cache_new(w->two.control, new (&w->deps), &w->skew);
+	w->desk = desk_new(w->cache, w->two.control_mail);
 	o = (struct source_opts){.desk = w->desk,
 				 .env = env,
 				 .skew = &w->skew,
-				 .worker = w->worker,
-				 .worker_mail = w->worker_mail};
+				 .worker = w->two.worker,
+				 .worker_mail = w->two.worker_mail};
 	w->source = source_new(&o);
 }
 
@@ -370,7 +365,7 @@ static int setup(void **state)
 	struct world *w = mem_zalloc(sizeof(*w));
 	int fd;
 
-	w->clock = fake_clock_make();
+	w->two.clock = fake_clock_make();
 	snprintf(w->file, sizeof(w->file), "/tmp/pgiam-test-XXXXXX");
 	fd = mkstemp(w->file);
 	assert_true(fd >= 0);
@@ -388,12 +383,7 @@ static int teardown(void **state)
 	w->source->ops->free(w->source);
 	desk_close(w->desk);
 	cache_free(w->cache);
-	mailbox_close(w->worker_mail);
-	mailbox_close(w->control_mail);
-	mailbox_unref(w->worker_mail);
-	mailbox_unref(w->control_mail);
-	loop_free(w->worker);
-	loop_free(w->control);
+	two_end(&w->two);
 	log_free(w->log);
 	unlink(w->file);
 	free(w);
@@ -475,7 +465,7 @@ static void sleeping(void **state)
 	pass(w, SEC);
 	for (int i = 0; i < 20; i++) {
 		live(w, 7 * MIN);
-		w->clock.wall_us += (i % 3 + 1) * 47 * MIN;
+		w->two.clock.wall_us += (i % 3 + 1) * 47 * MIN;
 		rotate_token(w);
 	}
 	all_good(w, 400);

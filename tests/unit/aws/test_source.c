@@ -1,6 +1,6 @@
 /* The secret source, the desk between its loop and the cache's, and the words for a refused login. Worker and
  * control loop turn in one thread here. */
-#include "fake.h"
+#include "two.h"
 #include "aws/aws.h"
 #include "aws/desk.h"
 #include "aws/source.h"
@@ -12,9 +12,7 @@ static const struct secret_request request = {HOST, 5432, "app_user"};
 static const char *const no_env[] = {NULL};
 
 struct fixture {
-	struct fake_clock clock;
-	struct loop *control, *worker;
-	struct mailbox *control_mail, *worker_mail;
+	struct two two;
 	struct fake_provider provider;
 	struct skew skew;
 	struct cache *cache;
@@ -27,20 +25,17 @@ static int setup(void **state)
 	struct fixture *f = mem_zalloc(sizeof(*f));
 	struct source_opts o;
 
-	f->clock = fake_clock_make();
-	f->control = loop_new(&f->clock.base, NULL, NULL);
-	f->worker = loop_new(&f->clock.base, NULL, NULL);
-	f->control_mail = mailbox_new(f->control, NULL, NULL);
-	f->worker_mail = mailbox_new(f->worker, NULL, NULL);
+	f->two.clock = fake_clock_make();
+	two_start(&f->two, NULL);
 	fake_provider_init(&f->provider);
 	skew_init(&f->skew);
-	f->cache = cache_new(f->control, &f->provider.base, &f->skew);
-	f->desk = desk_new(f->cache, f->control_mail);
+	f->cache = cache_new(f->two.control, &f->provider.base, &f->skew);
+	f->desk = desk_new(f->cache, f->two.control_mail);
 	o = (struct source_opts){.desk = f->desk,
 				 .env = no_env,
 				 .skew = &f->skew,
-				 .worker = f->worker,
-				 .worker_mail = f->worker_mail};
+				 .worker = f->two.worker,
+				 .worker_mail = f->two.worker_mail};
 	f->source = source_new(&o);
 	*state = f;
 	return 0;
@@ -48,17 +43,12 @@ static int setup(void **state)
 
 static void settle(struct fixture *f)
 {
-	for (int i = 0; i < 3; i++) {
-		fake_settle(f->worker);
-		fake_settle(f->control);
-	}
+	two_settle(&f->two);
 }
 
 static void pass(struct fixture *f, int64_t us)
 {
-	f->clock.mono_us += (uint64_t)us;
-	f->clock.wall_us += us;
-	settle(f);
+	two_pass(&f->two, us);
 }
 
 static void close_desk(struct fixture *f)
@@ -77,12 +67,7 @@ static int teardown(void **state)
 	if (f->source)
 		f->source->ops->free(f->source);
 	close_desk(f);
-	mailbox_close(f->worker_mail);
-	mailbox_close(f->control_mail);
-	mailbox_unref(f->worker_mail);
-	mailbox_unref(f->control_mail);
-	loop_free(f->worker);
-	loop_free(f->control);
+	two_end(&f->two);
 	free(f);
 	return 0;
 }
@@ -120,7 +105,7 @@ static bool answered_by(struct fixture *f, const char *key)
 	bool yes;
 
 	assert_int_equal(a.times, 0);
-	fake_settle(f->worker);
+	fake_settle(f->two.worker);
 	if (a.times == 0) {
 		f->source->ops->cancel(op);
 		return false;
@@ -205,12 +190,12 @@ static void renewed(void **state)
 	settle(f);
 	assert_true(answered_by(f, "TWO%2F"));
 	/* everything ended while nobody looked */
-	f->clock.wall_us += 24 * HOUR;
+	f->two.clock.wall_us += 24 * HOUR;
 	assert_false(answered_by(f, "TWO%2F"));
 	pass(f, 2 * SEC);
 	start(f, &a);
 	settle(f);
-	fake_give(&f->provider, "THREE", f->clock.wall_us + HOUR, true);
+	fake_give(&f->provider, "THREE", f->two.clock.wall_us + HOUR, true);
 	settle(f);
 	assert_non_null(strstr(a.token, "THREE%2F"));
 	free(a.token);
@@ -295,8 +280,8 @@ static void refused_while_asking(void **state)
 	fake_give(&f->provider, "ONE", T0 + 20 * 60 * SEC, true);
 	start(f, &a);
 	settle(f);
-	f->clock.mono_us += 11 * SEC;
-	f->clock.wall_us += 6 * 60 * SEC; /* less than a quarter of an hour left */
+	f->two.clock.mono_us += 11 * SEC;
+	f->two.clock.wall_us += 6 * 60 * SEC; /* less than a quarter of an hour left */
 	assert_true(answered_by(f, "ONE%2F"));
 	assert_true(f->source->ops->refused(f->source));
 	assert_false(answered_by(f, "ONE%2F"));
@@ -326,7 +311,7 @@ static void refused_after_renewal(void **state)
 	assert_non_null(strstr(a.token, "ONE%2F"));
 	assert_true(f->source->ops->refused(f->source));
 	start(f, &a);
-	fake_settle(f->worker);
+	fake_settle(f->two.worker);
 	assert_int_equal(a.times, 3);
 	assert_non_null(strstr(a.token, "TWO%2F"));
 	free(a.token);
@@ -397,7 +382,7 @@ static void desk_closes(void **state)
 	assert_int_equal(a.times, 2);
 	assert_int_equal(a.e.code, ERR_SHUTDOWN);
 	start(f, &a); /* on its way when the mailbox closes */
-	mailbox_close(f->control_mail);
+	mailbox_close(f->two.control_mail);
 	settle(f);
 	assert_int_equal(a.times, 3);
 	start(f, &a); /* cannot even be sent */
@@ -433,7 +418,7 @@ static void worker_mail_closes(void **state)
 	struct secret_op *op = start(f, &a);
 
 	settle(f);
-	mailbox_close(f->worker_mail);
+	mailbox_close(f->two.worker_mail);
 	fake_give(&f->provider, "ONE", 0, true);
 	settle(f);
 	assert_int_equal(a.times, 0);
@@ -492,10 +477,10 @@ static void whole(void **state)
 	const struct aws_source_opts o = {.region = "us-east-1"};
 	struct fixture *f = *state;
 	struct aws *aws =
-		aws_new(&(struct aws_opts){.control = f->control, .mail = f->control_mail, .env = env,
+		aws_new(&(struct aws_opts){.control = f->two.control, .mail = f->two.control_mail, .env = env,
 					   .identities = &(struct aws_identity){.profile = NULL}, .identity_count = 1},
 			NULL);
-	struct secret_source *s = aws_source_new(aws, &o, f->worker, f->worker_mail);
+	struct secret_source *s = aws_source_new(aws, &o, f->two.worker, f->two.worker_mail);
 	struct answer a = {0};
 	struct aws_stats stats;
 

@@ -15,97 +15,82 @@ static void check_token(const cJSON *item, mint_fn mint, const struct token_requ
 	buf_free(&out);
 }
 
+static void rds_token(const cJSON *item)
+{
+	struct credentials *creds = vectors_credentials(item);
+	struct token_request rq = {
+		.host = vectors_str(item, "host"),
+		.port = (uint16_t)vectors_uint(item, "port"),
+		.user = vectors_str(item, "user"),
+		.region = vectors_str(item, "region"),
+		.creds = creds,
+		.wall_us = vectors_time(item),
+	};
+
+	assert_int_equal(vectors_uint(item, "expires"), TOKEN_LIFE_SEC);
+	check_token(item, token_rds, &rq, vectors_str(item, "expected_token"));
+	assert_int_equal(strlen(vectors_str(item, "expected_token")),
+			 vectors_uint(item, "expected_token_length"));
+	credentials_unref(creds);
+}
+
 static void rds_tokens(void **state)
 {
-	cJSON *root = vectors_load();
-	cJSON *item, *list = cJSON_GetObjectItem(root, "rds_tokens");
-	int n = 0;
-
 	(void)state;
-	cJSON_ArrayForEach(item, list)
-	{
-		struct credentials *creds = vectors_credentials(item);
-		struct token_request rq = {
-			.host = vectors_str(item, "host"),
-			.port = (uint16_t)vectors_uint(item, "port"),
-			.user = vectors_str(item, "user"),
-			.region = vectors_str(item, "region"),
-			.creds = creds,
-			.wall_us = vectors_time(item),
-		};
+	vectors_each("rds_tokens", NULL, 33, rds_token);
+}
 
-		assert_int_equal(vectors_uint(item, "expires"), TOKEN_LIFE_SEC);
-		check_token(item, token_rds, &rq, vectors_str(item, "expected_token"));
-		assert_int_equal(strlen(vectors_str(item, "expected_token")),
-				 vectors_uint(item, "expected_token_length"));
-		credentials_unref(creds);
-		n++;
-	}
-	assert_int_equal(n, 33);
-	cJSON_Delete(root);
+static void dsql_token(const cJSON *item)
+{
+	struct credentials *creds = vectors_credentials(item);
+	struct token_request rq = {
+		.host = vectors_str(item, "host"),
+		.port = 5432,
+		.user = strcmp(vectors_str(item, "action"), "DbConnectAdmin") == 0 ? "admin" : "app",
+		.region = vectors_str(item, "region"),
+		.creds = creds,
+		.wall_us = vectors_time(item),
+		.expires_sec = vectors_uint(item, "expires"),
+	};
+
+	check_token(item, token_dsql, &rq, vectors_str(item, "expected_token"));
+	credentials_unref(creds);
 }
 
 static void dsql_tokens(void **state)
 {
-	cJSON *root = vectors_load();
-	cJSON *item, *list = cJSON_GetObjectItem(root, "dsql_tokens");
-	int n = 0;
-
 	(void)state;
-	cJSON_ArrayForEach(item, list)
-	{
-		struct credentials *creds = vectors_credentials(item);
-		struct token_request rq = {
-			.host = vectors_str(item, "host"),
-			.port = 5432,
-			.user = strcmp(vectors_str(item, "action"), "DbConnectAdmin") == 0 ? "admin" : "app",
-			.region = vectors_str(item, "region"),
-			.creds = creds,
-			.wall_us = vectors_time(item),
-			.expires_sec = vectors_uint(item, "expires"),
-		};
-
-		check_token(item, token_dsql, &rq, vectors_str(item, "expected_token"));
-		credentials_unref(creds);
-		n++;
-	}
-	assert_int_equal(n, 6);
-	cJSON_Delete(root);
+	vectors_each("dsql_tokens", NULL, 6, dsql_token);
 }
 
 /* Signatures published by another SDK. */
+static void other_sdk_token(const cJSON *item)
+{
+	struct credentials *creds = vectors_keys(vectors_str(item, "access_key_id"),
+						 vectors_str(item, "secret_access_key"), NULL);
+	bool rds = strcmp(vectors_str(item, "service"), "rds-db") == 0;
+	bool admin = strstr(vectors_str(item, "token_in_botocore_order"), "DbConnectAdmin") != NULL;
+	struct token_request rq = {
+		.host = vectors_str(item, "host"),
+		.port = rds ? (uint16_t)vectors_uint(item, "port") : 0,
+		.user = rds     ? "peccy"
+			: admin ? "admin"
+				: "app",
+		.region = vectors_str(item, "region"),
+		.creds = creds,
+		.wall_us = vectors_time(item),
+		.expires_sec = vectors_uint(item, "expires"),
+	};
+
+	check_token(item, rds ? token_rds : token_dsql, &rq,
+		    vectors_str(item, "token_in_botocore_order"));
+	credentials_unref(creds);
+}
+
 static void cross_sdk(void **state)
 {
-	cJSON *root = vectors_load();
-	cJSON *item, *list = cJSON_GetObjectItem(root, "cross_sdk");
-	int n = 0;
-
 	(void)state;
-	cJSON_ArrayForEach(item, list)
-	{
-		struct credentials *creds = vectors_keys(vectors_str(item, "access_key_id"),
-							 vectors_str(item, "secret_access_key"), NULL);
-		bool rds = strcmp(vectors_str(item, "service"), "rds-db") == 0;
-		bool admin = strstr(vectors_str(item, "token_in_botocore_order"), "DbConnectAdmin") != NULL;
-		struct token_request rq = {
-			.host = vectors_str(item, "host"),
-			.port = rds ? (uint16_t)vectors_uint(item, "port") : 0,
-			.user = rds     ? "peccy"
-				: admin ? "admin"
-					: "app",
-			.region = vectors_str(item, "region"),
-			.creds = creds,
-			.wall_us = vectors_time(item),
-			.expires_sec = vectors_uint(item, "expires"),
-		};
-
-		check_token(item, rds ? token_rds : token_dsql, &rq,
-			    vectors_str(item, "token_in_botocore_order"));
-		credentials_unref(creds);
-		n++;
-	}
-	assert_int_equal(n, 3);
-	cJSON_Delete(root);
+	vectors_each("cross_sdk", NULL, 3, other_sdk_token);
 }
 
 static void bare_ipv6_gets_brackets(void **state)

@@ -78,4 +78,23 @@ static inline int64_t vectors_time(const cJSON *item)
 	return us;
 }
 
+/* check for each item of the list, or of the list inner in that object (NULL: none). They are count: a name that is not there
+ * would be a test of nothing. */
+static inline void vectors_each(const char *name, const char *inner, int count, void (*check)(const cJSON *item))
+{
+	cJSON *root = vectors_load();
+	cJSON *item, *list = cJSON_GetObjectItem(root, name);
+	int n = 0;
+
+	if (inner)
+		list = cJSON_GetObjectItem(list, inner);
+	cJSON_ArrayForEach(item, list)
+	{
+		check(item);
+		n++;
+	}
+	assert_int_equal(n, count);
+	cJSON_Delete(root);
+}
+
 #endif
