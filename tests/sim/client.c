@@ -90,6 +90,15 @@ void sim_send(struct sim_client *c, const void *bytes, size_t n)
 	peer_say(&c->p, bytes, n);
 }
 
+char sim_request(struct sim_client *c, const char *packet)
+{
+	c->byte = 0;
+	c->expect_byte = true;
+	sim_send(c, packet, 8);
+	sim_settle(c->sim);
+	return c->byte;
+}
+
 void sim_query(struct sim_client *c, const char *sql)
 {
 	message_query(&c->p.out, sql);

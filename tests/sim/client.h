@@ -52,6 +52,12 @@ struct sim_client *sim_hanging(struct sim *s);
 void sim_send(struct sim_client *c, const void *bytes, size_t n);
 void sim_query(struct sim_client *c, const char *sql);
 
+#define SIM_SSL_REQUEST "\0\0\0\10\4\322\26\57"
+#define SIM_GSS_REQUEST "\0\0\0\10\4\322\26\60"
+
+/* One of these two; the byte that answers it, 0 if none does. */
+char sim_request(struct sim_client *c, const char *packet);
+
 /* Messages with the shortest bodies: "PBDES", "Hc", ... */
 void sim_say(struct sim_client *c, const char *types);
 

@@ -89,90 +89,6 @@ static void large_parameters(void **state)
 	sim_free(s);
 }
 
-/* The time for a cancel is over, but the server has it, or may have it: it can strike whenever it likes, so that nobody
- * else may have this connection. */
-static void a_cancel_that_was_not_confirmed(void **state)
-{
-	struct sim *s = sim_new();
-	struct sim_client *c, *next;
-
-	(void)state;
-	s->target.pool_size = 1;
-	s->pg.hold_cancel = true;
-	sim_start(s);
-	c = sim_client(s);
-	next = sim_client(s);
-	sim_query(c, "HANG");
-	sim_settle(s);
-	sim_cancel(s, c);
-	sim_settle(s);
-	sim_answer(s, "CZ");
-	sim_expect(c, "CZ");
-	sim_pass(s, 11 * SEC);
-	sim_works(c); /* it was for this client */
-	fakepg_log(sim_server(s));
-	sim_query(next, "SELECT 2");
-	sim_say(c, "X");
-	sim_expect(next, "CZ");
-	assert_int_equal(s->pg.n, 3); /* the first, the cancel, and another */
-	assert_string_equal(fakepg_log(s->pg.conns[0]), "X;");
-	sim_free(s);
-}
-
-/* The same while the next client waits already. */
-static void nor_while_somebody_waits(void **state)
-{
-	struct sim *s = sim_new();
-	struct sim_client *c, *next;
-
-	(void)state;
-	s->target.pool_size = 1;
-	s->pg.hold_cancel = true;
-	sim_start(s);
-	c = sim_client(s);
-	next = sim_client(s);
-	sim_query(c, "HANG");
-	sim_settle(s);
-	sim_cancel(s, c);
-	sim_query(next, "SELECT 2");
-	sim_settle(s);
-	sim_answer(s, "CZ");
-	sim_settle(s);
-	fakepg_log(sim_server(s));
-	sim_say(c, "X");
-	sim_pass(s, 11 * SEC);
-	sim_expect(next, "CZ");
-	assert_string_equal(fakepg_log(s->pg.conns[0]), "X;");
-	sim_free(s);
-}
-
-/* cancel_wait_timeout = 0 means for ever, not at once. */
-static void a_cancel_with_all_the_time_of_the_world(void **state)
-{
-	struct sim *s = sim_new();
-	struct sim_client *c;
-
-	(void)state;
-	s->opts.cancel_wait_timeout_us = 0;
-	s->target.pool_size = 1;
-	s->pg.hold_cancel = true;
-	sim_start(s);
-	c = sim_client(s);
-	sim_query(c, "HANG");
-	sim_settle(s);
-	sim_cancel(s, c);
-	sim_pass(s, 100 * SEC);
-	assert_true(s->pg.conns[1]->p.fd >= 0);
-	sim_answer(s, "CZ");
-	sim_expect(c, "CZ");
-	sim_say(c, "X");
-	sim_pass(s, 100 * SEC);
-	fakepg_close(s->pg.conns[1]);
-	sim_settle(s);
-	sim_assert_servers(s, 1, 0);
-	sim_free(s);
-}
-
 /* A server that repeats the secret it was sent must not bring it into the log, or to a client. */
 static void our_secret_in_the_servers_words(void **state)
 {
@@ -294,7 +210,6 @@ static void silent_connections_keep_nobody_out(void **state)
 /* Whoever gets on is not pushed out before those that do not. */
 static void newcomers_push_out_who_does_not_get_on(void **state)
 {
-	static const unsigned char gss[] = {0, 0, 0, 8, 4, 210, 22, 48};
 	struct sim *s = sim_new();
 	struct sim_client *slow, *silent;
 
@@ -305,10 +220,7 @@ static void newcomers_push_out_who_does_not_get_on(void **state)
 	sim_settle(s);
 	silent = sim_connect(s);
 	sim_settle(s);
-	slow->expect_byte = true;
-	sim_send(slow, gss, sizeof(gss));
-	sim_settle(s);
-	assert_int_equal(slow->byte, 'N');
+	assert_int_equal(sim_request(slow, SIM_GSS_REQUEST), 'N');
 	sim_connect(s);
 	sim_expect_fatal(silent, "53300", "not logged in");
 	assert_false(sim_closed(slow));
@@ -328,9 +240,6 @@ int main(void)
 		cmocka_unit_test(parameters_without_end),
 		cmocka_unit_test(the_same_parameter_without_end),
 		cmocka_unit_test(large_parameters),
-		cmocka_unit_test(a_cancel_that_was_not_confirmed),
-		cmocka_unit_test(nor_while_somebody_waits),
-		cmocka_unit_test(a_cancel_with_all_the_time_of_the_world),
 		cmocka_unit_test(our_secret_in_the_servers_words),
 		cmocka_unit_test(packets_full_of_parameters),
 		cmocka_unit_test(unknown_users_do_not_slow_down_logins),

@@ -23,14 +23,32 @@ static void a_query_is_cancelled(void **state)
 	sim_free(s);
 }
 
+/* The server does not close a CancelRequest's connection by itself: it may strike at any time. */
+static void held(struct sim *s)
+{
+	s->pg.hold_cancel = true;
+}
+
+/* A world in which the server holds the cancel of c's query, and next has a query for the same connection. */
+static struct sim *begin_held(struct sim_client **c, struct sim_client **next)
+{
+	struct sim *s = sim_begin(1, held);
+
+	*c = sim_hanging(s);
+	*next = sim_client(s);
+	sim_cancel(s, *c);
+	sim_settle(s);
+	sim_query(*next, "SELECT 1");
+	return s;
+}
+
 /* The client that cancels is not told before the server is: when its connection closes, the cancel is through. */
 static void the_asker_waits_until_it_is_through(void **state)
 {
-	struct sim *s = sim_begin(1, NULL);
+	struct sim *s = sim_begin(1, held);
 	struct sim_client *c = sim_hanging(s), *k;
 
 	(void)state;
-	s->pg.hold_cancel = true;
 	k = sim_cancel(s, c);
 	sim_pass(s, 5 * SEC);
 	assert_int_equal(s->pg.cancels, 1);
@@ -43,11 +61,10 @@ static void the_asker_waits_until_it_is_through(void **state)
 
 static void but_not_for_ever(void **state)
 {
-	struct sim *s = sim_begin(1, NULL);
+	struct sim *s = sim_begin(1, held);
 	struct sim_client *c = sim_hanging(s), *k;
 
 	(void)state;
-	s->pg.hold_cancel = true;
 	k = sim_cancel(s, c);
 	sim_pass(s, 11 * SEC);
 	assert_true(sim_closed(k));
@@ -58,14 +75,10 @@ static void but_not_for_ever(void **state)
 /* Pitfall 50: the next client would have its query cancelled. */
 static void the_server_is_held_back(void **state)
 {
-	struct sim *s = sim_begin(1, NULL);
-	struct sim_client *c = sim_hanging(s), *next = sim_client(s);
+	struct sim_client *c, *next;
+	struct sim *s = begin_held(&c, &next);
 
 	(void)state;
-	s->pg.hold_cancel = true;
-	sim_cancel(s, c);
-	sim_settle(s);
-	sim_query(next, "SELECT 1");
 	sim_answer(s, "EZ");
 	sim_expect(c, "EZ");
 	sim_say(c, "X");
@@ -83,14 +96,10 @@ static void the_server_is_held_back(void **state)
 
 static void or_given_up(void **state)
 {
-	struct sim *s = sim_begin(1, NULL);
-	struct sim_client *c = sim_hanging(s), *next = sim_client(s);
+	struct sim_client *c, *next;
+	struct sim *s = begin_held(&c, &next);
 
 	(void)state;
-	s->pg.hold_cancel = true;
-	sim_cancel(s, c);
-	sim_settle(s);
-	sim_query(next, "SELECT 1");
 	sim_answer(s, "EZ");
 	sim_settle(s);
 	sim_say(c, "X");
@@ -99,14 +108,80 @@ static void or_given_up(void **state)
 	sim_free(s);
 }
 
+/* The time for a cancel is over, but the server has it, or may have it: it can strike whenever it likes, so that nobody
+ * else may have this connection. */
+static void a_cancel_that_was_not_confirmed(void **state)
+{
+	struct sim *s = sim_begin(1, held);
+	struct sim_client *c = sim_hanging(s), *next = sim_client(s);
+
+	(void)state;
+	sim_cancel(s, c);
+	sim_settle(s);
+	sim_answer(s, "CZ");
+	sim_expect(c, "CZ");
+	sim_pass(s, 11 * SEC);
+	sim_works(c); /* it was for this client */
+	fakepg_log(sim_server(s));
+	sim_query(next, "SELECT 2");
+	sim_say(c, "X");
+	sim_expect(next, "CZ");
+	assert_int_equal(s->pg.n, 3); /* the first, the cancel, and another */
+	assert_string_equal(fakepg_log(s->pg.conns[0]), "X;");
+	sim_free(s);
+}
+
+/* The same while the next client waits already. */
+static void nor_while_somebody_waits(void **state)
+{
+	struct sim_client *c, *next;
+	struct sim *s = begin_held(&c, &next);
+
+	(void)state;
+	sim_settle(s);
+	sim_answer(s, "CZ");
+	sim_settle(s);
+	fakepg_log(sim_server(s));
+	sim_say(c, "X");
+	sim_pass(s, 11 * SEC);
+	sim_expect(next, "CZ");
+	assert_string_equal(fakepg_log(s->pg.conns[0]), "X;");
+	sim_free(s);
+}
+
+static void held_for_ever(struct sim *s)
+{
+	s->opts.cancel_wait_timeout_us = 0;
+	held(s);
+}
+
+/* cancel_wait_timeout = 0 means for ever, not at once. */
+static void a_cancel_with_all_the_time_of_the_world(void **state)
+{
+	struct sim *s = sim_begin(1, held_for_ever);
+	struct sim_client *c = sim_hanging(s);
+
+	(void)state;
+	sim_cancel(s, c);
+	sim_pass(s, 100 * SEC);
+	assert_true(s->pg.conns[1]->p.fd >= 0);
+	sim_answer(s, "CZ");
+	sim_expect(c, "CZ");
+	sim_say(c, "X");
+	sim_pass(s, 100 * SEC);
+	fakepg_close(s->pg.conns[1]);
+	sim_settle(s);
+	sim_assert_servers(s, 1, 0);
+	sim_free(s);
+}
+
 /* The asker goes away: the cancel goes on, and is still waited for. */
 static void an_impatient_asker(void **state)
 {
-	struct sim *s = sim_begin(1, NULL);
+	struct sim *s = sim_begin(1, held);
 	struct sim_client *c = sim_hanging(s), *k;
 
 	(void)state;
-	s->pg.hold_cancel = true;
 	k = sim_cancel(s, c);
 	sim_settle(s);
 	sim_vanish(k);
@@ -224,11 +299,10 @@ static void a_kind_of_server_that_takes_none(void **state)
 /* Pitfall 51 */
 static void storms_are_bounded(void **state)
 {
-	struct sim *s = sim_begin(1, NULL);
+	struct sim *s = sim_begin(1, held);
 	struct sim_client *c = sim_hanging(s);
 
 	(void)state;
-	s->pg.hold_cancel = true;
 	for (int i = 0; i < 60; i++)
 		sim_cancel(s, c);
 	sim_settle(s);
@@ -303,6 +377,9 @@ int main(void)
 		cmocka_unit_test(but_not_for_ever),
 		cmocka_unit_test(the_server_is_held_back),
 		cmocka_unit_test(or_given_up),
+		cmocka_unit_test(a_cancel_that_was_not_confirmed),
+		cmocka_unit_test(nor_while_somebody_waits),
+		cmocka_unit_test(a_cancel_with_all_the_time_of_the_world),
 		cmocka_unit_test(an_impatient_asker),
 		cmocka_unit_test(nothing_to_cancel),
 		cmocka_unit_test(keys_die_with_their_clients),

@@ -4,8 +4,6 @@
 #include "sim.h"
 #include "base/mem.h"
 
-#define SSL_REQUEST "\0\0\0\10\4\322\26\57"
-#define GSS_REQUEST "\0\0\0\10\4\322\26\60"
 #define STARTUP     "\0\0\0\37\0\3\0\0user\0joe\0database\0app\0\0"
 
 static struct sim_client *says(struct sim *s, const void *bytes, size_t n)
@@ -75,9 +73,9 @@ static void bytes_behind_a_request(void **state)
 		size_t n;
 		const char *text;
 	} wrong[] = {
-		{SSL_REQUEST SSL_REQUEST, 16, "unencrypted data after SSL request"},
-		{SSL_REQUEST STARTUP, 8 + 31, "unencrypted data after SSL request"},
-		{GSS_REQUEST "x", 9, "unencrypted data after GSSAPI encryption request"},
+		{SIM_SSL_REQUEST SIM_SSL_REQUEST, 16, "unencrypted data after SSL request"},
+		{SIM_SSL_REQUEST STARTUP, 8 + 31, "unencrypted data after SSL request"},
+		{SIM_GSS_REQUEST "x", 9, "unencrypted data after GSSAPI encryption request"},
 	};
 	struct sim *s = sim_begin(4, NULL);
 
@@ -102,22 +100,15 @@ static void requests_for_encryption(void **state)
 	(void)state;
 	for (int order = 0; order < 2; order++) {
 		c = sim_connect(s);
-		for (int i = 0; i < 2; i++) {
-			c->expect_byte = true;
-			sim_send(c, i == order ? SSL_REQUEST : GSS_REQUEST, 8);
-			sim_settle(s);
-			assert_int_equal(c->byte, 'N');
-			c->byte = 0;
-		}
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(sim_request(c, i == order ? SIM_SSL_REQUEST : SIM_GSS_REQUEST), 'N');
 		sim_send(c, STARTUP, 31);
 		sim_expect(c, "RSKZ");
 	}
 	for (int gss = 0; gss < 2; gss++) {
 		c = sim_connect(s);
-		c->expect_byte = true;
-		sim_send(c, gss ? GSS_REQUEST : SSL_REQUEST, 8);
-		sim_settle(s);
-		sim_send(c, gss ? GSS_REQUEST : SSL_REQUEST, 8);
+		sim_request(c, gss ? SIM_GSS_REQUEST : SIM_SSL_REQUEST);
+		sim_send(c, gss ? SIM_GSS_REQUEST : SIM_SSL_REQUEST, 8);
 		sim_expect_fatal(c, "0A000", "unsupported frontend protocol");
 	}
 	sim_free(s);
@@ -133,7 +124,7 @@ static void silence(void **state)
 	c[1] = says(s, STARTUP, 5);
 	c[2] = sim_connect(s);
 	c[2]->expect_byte = true;
-	sim_send(c[2], SSL_REQUEST, 8);
+	sim_send(c[2], SIM_SSL_REQUEST, 8);
 	sim_pass(s, 30 * SEC);
 	/* what trickles in buys no time */
 	sim_send(c[1], &STARTUP[5], 5);
@@ -275,10 +266,7 @@ static struct sim_client *tls_connect(struct sim *s, struct tls_world *w)
 {
 	struct sim_client *c = sim_connect(s);
 
-	c->expect_byte = true;
-	sim_send(c, SSL_REQUEST, 8);
-	sim_settle(s);
-	assert_int_equal(c->byte, 'S');
+	assert_int_equal(sim_request(c, SIM_SSL_REQUEST), 'S');
 	peer_tls_connect(&c->p, w->client);
 	return c;
 }
@@ -302,7 +290,7 @@ static void a_session_over_tls(void **state)
 	assert_int_equal(sim_stats(s)->iobufs, 0);
 	/* inside TLS there is no second one (pitfall 2) */
 	k = tls_connect(s, w);
-	sim_send(k, SSL_REQUEST, 8);
+	sim_send(k, SIM_SSL_REQUEST, 8);
 	sim_expect_fatal(k, "0A000", "unsupported frontend protocol");
 	/* a cancel may come over TLS, or without (pitfall 14) */
 	sim_query(c, "HANG");
@@ -345,15 +333,9 @@ static void direct_tls(void **state)
 	sim_expect(c, "TDCZ");
 	/* TLS is there already: no, and then a second one is none; GSS is asked as without TLS */
 	k = direct(s, w, "\012postgresql");
-	k->expect_byte = true;
-	sim_send(k, SSL_REQUEST, 8);
-	sim_settle(s);
-	assert_int_equal(k->byte, 'N');
-	k->expect_byte = true;
-	sim_send(k, GSS_REQUEST, 8);
-	sim_settle(s);
-	assert_int_equal(k->byte, 'N');
-	sim_send(k, SSL_REQUEST, 8);
+	assert_int_equal(sim_request(k, SIM_SSL_REQUEST), 'N');
+	assert_int_equal(sim_request(k, SIM_GSS_REQUEST), 'N');
+	sim_send(k, SIM_SSL_REQUEST, 8);
 	sim_expect_fatal(k, "0A000", "unsupported frontend protocol");
 	/* a cancel */
 	sim_query(c, "HANG");
@@ -391,9 +373,7 @@ static void direct_tls_that_is_refused(void **state)
 	{
 		struct sim_client *c = sim_connect(s);
 
-		c->expect_byte = true;
-		sim_send(c, GSS_REQUEST, 8);
-		sim_settle(s);
+		sim_request(c, SIM_GSS_REQUEST);
 		sim_send(c, "\x16\x03\x01\x02\x00\x01\x00\x01", 8);
 		sim_settle(s);
 		sim_expect_fatal(c, "08P01", "invalid length of startup packet");
@@ -410,16 +390,11 @@ static void handshakes_that_fail(void **state)
 	s->opts.client_tls = w->live;
 	sim_start(s);
 	slow = sim_connect(s);
-	slow->expect_byte = true;
-	sim_send(slow, SSL_REQUEST, 8);
-	sim_settle(s);
-	assert_int_equal(slow->byte, 'S');
+	assert_int_equal(sim_request(slow, SIM_SSL_REQUEST), 'S');
 	/* no TLS at all behind the S: a startup packet, nonsense, nothing */
 	for (int i = 0; i < 3; i++) {
 		c = sim_connect(s);
-		c->expect_byte = true;
-		sim_send(c, SSL_REQUEST, 8);
-		sim_settle(s);
+		sim_request(c, SIM_SSL_REQUEST);
 		c->expect_raw = true; /* an alert, perhaps */
 		if (i < 2)
 			sim_send(c, i ? "nonsense" : STARTUP, i ? 8 : 31);

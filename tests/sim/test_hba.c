@@ -58,6 +58,22 @@ static void first_line_that_fits(void **state)
 	end(s, h);
 }
 
+/* With that value of the startup parameter, the line for physical replication, a reject, is this client's or is not. */
+static void replicates(struct sim *s, struct sim_client *c, const char *value, bool physical)
+{
+	struct params p;
+
+	params_init(&p);
+	params_set(&p, slice_str("replication"), slice_str(value));
+	startup_write_message(&c->p.out, STARTUP_3_0, "plain", "app", &p, NULL);
+	params_free(&p);
+	sim_settle(s);
+	if (physical)
+		sim_expect_fatal(c, "28000", "pg_hba.conf rejects connection for host");
+	else
+		sim_expect(c, "R");
+}
+
 /* "all" is no line for physical replication, as in PostgreSQL; what is physical its bool says. */
 static void replication_has_lines_of_its_own(void **state)
 {
@@ -69,20 +85,8 @@ static void replication_has_lines_of_its_own(void **state)
 	struct sim *s = world("host all plain 127.0.0.0/8 password\nhost replication plain 127.0.0.0/8 reject\n", &h);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sim_client *c = sim_connect(s);
-		struct params p;
-
-		params_init(&p);
-		params_set(&p, slice_str("replication"), slice_str(cases[i].value));
-		startup_write_message(&c->p.out, STARTUP_3_0, "plain", "app", &p, NULL);
-		params_free(&p);
-		sim_settle(s);
-		if (cases[i].physical)
-			sim_expect_fatal(c, "28000", "pg_hba.conf rejects connection for host");
-		else
-			sim_expect(c, "R");
-	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		replicates(s, sim_connect(s), cases[i].value, cases[i].physical);
 	end(s, h);
 }
 
@@ -143,20 +147,8 @@ static void replication_is_what_the_server_takes_for_it(void **state)
 	struct sim *s = world("host replication plain all reject\nhost all plain all password\n", &h);
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct sim_client *c = sim_connect_remote(s);
-		struct params p;
-
-		params_init(&p);
-		params_set(&p, slice_str("replication"), slice_str(cases[i].value));
-		startup_write_message(&c->p.out, STARTUP_3_0, "plain", "app", &p, NULL);
-		params_free(&p);
-		sim_settle(s);
-		if (cases[i].physical)
-			sim_expect_fatal(c, "28000", "pg_hba.conf rejects connection");
-		else
-			sim_expect(c, "R");
-	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		replicates(s, sim_connect_remote(s), cases[i].value, cases[i].physical);
 	end(s, h);
 }
 
