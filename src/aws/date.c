@@ -99,6 +99,16 @@ static unsigned fraction_us(struct rd *r)
 	return us;
 }
 
+/* "hh:mm:ss" */
+static void time_of_day(struct rd *r, struct civil *c)
+{
+	c->hour = digits(r, 2);
+	one_of(r, ":");
+	c->minute = digits(r, 2);
+	one_of(r, ":");
+	c->second = digits(r, 2);
+}
+
 /* "Z" or "+hh:mm": seconds east of Greenwich. */
 static int64_t offset_sec(struct rd *r)
 {
@@ -166,11 +176,7 @@ int date_parse_http(struct slice text, int64_t *wall_us)
 	literal(&r, " ");
 	c.year = digits(&r, 4);
 	literal(&r, " ");
-	c.hour = digits(&r, 2);
-	literal(&r, ":");
-	c.minute = digits(&r, 2);
-	literal(&r, ":");
-	c.second = digits(&r, 2);
+	time_of_day(&r, &c);
 	literal(&r, " GMT");
 	return rd_end(&r) ? wall_from_civil(&c, 0, 0, wall_us) : -1;
 }
@@ -188,11 +194,7 @@ int date_parse_rfc3339(struct slice text, int64_t *wall_us)
 	one_of(&r, "-");
 	c.day = digits(&r, 2);
 	one_of(&r, "Tt ");
-	c.hour = digits(&r, 2);
-	one_of(&r, ":");
-	c.minute = digits(&r, 2);
-	one_of(&r, ":");
-	c.second = digits(&r, 2);
+	time_of_day(&r, &c);
 	if (r.left > 0 && *r.p == '.')
 		us = fraction_us(&r);
 	east_sec = offset_sec(&r);
