@@ -11,6 +11,7 @@ import tempfile
 import pytest
 
 sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # nor do the programs that tests start
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "aws"))
 import awsfake  # noqa: E402
@@ -79,9 +80,7 @@ def clean(one):
         one.fault("clear")
     one.admin("select pg_terminate_backend(pid, 5000) from pg_stat_activity "
               "where pid <> pg_backend_pid() and backend_type = 'client backend'")
-    # One transaction: an instance that a test kills may lose the last commits (synchronous_commit is off), but not half of this.
-    one.admin("drop schema if exists public cascade; create schema public authorization pg_database_owner; "
-              "grant all on schema public to public")
+    one.empty()
 
 
 @pytest.fixture(scope="session")
@@ -124,11 +123,11 @@ def pgiam_factory(request, workdir):
 
 @pytest.fixture
 def pgiam_for(pgiam_factory):
-    """pgiam_for(rds, **options): pgiam in front of an instance, as `app` and for every other database name."""
+    """pgiam_for(server, **options): pgiam in front of a standin.Rds or a fakepg.Server, as `app` and for every other database
+    name. database: further keys of the entry."""
     def make(one, env=None, database=None, **options):
         entry = one.database(**(database or {}))
-        right = one.aws() if one.env["RDS_AUTH"] == "iam" else {}
-        return pgiam_factory({"app": entry, "*": entry}, env=dict(right, **(env or {})), **options)
+        return pgiam_factory({"app": entry, "*": entry}, env=dict(one.credentials(), **(env or {})), **options)
     return make
 
 
@@ -162,6 +161,17 @@ def aws(aws_server, authority):
     aws_server.ca_path = authority.path
     yield aws_server
     aws_server.reset()
+
+
+@pytest.fixture
+def serve(rds, aws, pgiam_factory):
+    """serve(env): pgiam in front of the instance, with credentials from where that environment says; what AWS issues, the
+    instance accepts."""
+    aws.serve(rds)
+
+    def make(env, **options):
+        return pgiam_factory({"app": rds.database(region=rds.region)}, env=env, **dict({"query_wait_timeout": 20}, **options))
+    return make
 
 
 # ---- servers and certificates of the test's own ----

@@ -4,7 +4,6 @@ import contextlib
 import random
 import selectors
 import socket
-import ssl
 import struct
 import sys
 import threading
@@ -13,17 +12,7 @@ import time
 import wire
 
 
-def client_hello():
-    """The first bytes of a TLS handshake."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    out = ssl.MemoryBIO()
-    with contextlib.suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), out).do_handshake()
-    return out.read()
-
-
-HELLO = client_hello()
+HELLO = wire.client_hello()
 SSL = wire.packet(wire.SSL_REQUEST)
 STARTUP = wire.startup()
 

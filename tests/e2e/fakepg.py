@@ -16,6 +16,7 @@ from standin import quote
 import certs  # noqa: F401 -- of tests/rds, which standin put on the path; for the tests too
 
 HOST = "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
+AWS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
 PARAMETERS = {"server_version": "15.9", "server_encoding": "UTF8", "client_encoding": "UTF8", "DateStyle": "ISO, MDY",
               "TimeZone": "UTC", "IntervalStyle": "postgres", "integer_datetimes": "on",
               "standard_conforming_strings": "on", "is_superuser": "off", "session_authorization": "app_user",
@@ -123,6 +124,12 @@ class Conn(wire.Wire):
             self.ready()
 
 
+def login_and_serve(conn):
+    """The usual script."""
+    conn.login()
+    conn.serve()
+
+
 class Server:
     """Listens; every connection runs script(conn) in a thread. A script may raise AssertionError: that fails the test.
 
@@ -171,6 +178,11 @@ class Server:
             for conn in self.conns:
                 conn.close()
 
+    @staticmethod
+    def credentials():
+        """As of standin.Rds; it takes any token."""
+        return AWS
+
     def database(self, **more):
         """The value of a [databases] entry that reaches it."""
         keys = dict(host=self.host, hostaddr="127.0.0.1", port=self.port, auth="iam", tls_ca=self.ca)
@@ -185,9 +197,6 @@ def server_context(chain_key):
         file.flush()
         context.load_cert_chain(file.name)
     return context
-
-
-AWS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
 
 
 class Scram:

@@ -3,7 +3,6 @@ import contextlib
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +10,7 @@ import urllib.error
 import urllib.request
 
 import psycopg
+import pytest
 
 import wire
 from standin import instance
@@ -35,10 +35,10 @@ def environment(more):
     return env
 
 
-def pgiam(*args, env=None, stdin=None, timeout=30):
-    """Runs a command to its end; the finished process with its output as text."""
+def pgiam(*args, env=None, stdin=None, timeout=30, text=True):
+    """Runs a command to its end; the finished process with its output, as text or as bytes."""
     return subprocess.run([*WRAPPER, BINARY, *args], env=environment(env or {}), input=stdin, capture_output=True,
-                          text=True, timeout=timeout, check=False)
+                          text=text, timeout=timeout, check=False)
 
 
 def ini(databases, options, users=None):
@@ -205,6 +205,20 @@ class Pgiam:
             cursor = conn.execute(text)
             return cursor.fetchall() if cursor.description else []
 
+    def who(self, **kw):
+        """Logs in; whom the server takes it for."""
+        return self.sql("select current_user::text", **kw)[0][0]
+
+    def logs_in(self, **kw):
+        """Logs in: is it as the user asked for?"""
+        return self.who(**kw) == kw.get("user", "app_user")
+
+    def complaint(self, **kw):
+        """Logs in, which must fail; the text a driver shows."""
+        with pytest.raises(psycopg.OperationalError) as caught:
+            self.who(**kw)
+        return str(caught.value)
+
     def refusal(self, **kw):
         """Logs in, which must fail; the fields of the FATAL."""
         with self.wire() as w:
@@ -251,5 +265,15 @@ class Pgiam:
         return total
 
 
-def remove(path):
-    shutil.rmtree(path, ignore_errors=True)
+def patiently(ask, seconds=20, told=""):
+    """What ask() gives in the end. While there is no server, or there are no credentials, clients are told so at once: it is
+    asked again. A refusal without the text of `told` is none of these."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except psycopg.OperationalError as e:
+            assert told in str(e), e
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)

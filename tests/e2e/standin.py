@@ -1,4 +1,5 @@
 """The RDS stand-in for tests: starts tests/rds, and knows what a test wants from it."""
+import json
 import os
 import shutil
 import subprocess
@@ -13,8 +14,11 @@ RDS_DIR = os.path.normpath(os.path.join(HERE, "..", "rds"))
 sys.path.insert(0, RDS_DIR)
 import instance  # noqa: E402
 import sigv4  # noqa: E402
+import wire  # noqa: E402
 
 TOOL = os.path.join(RDS_DIR, "rds")
+with open(os.path.join(HERE, "..", "vectors", "sigv4.json"), encoding="utf-8") as vectors:
+    VECTORS = json.load(vectors)
 
 
 class Rds:
@@ -60,6 +64,17 @@ class Rds:
                      secret=self.env["AWS_SECRET_ACCESS_KEY"], session_token=self.env["AWS_SESSION_TOKEN"])
         return sigv4.make_token(**dict(right, **kw))
 
+    def credentials(self):
+        """What pgiam's environment needs to log in to it."""
+        return self.aws() if self.env["RDS_AUTH"] == "iam" else {}
+
+    def dial(self, token=None, **startup):
+        """A wire.Wire, without pgiam, that has sent its token: what the server says to it comes next."""
+        w = wire.Wire.dial(self.port).tls(server_hostname=self.host)
+        w.send(wire.startup(**startup))
+        assert w.read() == ("R", b"\0\0\0\3")  # AuthenticationCleartextPassword
+        return w.send(wire.message("p", wire.cstring(self.token() if token is None else token)))
+
     def conninfo(self, user="app_user", password=None, **kw):
         """For a direct connection, as an application that knows everything would make it."""
         right = dict(host=self.host, hostaddr="127.0.0.1", port=self.port, user=user, dbname="app",
@@ -78,9 +93,20 @@ class Rds:
             cursor = conn.execute(sql, args)
             return cursor.fetchall() if cursor.description else []
 
+    def empty(self):
+        """Nothing of a test is left in the database."""
+        # One transaction: an instance that a test kills may lose the last commits (synchronous_commit is off), but not half
+        # of this.
+        self.admin("drop schema if exists public cascade; create schema public authorization pg_database_owner; "
+                   "grant all on schema public to public")
+
     def backends(self, user="app_user"):
         """pids of a user's sessions."""
         return [r[0] for r in self.admin("select pid from pg_stat_activity where usename = %s order by 1", (user,))]
+
+    def running(self, user="app_user"):
+        """How many of a user's sessions are not idle."""
+        return self.admin("select count(*) from pg_stat_activity where usename = %s and state <> 'idle'", (user,))[0][0]
 
     def terminate(self, user="app_user"):
         return self.admin("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = %s", (user,))

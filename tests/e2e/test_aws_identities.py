@@ -2,10 +2,10 @@
 with the wrong identity is refused."""
 import json
 
-import psycopg
 import pytest
 
 import proxy
+from files import put
 
 READER, WRITER = "arn:aws:iam::111111111111:role/reader", "arn:aws:iam::222222222222:role/writer"
 
@@ -35,33 +35,22 @@ def two(rds, another_rds, aws, workdir, pgiam_factory):
     return make
 
 
-def logged_in(one, database):
-    with one.connect(dbname=database) as conn:
-        return conn.execute("select current_user").fetchone() == ("app_user",)
-
-
-def refused(one, database):
-    with pytest.raises(psycopg.OperationalError) as e:
-        logged_in(one, database)
-    return str(e.value)
-
-
 def test_profiles(two, aws):
     """A profile each. Exchanged, both are refused: so the logins were not the other's."""
     one = two({"aws_profile": "tester"}, {"aws_profile": "other"})
-    assert logged_in(one, "one") and logged_in(one, "two")
+    assert one.logs_in(dbname="one") and one.logs_in(dbname="two")
     assert not aws.requests
     one.stop()
     one = two({"aws_profile": "other"}, {"aws_profile": "tester"})
     for name in ("one", "two"):
-        refused(one, name)
+        assert one.complaint(dbname=name)
 
 
 def test_roles(two, aws):
     """Two roles, in two accounts, assumed with what the chain finds; one wants its external id."""
     aws.sts.roles = {READER: {}, WRITER: {"external_id": "tenant:7"}}
     one = two({"role_arn": READER, "role_session_name": "reports"}, {"role_arn": WRITER, "external_id": "tenant:7"})
-    assert logged_in(one, "one") and logged_in(one, "two")
+    assert one.logs_in(dbname="one") and one.logs_in(dbname="two")
     asked = {r.form["RoleArn"]: r.form for r in aws.asked("sts")}
     assert set(asked) == {READER, WRITER}
     assert asked[READER]["RoleSessionName"] == "reports" and "ExternalId" not in asked[READER]
@@ -73,7 +62,7 @@ def test_roles(two, aws):
 def test_role_of_a_profile(two, aws):
     aws.sts.roles = {WRITER: {}}
     one = two({"aws_profile": "tester"}, {"aws_profile": "tester", "role_arn": WRITER})
-    assert logged_in(one, "one") and logged_in(one, "two")
+    assert one.logs_in(dbname="one") and one.logs_in(dbname="two")
     assert not aws.asked("container")
 
 
@@ -83,7 +72,7 @@ def test_same_settings_share(two, aws, rds, pgiam_factory):
                          (("a", {}), ("b", {}), ("c", {"role_arn": READER}))},
                         env=aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"), role_arn=READER)
     for name in "abc":
-        assert logged_in(one, name)
+        assert one.logs_in(dbname=name)
     assert len(aws.asked("sts")) == 1
 
 
@@ -91,8 +80,8 @@ def test_one_account_is_away(two, aws):
     """What keeps one database out is told of it, and is nothing to the other."""
     aws.sts.roles = {READER: {}}
     one = two({"role_arn": READER}, {"role_arn": WRITER})
-    assert logged_in(one, "one")
-    assert "AccessDenied" in refused(one, "two")
+    assert one.logs_in(dbname="one")
+    assert "AccessDenied" in one.complaint(dbname="two")
     assert one.http("/startup")[0] == 200
     assert one.http("/readiness?database=one")[0] == 200
     status, body = one.http("/readiness")
@@ -106,17 +95,16 @@ def test_one_account_is_away(two, aws):
 def test_credential_provider(two, aws, rds):
     """The environment has no keys and the container has: with credential_provider = env nobody asks it."""
     one = two({}, {"aws_profile": "other"}, credential_provider="env")
-    assert "AWS_ACCESS_KEY_ID is not set" in refused(one, "one")
-    assert logged_in(one, "two")
+    assert "AWS_ACCESS_KEY_ID is not set" in one.complaint(dbname="one")
+    assert one.logs_in(dbname="two")
     assert not aws.requests
 
 
 def test_check(rds, aws, workdir):
     path = workdir + "/check.ini"
-    with open(path, "w", encoding="ascii") as file:
-        file.write("[databases]\na = host=a.c9akciq32rgw.eu-west-1.rds.amazonaws.com role_arn=%s external_id=x1\n"
-                   "b = host=b.c9akciq32rgw.eu-west-1.rds.amazonaws.com aws_profile=p\n"
-                   "c = host=c.c9akciq32rgw.eu-west-1.rds.amazonaws.com\n[pgiam]\ncredential_provider = imds\n" % READER)
+    put(path, "[databases]\na = host=a.c9akciq32rgw.eu-west-1.rds.amazonaws.com role_arn=%s external_id=x1\n"
+              "b = host=b.c9akciq32rgw.eu-west-1.rds.amazonaws.com aws_profile=p\n"
+              "c = host=c.c9akciq32rgw.eu-west-1.rds.amazonaws.com\n[pgiam]\ncredential_provider = imds\n" % READER)
     done = proxy.pgiam("check", path, env={})
     assert done.returncode == 0, done.stderr
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith("identity")]

@@ -6,10 +6,11 @@ import stat
 import sys
 import time
 
-import psycopg
 import pytest
 
 import proxy
+from files import put
+from proxy import patiently
 
 ROLE = "arn:aws:iam::123456789012:role/"
 SESSION = """
@@ -51,37 +52,20 @@ def home(workdir, aws, rds):
     return Home(workdir + "/home", aws)
 
 
-@pytest.fixture
-def serve(rds, pgiam_factory):
-    def make(env, **options):
-        return pgiam_factory({"app": rds.database(region=rds.region)}, env=env, **dict(dict(query_wait_timeout=10), **options))
-    return make
-
-
-def logged_in(one):
-    with one.connect() as conn:
-        return conn.execute("select current_user").fetchone() == ("app_user",)
-
-
-def refused(one, match):
-    with pytest.raises(psycopg.OperationalError, match=match):
-        logged_in(one)
-
-
 def stamp(sec):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + sec))
 
 
 def test_keys(serve, home):
     home.write("credentials", home.keys())
-    assert logged_in(serve(home.env()))
+    assert serve(home.env()).logs_in()
 
 
 def test_named(serve, home):
     """AWS_PROFILE, and a name that does not exist."""
     home.write("credentials", home.keys("prod"))
-    assert logged_in(serve(home.env(AWS_PROFILE="prod")))
-    refused(serve(home.env(AWS_PROFILE="prdo")), 'there is no profile "prdo"')
+    assert serve(home.env(AWS_PROFILE="prod")).logs_in()
+    assert 'there is no profile "prdo"' in serve(home.env(AWS_PROFILE="prdo")).complaint()
 
 
 def test_role(serve, home, aws):
@@ -92,7 +76,7 @@ def test_role(serve, home, aws):
                          "[profile middle]\nrole_arn = %sinner\nsource_profile = base\n" % (ROLE, ROLE))
     home.write("credentials", home.keys("base"))
     one = serve(home.env(AWS_PROFILE="prod"))
-    assert logged_in(one)
+    assert one.logs_in()
     asked = [r.form for r in aws.asked("sts")]
     assert [f["RoleArn"] for f in asked] == [ROLE + "inner", ROLE + "outer"]
     assert asked[1]["RoleSessionName"] == "me@host" and asked[1]["DurationSeconds"] == "900"
@@ -110,10 +94,10 @@ def test_credential_source(serve, home, aws, source, env):
         # the environment's keys win over the profile unless it is the configuration that names one
         key = aws.user()
         env = dict(AWS_ACCESS_KEY_ID=key.key_id, AWS_SECRET_ACCESS_KEY=key.secret)
-        assert logged_in(serve(home.env(AWS_PROFILE="prod", **env)))
+        assert serve(home.env(AWS_PROFILE="prod", **env)).logs_in()
         assert not aws.asked("sts")
     else:
-        assert logged_in(serve(home.env(AWS_PROFILE="prod", **env)))
+        assert serve(home.env(AWS_PROFILE="prod", **env)).logs_in()
         assert aws.asked("sts")[0].form["RoleArn"] == ROLE + "r"
 
 
@@ -122,41 +106,28 @@ def test_web_identity(serve, home, aws):
     home.write("token", "token-1")
     home.write("config", "[default]\nrole_arn = %sr\nweb_identity_token_file = %s/.aws/token\n" % (ROLE, home.path))
     one = serve(home.env())
-    refused(one, "InvalidIdentityToken")
+    assert "InvalidIdentityToken" in one.complaint()
     home.write("token", "token-2\n")  # seen without a restart
-    eventually(one)
-
-
-def eventually(one, sec=20):
-    end = time.monotonic() + sec
-    while True:
-        try:
-            assert logged_in(one)
-            return
-        except psycopg.OperationalError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.3)
+    assert patiently(one.logs_in)
 
 
 def test_process(serve, home, aws, workdir):
     key = aws.issue("arn:aws:sts::123456789012:assumed-role/r/s", 3600)
     script = workdir + "/a program.py"
-    with open(script, "w", encoding="ascii") as file:
-        file.write("#!%s\nimport sys, json\nassert sys.argv[1:] == ['a b', '$HOME']\nprint(json.dumps(%r))\n" % (
-            sys.executable, dict(Version=1, AccessKeyId=key.key_id, SecretAccessKey=key.secret,
-                                 SessionToken=key.token, Expiration=key.expiration())))
-    os.chmod(script, 0o755)
+    said = dict(Version=1, AccessKeyId=key.key_id, SecretAccessKey=key.secret, SessionToken=key.token,
+                Expiration=key.expiration())
+    put(script, "#!%s\nimport sys, json\nassert sys.argv[1:] == ['a b', '$HOME']\nprint(json.dumps(%r))\n" % (
+        sys.executable, said), mode=0o755)
     home.write("config", "[default]\ncredential_process = '%s' \"a b\" $HOME\n" % script)
     one = serve(home.env())
-    assert logged_in(one)
+    assert one.logs_in()
     assert key.secret not in one.log() and key.token not in one.log()
 
 
 def test_process_fails(serve, home):
     home.write("config", "[default]\ncredential_process = sh -c 'echo sesame; echo sesame >&2; exit 3'\n")
     one = serve(home.env())
-    refused(one, "exited with status 3")
+    assert "exited with status 3" in one.complaint()
     assert "sesame" not in one.log()
 
 
@@ -165,9 +136,9 @@ def test_sso(serve, home, aws):
     aws.sso.assignments = {("123456789012", "Read Only")}
     home.write("config", "[default]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Read Only\n" + SESSION)
     one = serve(home.env())
-    refused(one, "aws/sso/cache")
+    assert "aws/sso/cache" in one.complaint()
     home.sso_token("corp", accessToken="browser-token", expiresAt=stamp(7200))  # somebody runs aws sso login
-    eventually(one)
+    assert patiently(one.logs_in)
     assert "browser-token" not in one.log()
 
 
@@ -176,7 +147,7 @@ def test_sso_renewed(serve, home, aws):
     home.write("config", "[default]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = r\n" + SESSION)
     path = home.sso_token("corp", accessToken="old", expiresAt=stamp(-60), refreshToken="refresh-1", clientId="client",
                           clientSecret="secret", registrationExpiresAt=stamp(86400), region="us-east-1")
-    assert logged_in(serve(home.env()))
+    assert serve(home.env()).logs_in()
     with open(path, encoding="utf-8") as file:
         cached = json.load(file)
     assert cached["accessToken"] in aws.sso.tokens and cached["refreshToken"] in aws.oidc.refresh
@@ -190,7 +161,7 @@ def test_sso_legacy(serve, home, aws):
     start = "https://d-1.awsapps.com/start"
     home.write("config", "[default]\nsso_start_url = %s\nsso_region = us-east-1\nsso_account_id = 1\nsso_role_name = r\n" % start)
     home.sso_token(start, accessToken="browser-token", expiresAt=stamp(7200))
-    assert logged_in(serve(home.env()))
+    assert serve(home.env()).logs_in()
 
 
 def test_login(serve, home, aws):
@@ -201,7 +172,7 @@ def test_login(serve, home, aws):
     home.write("login/cache/%s.json" % name, json.dumps(dict(accessToken=dict(
         accessKeyId=key.key_id, secretAccessKey=key.secret, sessionToken=key.token, accountId="123456789012",
         expiresAt=key.expiration()))))
-    assert logged_in(serve(home.env()))
+    assert serve(home.env()).logs_in()
 
 
 def test_place_in_the_chain(serve, home, aws):
@@ -209,10 +180,10 @@ def test_place_in_the_chain(serve, home, aws):
     home.write("credentials", home.keys())
     home.write("token", "t")
     container = dict(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials")
-    assert logged_in(serve(home.env(**container)))
+    assert serve(home.env(**container)).logs_in()
     assert not aws.requests
-    assert logged_in(serve(home.env(AWS_WEB_IDENTITY_TOKEN_FILE=home.path + "/.aws/token", AWS_ROLE_ARN=ROLE + "r",
-                                    **container)))
+    assert serve(home.env(AWS_WEB_IDENTITY_TOKEN_FILE=home.path + "/.aws/token", AWS_ROLE_ARN=ROLE + "r",
+                          **container)).logs_in()
     assert set(aws.counts) == {"sts"}
 
 
@@ -224,7 +195,8 @@ def test_place_in_the_chain(serve, home, aws):
 ], ids=["mfa", "loop", "nonsense", "half"])
 def test_refusals_stop_the_chain(serve, home, aws, config, match):
     home.write("config", config)
-    refused(serve(home.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"), query_wait_timeout=3), match)
+    env = home.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials")
+    assert match in serve(env, query_wait_timeout=3).complaint()
     assert not aws.requests
 
 

@@ -1,105 +1,72 @@
 """Credentials from each source, proven by a login: what the stand-in for AWS issues, the RDS stand-in accepts."""
 import time
 
-import psycopg
 import pytest
 
 import proxy
+from files import put
+from proxy import patiently
 
-WAIT = {"query_wait_timeout": 20}
+ROLE = "arn:aws:iam::123456789012:role/irsa"
 
 
 @pytest.fixture
-def serve(rds, aws, pgiam_factory):
-    """serve(env): pgiam before the instance, with credentials from where that environment says."""
-    aws.serve(rds)
-
-    def make(env, **options):
-        return pgiam_factory({"app": rds.database(region=rds.region)}, env=env, **dict(WAIT, **options))
-    return make
+def write(workdir):
+    """write(text): a file with a token in it; its path."""
+    return lambda text: put(workdir + "/token", text)
 
 
-def logged_in(one):
-    with one.connect() as conn:
-        return conn.execute("select current_user").fetchone() == ("app_user",)
-
-
-def eventually(one, sec=20):
-    """Logs in, though not at the first attempt: who asks while there are no credentials is told so at once."""
-    end = time.monotonic() + sec
-    while True:
-        try:
-            assert logged_in(one)
-            return
-        except psycopg.OperationalError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.3)
-
-
-def test_web_identity(serve, aws, workdir):
-    token = workdir + "/token"
-    with open(token, "w", encoding="ascii") as file:
-        file.write("web-token-1\n")
+def test_web_identity(serve, aws, write):
+    token = write("web-token-1\n")
     aws.sts.web_tokens = {"web-token-1"}
-    env = aws.env(AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN="arn:aws:iam::123456789012:role/irsa",
-                  AWS_ROLE_SESSION_NAME="pod-1")
+    env = aws.env(AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN=ROLE, AWS_ROLE_SESSION_NAME="pod-1")
     one = serve(env)
-    assert logged_in(one)
+    assert one.logs_in()
     asked = aws.asked("sts")[0]
     assert asked.tls and asked.form["RoleSessionName"] == "pod-1"
     assert "web-token" not in one.log()
     assert 'provider="web-identity"' in one.log() or "provider=web-identity" in one.log()
 
 
-def test_web_identity_xml(serve, aws, workdir):
+def test_web_identity_xml(serve, aws, write):
     aws.sts.xml_only = True
-    token = workdir + "/token"
-    with open(token, "w", encoding="ascii") as file:
-        file.write("t")
-    assert logged_in(serve(aws.env(AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN="arn:aws:iam::123456789012:role/irsa")))
+    token = write("t")
+    assert serve(aws.env(AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN=ROLE)).logs_in()
 
 
-def test_container(serve, aws, workdir):
-    token = workdir + "/token"
-    with open(token, "w", encoding="ascii") as file:
-        file.write("pod-token\n")
+def test_container(serve, aws, write):
+    token = write("pod-token\n")
     aws.container.authorization = "pod-token"
     one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials",
                         AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=token, http_proxy="http://127.0.0.1:1"))
-    assert logged_in(one)
+    assert one.logs_in()
     assert "pod-token" not in one.log()
 
 
 def test_imds(serve, aws):
     one = serve(aws.env(AWS_EC2_METADATA_DISABLED="false", http_proxy="http://127.0.0.1:1"))
-    assert logged_in(one)
+    assert one.logs_in()
     assert [r.method for r in aws.asked("imds")][:3] == ["PUT", "GET", "GET"]
 
 
-def test_order(serve, aws, rds, workdir):
+def test_order(serve, aws, rds, write):
     """Everything is configured: the environment's keys win, and nobody else is asked."""
-    token = workdir + "/token"
-    with open(token, "w", encoding="ascii") as file:
-        file.write("t")
+    token = write("t")
     env = aws.env(AWS_EC2_METADATA_DISABLED="false", AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials",
-                  AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN="arn:aws:iam::123456789012:role/irsa")
-    assert logged_in(serve(dict(env, **rds.aws(), AWS_REGION=aws.region)))
+                  AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN=ROLE)
+    assert serve(dict(env, **rds.aws(), AWS_REGION=aws.region)).logs_in()
     assert not aws.requests
-    assert logged_in(serve(env))
+    assert serve(env).logs_in()
     assert set(aws.counts) == {"sts"}
 
 
-def test_failing_stops_the_chain(serve, aws, workdir):
+def test_failing_stops_the_chain(serve, aws, write):
     """A role that is refused is not replaced by the instance's."""
-    token = workdir + "/token"
-    with open(token, "w", encoding="ascii") as file:
-        file.write("t")
+    token = write("t")
     aws.sts.roles = {"arn:aws:iam::123456789012:role/other": {}}
-    one = serve(aws.env(AWS_EC2_METADATA_DISABLED="false", AWS_WEB_IDENTITY_TOKEN_FILE=token,
-                        AWS_ROLE_ARN="arn:aws:iam::123456789012:role/irsa"), query_wait_timeout=3)
-    with pytest.raises(psycopg.OperationalError, match="AccessDenied"):
-        logged_in(one)
+    one = serve(aws.env(AWS_EC2_METADATA_DISABLED="false", AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN=ROLE),
+                query_wait_timeout=3)
+    assert "AccessDenied" in one.complaint()
     assert not aws.asked("imds")
 
 
@@ -108,8 +75,7 @@ def test_imds_is_given_up_quickly(serve, aws):
     aws.fault("imds", times=None, hang=True)
     begin = time.monotonic()
     one = serve(aws.env(AWS_EC2_METADATA_DISABLED="false"))
-    with pytest.raises(psycopg.OperationalError, match="does not answer"):
-        logged_in(one)
+    assert "does not answer" in one.complaint()
     assert time.monotonic() - begin < 10
     assert {r.method for r in aws.asked("imds")} == {"PUT"}
 
@@ -118,10 +84,9 @@ def test_comes_back(serve, aws):
     """The source is away at start: clients wait within their bound, and are served as soon as it is back."""
     aws.fault("container", times=None, status=503)
     one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"), query_wait_timeout=2)
-    with pytest.raises(psycopg.OperationalError, match="503"):
-        logged_in(one)
+    assert "503" in one.complaint()
     aws.clear()
-    eventually(one)
+    assert patiently(one.logs_in)
 
 
 @pytest.mark.parametrize("fault", [
@@ -132,7 +97,7 @@ def test_one_misfortune(serve, aws, fault):
     """Any one misfortune is got over: by a retry of the call, or of the whole fetch."""
     aws.fault("container", times=1, **fault)
     one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"))
-    eventually(one)
+    assert patiently(one.logs_in)
 
 
 def test_token_command(rds, aws, workdir):
@@ -157,5 +122,5 @@ def test_clock_skew(serve, aws, rds):
     aws.offset_sec = 600
     rds.fault("skew", 600)
     one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.tls_url + "/v1/credentials"))
-    assert logged_in(one)
+    assert one.logs_in()
     assert "clock is wrong" in one.log()

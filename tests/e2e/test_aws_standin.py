@@ -1,7 +1,6 @@
 """The stand-in for AWS itself: its own verification of signatures, and that it tells right from wrong. Needs neither
 PostgreSQL nor pgiam."""
 import json
-import pathlib
 import ssl
 import urllib.error
 import urllib.parse
@@ -10,8 +9,7 @@ import urllib.request
 import pytest
 
 import sigv4
-
-VECTORS = json.loads((pathlib.Path(__file__).resolve().parent.parent / "vectors" / "sigv4.json").read_text())
+from standin import VECTORS
 
 
 @pytest.mark.parametrize("v", VECTORS["signed_requests"], ids=lambda v: v["name"])

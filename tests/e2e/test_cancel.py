@@ -143,7 +143,7 @@ def test_50_idle_client(pgiam):
         assert wire.kinds(w.ask("select pg_sleep(0.3)")) == "TDCZ"
 
 
-def test_50_server_waits_for_its_cancel(fake_factory, pgiam_factory):
+def test_50_server_waits_for_its_cancel(fake_factory, pgiam_for):
     """A cancel is on its way when the client goes: the server connection must not serve the next client before the
     server has closed the cancel's connection."""
     release = threading.Event()
@@ -164,7 +164,7 @@ def test_50_server_waits_for_its_cancel(fake_factory, pgiam_factory):
         conn.one_row("slow")
 
     fake = fake_factory(script)
-    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS, default_pool_size=1)
+    pgiam = pgiam_for(fake, default_pool_size=1)
     with pgiam.wire() as first:
         first.login()
         first.send(wire.query("select slow"))
@@ -184,7 +184,7 @@ def test_50_server_waits_for_its_cancel(fake_factory, pgiam_factory):
     assert order[:2] == ["cancel arrives", "cancel closes"] and "next client" in order[2:]
 
 
-def test_14_upstream_cancel_is_encrypted(fake_factory, pgiam_factory):
+def test_14_upstream_cancel_is_encrypted(fake_factory, pgiam_for):
     started = threading.Event()
 
     def script(conn):
@@ -192,7 +192,7 @@ def test_14_upstream_cancel_is_encrypted(fake_factory, pgiam_factory):
         conn.serve({"select slow": lambda c: (started.set(), time.sleep(0.5), c.one_row("x"))})
 
     fake = fake_factory(script)
-    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake)
     with pgiam.wire() as w:
         w.login()
         w.send(wire.query("select slow"))
@@ -203,7 +203,7 @@ def test_14_upstream_cancel_is_encrypted(fake_factory, pgiam_factory):
     assert fake.cancels == [(True, 0x1234, b"secr")]
 
 
-def test_09_server_without_backend_key(fake_factory, pgiam_factory):
+def test_09_server_without_backend_key(fake_factory, pgiam_for):
     """RDS Proxy sends none: the login works, the client still gets a key, and cancelling does nothing."""
     started = threading.Event()
 
@@ -212,7 +212,7 @@ def test_09_server_without_backend_key(fake_factory, pgiam_factory):
         conn.serve({"select slow": lambda c: (started.set(), time.sleep(0.5), c.one_row("x"))})
 
     fake = fake_factory(script)
-    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake)
     with pgiam.wire() as w:
         w.login()
         assert w.key
@@ -247,11 +247,11 @@ def slow_server(key, started):
 
 
 @pytest.mark.parametrize("key", [bytes(range(4)), bytes(range(32)), bytes(range(256))], ids=[4, 32, 256])
-def test_08_long_key_of_a_server(fake_factory, pgiam_factory, key):
+def test_08_long_key_of_a_server(fake_factory, pgiam_for, key):
     """A server of protocol 3.2 gets its whole key back, over verified TLS, whatever the client speaks."""
     started = threading.Event()
     fake = fake_factory(slow_server(key, started), protocol=wire.VERSION_3_2)
-    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake)
     for minor in (0, 2):
         started.clear()
         with pgiam.wire() as w:
@@ -264,10 +264,10 @@ def test_08_long_key_of_a_server(fake_factory, pgiam_factory, key):
         fake.cancels.clear()
 
 
-def test_08_long_key_at_3_0(fake_factory, pgiam_factory):
+def test_08_long_key_at_3_0(fake_factory, pgiam_for):
     """As libpq 18: a server that speaks 3.0 has keys of 4 bytes."""
     fake = fake_factory(slow_server(bytes(range(32)), threading.Event()))
-    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake)
     fields = pgiam.refusal()
     assert fields["C"] == "08P01" and "cancel key" in fields["M"], fields
 
@@ -276,7 +276,7 @@ def test_08_long_key_at_3_0(fake_factory, pgiam_factory):
     ({}, wire.VERSION_3_2), ({"max_protocol_version": "3.0"}, wire.VERSION_3), ({"max_protocol_version": "latest"},
                                                                                 wire.VERSION_3_2),
     ({"profile": "postgres"}, wire.VERSION_3), ({"profile": "rds_proxy"}, wire.VERSION_3)])
-def test_08_version_asked_for(fake_factory, pgiam_factory, setting, asked):
+def test_08_version_asked_for(fake_factory, pgiam_for, setting, asked):
     versions = []
 
     def script(conn):
@@ -288,21 +288,21 @@ def test_08_version_asked_for(fake_factory, pgiam_factory, setting, asked):
         conn.error("enough", "28000")
 
     fake = fake_factory(script)
-    pgiam = pgiam_factory({"app": fake.database(**setting)}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake, database=setting)
     pgiam.refusal()
     assert set(versions) == {asked}
 
 
-def test_08_min_protocol_version(fake_factory, pgiam_factory):
+def test_08_min_protocol_version(fake_factory, pgiam_for):
     """An old server says what it speaks, and that is not enough."""
     fake = fake_factory(lambda conn: conn.login())
-    pgiam = pgiam_factory({"app": fake.database(min_protocol_version="3.2")}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake, database=dict(min_protocol_version="3.2"))
     fields = pgiam.refusal()
     assert fields["C"] == "08P01" and "min_protocol_version" in fields["M"], fields
     assert fake.tokens == [], "the token was sent"
 
 
-def test_51_cancel_storm(fake_factory, pgiam_factory):
+def test_51_cancel_storm(fake_factory, pgiam_for):
     """Cancels that the server does not take are bounded in number and in time; others are served meanwhile."""
     started = threading.Event()
     waiting = []
@@ -317,8 +317,7 @@ def test_51_cancel_storm(fake_factory, pgiam_factory):
         conn.serve({"select slow": lambda c: (started.set(), time.sleep(2.5), c.one_row("x"))})
 
     fake = fake_factory(script)
-    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS, default_pool_size=2, cancel_wait_timeout=1,
-                          max_client_conn=500)
+    pgiam = pgiam_for(fake, default_pool_size=2, cancel_wait_timeout=1, max_client_conn=500)
     pgiam.sql("select 1")
     before = pgiam.descriptors()
     with pgiam.wire() as w:

@@ -14,6 +14,7 @@ import pytest
 
 import fakepg
 import wire
+from files import put
 from proxy import environment
 
 PASSWORD = "open \"sesame"
@@ -211,11 +212,9 @@ def test_hba(plain, pgiam_for, workdir):
     """Lines for unix sockets, with a map, for TLS and for plaintext."""
     me = pwd.getpwuid(os.getuid()).pw_name
     write(workdir + "/users", {"joe": scram_secret(PASSWORD)})
-    with open(workdir + "/hba", "w", encoding="utf-8") as file:
-        file.write("local all all peer map=local\nhostnossl all joe 127.0.0.1/32 scram-sha-256\n"
-                   "hostssl app \"free man\" 127.0.0.0/8 trust\nhost all mallory all reject\n")
-    with open(workdir + "/ident", "w", encoding="utf-8") as file:
-        file.write("local %s app\n" % me)
+    put(workdir + "/hba", "local all all peer map=local\nhostnossl all joe 127.0.0.1/32 scram-sha-256\n"
+                          "hostssl app \"free man\" 127.0.0.0/8 trust\nhost all mallory all reject\n")
+    put(workdir + "/ident", "local %s app\n" % me)
     pgiam = pgiam_for(plain, database=dict(auth="none", user="app_user"), auth_type="hba", auth_file=workdir + "/users",
                       auth_hba_file=workdir + "/hba", auth_ident_file=workdir + "/ident", unix_socket_dir=workdir)
     here = dict(host=workdir, sslmode=None)
@@ -236,8 +235,7 @@ def test_certificates(plain, pgiam_for, workdir, authority):
     def shown(name, issuer=authority):
         paths = [os.path.join(workdir, "%s-%s" % (name, kind)) for kind in ("crt", "key")]
         for path, pem in zip(paths, issuer.issue([], key="ec", common_name=name)):
-            with open(path, "wb", opener=lambda p, f: os.open(p, f, 0o600)) as file:
-                file.write(pem)
+            put(path, pem, mode=0o600)
         return dict(sslmode="require", sslcert=paths[0], sslkey=paths[1])
 
     def said(pgiam, user, **kw):
@@ -255,10 +253,8 @@ def test_certificates(plain, pgiam_for, workdir, authority):
     assert refused % "joe" in said(pgiam, "joe")
     stranger = shown("joe", fakepg.certs.Authority("stranger", key="ec"))
     assert "app_user" not in said(pgiam, "joe", **stranger)
-    with open(workdir + "/hba", "w", encoding="utf-8") as file:
-        file.write("hostssl all all all cert map=certs\n")
-    with open(ident, "w", encoding="utf-8") as file:
-        file.write("certs joe app\ncerts ann all\n")
+    put(workdir + "/hba", "hostssl all all all cert map=certs\n")
+    put(ident, "certs joe app\ncerts ann all\n")
     pgiam = pgiam_for(plain, database=dict(auth="none", user="app_user"), auth_type="hba", client_tls_ca_file=authority.path,
                       auth_hba_file=workdir + "/hba", auth_ident_file=ident)
     cert, other = shown("joe"), shown("ann")

@@ -9,15 +9,12 @@ import pytest
 
 import proxy
 import wire
-
-HOST = "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
+from fakepg import HOST
+from files import put
 
 
 def check(workdir, text, *args, env=None):
-    path = os.path.join(workdir, "pgiam.ini")
-    with open(path, "wb") as file:
-        file.write(text if isinstance(text, bytes) else text.encode())
-    return proxy.pgiam("check", path, *args, env=env)
+    return proxy.pgiam("check", put(workdir + "/pgiam.ini", text), *args, env=env)
 
 
 @pytest.mark.parametrize("args", [["help"], ["--help"], ["-h"]])

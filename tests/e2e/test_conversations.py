@@ -9,7 +9,6 @@ import pytest
 
 import conversations
 import wire
-from test_same import comparable
 
 DOC = os.path.join(conversations.HERE, "..", "..", "doc", "protocol-differences.md")
 AT_LEAST = 200
@@ -21,7 +20,7 @@ def plain(heard):
     out = []
     for kind, *rest in heard:
         if kind == "T":
-            rest = comparable(kind, rest[0])[1:]
+            rest = wire.comparable(kind, rest[0])[1:]
         elif kind == "D":
             rest = [re.sub(rb"....[0-9A-F]+/[0-9A-F]{6,}", b"(lsn)", rest[0], flags=re.DOTALL)]
         elif kind == "K":

@@ -8,6 +8,7 @@ import subprocess
 import psycopg
 import pytest
 
+from files import put
 from proxy import HERE, environment
 
 DRIVERS = os.path.join(HERE, "drivers")
@@ -90,8 +91,7 @@ def test_driver(request, pgiam, name, sslmode):
 def test_driver_with_a_password(request, rds, pgiam_for, workdir, name):
     """SCRAM over TLS: the client's own password, which the server never sees."""
     users = os.path.join(workdir, "users")
-    with open(users, "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as file:
-        file.write('"app_user" "open sesame"\n')
+    put(users, '"app_user" "open sesame"\n', mode=0o600)
     pgiam = pgiam_for(rds, auth_type="scram-sha-256", auth_file=users)
     seen = run(name, request, pgiam, "require", password="open sesame")
     del seen["driver"]

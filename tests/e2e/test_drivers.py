@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 import wire
+from files import put
 from proxy import environment
 
 
@@ -93,8 +94,7 @@ def test_pgbench_connects_for_each_transaction(rds, pgiam, sslmode):
 
 def test_pgbench_pipelines(rds, pgiam, workdir):
     path = os.path.join(workdir, "pipeline.sql")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("\\startpipeline\n" + "select 1;\n" * 20 + "\\endpipeline\n")
+    put(path, "\\startpipeline\n" + "select 1;\n" * 20 + "\\endpipeline\n")
     for mode in ("extended", "prepared"):
         out = run([rds.program("pgbench"), "-n", "-M", mode, "-f", path, "-c", "4", "-t", "100"], pgiam)
         assert "actually processed: 400/400" in out

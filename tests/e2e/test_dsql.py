@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 import proxy
+from files import put
 
 HOST = "abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws"
 
@@ -60,8 +61,7 @@ def test_tokens_are_not_mixed_up(dsql, another_rds):
 @pytest.mark.parametrize("negotiation", ["postgres", "direct"])
 def test_check(dsql, negotiation, workdir):
     path = workdir + "/pgiam.ini"
-    with open(path, "w", encoding="ascii") as file:
-        file.write(proxy.ini({"app": "host=%s sslnegotiation=%s" % (HOST, negotiation)}, {}))
+    put(path, proxy.ini({"app": "host=%s sslnegotiation=%s" % (HOST, negotiation)}, {}))
     done = proxy.pgiam("check", path, env=dsql.aws())
     assert done.returncode == 0, done.stderr
     assert "dsql" in done.stdout

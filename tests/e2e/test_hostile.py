@@ -12,18 +12,13 @@ import fakepg
 import wire
 
 
-def to_fake(fake, pgiam_factory, **options):
-    return pgiam_factory({"app": fake.database(**options.pop("database", {}))}, env=fakepg.AWS,
-                         **dict({"server_login_retry": 0.1}, **options))
-
-
 def split(conn, data, pause=0.001):
     for byte in data:
         conn.send(bytes([byte]))
         time.sleep(pause)
 
 
-def test_11_login_byte_by_byte(fake_factory, pgiam_factory):
+def test_11_login_byte_by_byte(fake_factory, pgiam_for):
     def script(conn):
         conn.begin()
         split(conn, wire.message("R", b"\0\0\0\3"))
@@ -35,24 +30,24 @@ def test_11_login_byte_by_byte(fake_factory, pgiam_factory):
         split(conn, wire.message("Z", b"I"))
         conn.serve()
 
-    with to_fake(fake_factory(script), pgiam_factory).wire() as w:
+    with pgiam_for(fake_factory(script), server_login_retry=0.1).wire() as w:
         w.login()
         assert w.value("select 1") == "1"
 
 
-def test_11_long_parameter_status(fake_factory, pgiam_factory):
+def test_11_long_parameter_status(fake_factory, pgiam_for):
     value = "x" * 20000
 
     def script(conn):
         conn.login(parameters={"search_path": value})
         conn.serve()
 
-    with to_fake(fake_factory(script), pgiam_factory).wire() as w:
+    with pgiam_for(fake_factory(script), server_login_retry=0.1).wire() as w:
         w.login()
         assert w.parameters["search_path"] == value
 
 
-def test_11_everything_in_one_piece(fake_factory, pgiam_factory):
+def test_11_everything_in_one_piece(fake_factory, pgiam_for):
     def script(conn):
         conn.begin()
         conn.auth(3)
@@ -61,7 +56,7 @@ def test_11_everything_in_one_piece(fake_factory, pgiam_factory):
                   wire.message("K", b"\0\0\0\1\0\0\0\2"), wire.message("Z", b"I"))
         conn.serve()
 
-    with to_fake(fake_factory(script), pgiam_factory).wire() as w:
+    with pgiam_for(fake_factory(script), server_login_retry=0.1).wire() as w:
         w.login()
         assert w.value("select 1") == "1"
 
@@ -95,14 +90,14 @@ BAD_LOGINS = {
 
 
 @pytest.mark.parametrize("case", BAD_LOGINS)
-def test_broken_login(fake_factory, pgiam_factory, case):
+def test_broken_login(fake_factory, pgiam_for, case):
     def script(conn):
         conn.begin()
         BAD_LOGINS[case](conn)
         if case != "closes at once":
             conn.closed()
 
-    pgiam = to_fake(fake_factory(script), pgiam_factory, server_connect_timeout=3)
+    pgiam = pgiam_for(fake_factory(script), server_login_retry=0.1, server_connect_timeout=3)
     fields = pgiam.refusal()
     assert fields["S"] == "FATAL" and fields["C"][:2] in ("08", "28"), fields
     assert pgiam.memory_kib() < 400000
@@ -110,7 +105,7 @@ def test_broken_login(fake_factory, pgiam_factory, case):
 
 @pytest.mark.parametrize("answer", [b"X", b"\0", b"E", b"HTTP/1.1 200 OK\r\n", b"E\0\0\0\x20SFATAL\0Mlook at evil.example\0\0",
                                     b""])
-def test_odd_answer_to_ssl_request(fake_factory, pgiam_factory, answer):
+def test_odd_answer_to_ssl_request(fake_factory, pgiam_for, answer):
     """What is said before TLS is an attacker's text: it is not shown to the client."""
     def script(conn):
         conn.read_packet()
@@ -119,25 +114,25 @@ def test_odd_answer_to_ssl_request(fake_factory, pgiam_factory, answer):
             conn.closed()
 
     fake = fake_factory(script)
-    fields = to_fake(fake, pgiam_factory, server_connect_timeout=3).refusal()
+    fields = pgiam_for(fake, server_login_retry=0.1, server_connect_timeout=3).refusal()
     assert fields["C"][:2] == "08", fields
     assert not any("evil.example" in text for text in fields.values())
     assert fake.startups == []
 
 
-def test_server_without_tls(fake_factory, pgiam_factory):
+def test_server_without_tls(fake_factory, pgiam_for):
     """'N' ends it: nothing goes out in plaintext, not even the user's name."""
     fake = fake_factory(lambda conn: (conn.begin()), names=None)
-    fields = to_fake(fake, pgiam_factory).refusal()
+    fields = pgiam_for(fake, server_login_retry=0.1).refusal()
     assert fields["C"][:2] == "08" and "TLS" in fields["M"] + fields.get("H", ""), fields
     assert fake.startups == []
 
 
-def test_token_asked_for_without_tls(fake_factory, pgiam_factory):
+def test_token_asked_for_without_tls(fake_factory, pgiam_for):
     """disable is refused for a database that sends a token."""
     fake = fake_factory(lambda conn: conn.begin(), names=None)
     with pytest.raises(RuntimeError, match="sslmode"):
-        to_fake(fake, pgiam_factory, database={"sslmode": "disable"})
+        pgiam_for(fake, server_login_retry=0.1, database={"sslmode": "disable"})
 
 
 # ---- 18, 76, 77: SCRAM ----
@@ -145,40 +140,42 @@ def test_token_asked_for_without_tls(fake_factory, pgiam_factory):
 PASSWORD = "p\u00e4ssword"
 
 
-def scram_login(fake_factory, pgiam_factory, login, **kw):
-    """A pgiam with auth=password before a fake server that runs login(scram, conn); what came of it."""
-    def script(conn):
-        conn.begin()
-        login(conn)
-        conn.welcome()
-        conn.serve()
+@pytest.fixture
+def scram_login(fake_factory, pgiam_for):
+    """scram_login(login): pgiam with auth=password before a fake server that asks for the password as login(conn) does."""
+    def make(login, **kw):
+        def script(conn):
+            conn.begin()
+            login(conn)
+            conn.welcome()
+            conn.serve()
 
-    fake = fake_factory(script, **kw)
-    entry = fake.database(auth="password", password_env="SECRET")
-    return pgiam_factory({"app": entry}, env={"SECRET": PASSWORD}, server_login_retry=0.1, server_connect_timeout=5)
+        return pgiam_for(fake_factory(script, **kw), env={"SECRET": PASSWORD}, server_login_retry=0.1, server_connect_timeout=5,
+                         database=dict(auth="password", password_env="SECRET"))
+    return make
 
 
-def test_18_scram(fake_factory, pgiam_factory):
-    pgiam = scram_login(fake_factory, pgiam_factory, lambda c: fakepg.Scram(PASSWORD).login(c))
+def test_18_scram(scram_login):
+    pgiam = scram_login(lambda c: fakepg.Scram(PASSWORD).login(c))
     assert pgiam.sql("select 1") == [("1",)]
 
 
-def test_18_channel_binding(fake_factory, pgiam_factory, authority):
+def test_18_channel_binding(scram_login, authority):
     """Where the server offers -PLUS it is taken, bound to the certificate: a man in the middle with another one fails."""
     chain_key = authority.issue([fakepg.HOST], key="ec")
     cert = x509.load_pem_x509_certificate(chain_key[0])
     scram, chosen = fakepg.Scram(PASSWORD), []
-    pgiam = scram_login(fake_factory, pgiam_factory, lambda c: chosen.append(
-        scram.login(c, mechanisms=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"))), chain_key=chain_key)
+    pgiam = scram_login(lambda c: chosen.append(scram.login(c, mechanisms=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"))),
+                        chain_key=chain_key)
     assert pgiam.sql("select 1") == [("1",)]
     assert chosen == ["SCRAM-SHA-256-PLUS"] and scram.gs2_header == "p=tls-server-end-point,,"
     assert scram.binding == cert.fingerprint(hashes.SHA256())
 
 
-def test_18_no_channel_binding_offered(fake_factory, pgiam_factory):
+def test_18_no_channel_binding_offered(scram_login):
     """'y' tells a server that did offer it that somebody took the offer away."""
     scram = fakepg.Scram(PASSWORD)
-    pgiam = scram_login(fake_factory, pgiam_factory, scram.login)
+    pgiam = scram_login(scram.login)
     assert pgiam.sql("select 1") == [("1",)]
     assert (scram.gs2_header, scram.binding) == ("y,,", b"")
 
@@ -216,7 +213,7 @@ BAD_FIRST = {
 
 
 @pytest.mark.parametrize("case", BAD_FIRST)
-def test_76_server_first(fake_factory, pgiam_factory, case):
+def test_76_server_first(scram_login, case):
     got = []
 
     def login(conn):
@@ -227,7 +224,7 @@ def test_76_server_first(fake_factory, pgiam_factory, case):
             got.append("proof")
         raise fakepg.Done
 
-    pgiam = scram_login(fake_factory, pgiam_factory, login)
+    pgiam = scram_login(login)
     start = time.monotonic()
     fields = pgiam.refusal()
     assert time.monotonic() - start < 4
@@ -243,21 +240,20 @@ BAD_FINAL = {
 
 
 @pytest.mark.parametrize("case", BAD_FINAL)
-def test_76_server_final(fake_factory, pgiam_factory, case):
+def test_76_server_final(scram_login, case):
     """A server that cannot prove that it knows the password is not used."""
-    pgiam = scram_login(fake_factory, pgiam_factory,
-                        lambda c: fakepg.Scram(PASSWORD).login(c, final=BAD_FINAL[case]))
+    pgiam = scram_login(lambda c: fakepg.Scram(PASSWORD).login(c, final=BAD_FINAL[case]))
     fields = pgiam.refusal()
     assert fields["S"] == "FATAL", fields
 
 
-def test_76_ok_without_server_final(fake_factory, pgiam_factory):
+def test_76_ok_without_server_final(scram_login):
     """AuthenticationOk in place of the server's proof."""
     def login(conn):
         conn.auth(10, b"SCRAM-SHA-256\0\0")
         conn.password()
 
-    fields = scram_login(fake_factory, pgiam_factory, login).refusal()
+    fields = scram_login(login).refusal()
     assert fields["S"] == "FATAL", fields
 
 
@@ -279,17 +275,17 @@ def test_77_iterations_do_not_stop_the_others(fake_factory, pgiam_factory, plain
 
 
 @pytest.mark.parametrize("mechanisms", [["OAUTHBEARER"], ["SCRAM-SHA-1"], [""], ["x" * 5000], ["SCRAM-SHA-256"] * 2000])
-def test_19_mechanisms(fake_factory, pgiam_factory, mechanisms):
+def test_19_mechanisms(scram_login, mechanisms):
     def login(conn):
         conn.auth(10, b"".join(wire.cstring(m) for m in mechanisms) + b"\0")
         conn.closed()
         raise fakepg.Done
 
-    fields = scram_login(fake_factory, pgiam_factory, login).refusal()
+    fields = scram_login(login).refusal()
     assert fields["S"] == "FATAL", fields
 
 
-def test_18_sasl_out_of_order(fake_factory, pgiam_factory):
+def test_18_sasl_out_of_order(scram_login):
     for steps in ([11], [12], [10, 12], [10, 10], [10, 3]):
         def login(conn, steps=tuple(steps)):
             for step in steps:
@@ -298,7 +294,7 @@ def test_18_sasl_out_of_order(fake_factory, pgiam_factory):
                     conn.password()
             conn.closed()
             raise fakepg.Done
-        fields = scram_login(fake_factory, pgiam_factory, login).refusal()
+        fields = scram_login(login).refusal()
         assert fields["S"] == "FATAL", (steps, fields)
 
 
@@ -327,13 +323,13 @@ BAD_ANSWERS = {
 
 
 @pytest.mark.parametrize("case", BAD_ANSWERS)
-def test_broken_answer(fake_factory, pgiam_factory, case):
+def test_broken_answer(fake_factory, pgiam_for, case):
     """The client is told and let go; that server is not used again; the next client has a working one."""
     def script(conn):
         conn.login()
         conn.serve({"select bad": lambda c: (c.send(BAD_ANSWERS[case]), c.close())})
 
-    pgiam = to_fake(fake_factory(script), pgiam_factory, default_pool_size=1)
+    pgiam = pgiam_for(fake_factory(script), server_login_retry=0.1, default_pool_size=1)
     with pgiam.wire() as w:
         w.login()
         w.send(wire.query("select bad"))
@@ -343,13 +339,13 @@ def test_broken_answer(fake_factory, pgiam_factory, case):
     assert pgiam.sql("select 1") == [("1",)]
 
 
-def test_answer_that_breaks_off(fake_factory, pgiam_factory):
+def test_answer_that_breaks_off(fake_factory, pgiam_for):
     """In the middle of a message nothing can be said: the connection closes."""
     def script(conn):
         conn.login()
         conn.serve({"select bad": lambda c: (c.send(b"D\0\0\1\0" + b"x" * 10), c.close())})
 
-    pgiam = to_fake(fake_factory(script), pgiam_factory, default_pool_size=1)
+    pgiam = pgiam_for(fake_factory(script), server_login_retry=0.1, default_pool_size=1)
     with pgiam.wire() as w:
         w.login()
         w.send(wire.query("select bad"))
@@ -357,13 +353,13 @@ def test_answer_that_breaks_off(fake_factory, pgiam_factory):
     assert pgiam.sql("select 1") == [("1",)]
 
 
-def test_more_replies_than_queries(fake_factory, pgiam_factory):
+def test_more_replies_than_queries(fake_factory, pgiam_for):
     """A server that is ahead of its client would answer the next one's question."""
     def script(conn):
         conn.login()
         conn.serve({"select two": lambda c: (c.one_row("a"), c.ready(), c.one_row("b"))})
 
-    pgiam = to_fake(fake_factory(script), pgiam_factory, default_pool_size=1)
+    pgiam = pgiam_for(fake_factory(script), server_login_retry=0.1, default_pool_size=1)
     with pgiam.wire() as w:
         w.login()
         w.send(wire.query("select two"))

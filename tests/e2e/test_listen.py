@@ -7,7 +7,6 @@ import resource
 import signal
 import socket
 import stat
-import subprocess
 import sys
 import time
 
@@ -15,6 +14,7 @@ import pytest
 
 import proxy
 import wire
+from files import put
 
 PASS_ON = os.path.join(proxy.HERE, "pass_on.py")
 NEVER = {"app": "host=127.0.0.1 port=1 auth=none sslmode=disable"}
@@ -55,7 +55,7 @@ def test_sockets_passed_on(plain, pgiam_factory, workdir):
     with early as w:
         w.login()
         assert w.value("select 1") == "1"
-    with wire.Wire(dial_unix(path)) as w:
+    with wire.Wire.dial_unix(path) as w:
         w.login()
         assert w.value("select 2") == "2"
     configured = pgiam.port
@@ -67,15 +67,8 @@ def test_sockets_passed_on(plain, pgiam_factory, workdir):
     assert re.search("http_listen is ignored", pgiam.log())
     pgiam.stop()
     assert os.path.exists(path)  # its maker's
-    with wire.Wire(dial_unix(path)):  # who still has it: clients wait for the next pgiam
+    with wire.Wire.dial_unix(path):  # who still has it: clients wait for the next pgiam
         pass
-
-
-def dial_unix(path):
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(wire.PATIENCE_SEC)
-    sock.connect(path)
-    return sock
 
 
 def test_only_http_is_passed_on(plain, pgiam_factory):
@@ -144,7 +137,7 @@ def test_unix_socket_of_one_that_lives(pgiam_factory, workdir):
     for one in all_of_them:
         if one.process.poll() is not None:
             fails(one, "cannot listen on .*held by another pgiam")
-    with wire.Wire(dial_unix(os.path.join(workdir, ".s.PGSQL.5432"))) as w:
+    with wire.Wire.dial_unix(os.path.join(workdir, ".s.PGSQL.5432")) as w:
         assert w.refused(user="app_user")["S"] == "FATAL"
 
 
@@ -158,8 +151,7 @@ def test_unix_socket_of_postgresql(plain, pgiam_factory):
 
 
 def test_unix_socket_in_the_way(pgiam_factory, workdir):
-    with open(os.path.join(workdir, ".s.PGSQL.5432"), "w", encoding="ascii") as file:
-        file.write("precious")
+    put(os.path.join(workdir, ".s.PGSQL.5432"), "precious")
     fails(unix(pgiam_factory, workdir), "no socket is in the way")
     os.unlink(os.path.join(workdir, ".s.PGSQL.5432"))
     # somebody without a lock file, PgBouncer for instance
@@ -172,7 +164,7 @@ def test_abstract_unix_socket(plain, pgiam_factory):
     name = "@pgiam-e2e-%d" % os.getpid()
     pgiam = unix(pgiam_factory, name, databases={"app": plain.database(auth="none")})
     assert pgiam.logged("pgiam serves")
-    with wire.Wire(dial_unix("\0" + name[1:] + "/.s.PGSQL.5432")) as w:
+    with wire.Wire.dial_unix("\0" + name[1:] + "/.s.PGSQL.5432") as w:
         w.login()
         assert w.value("select 1") == "1"
     fails(unix(pgiam_factory, name), r"cannot listen on unix:@pgiam.*in use", r"pid %d\)" % pgiam.pid)

@@ -2,12 +2,11 @@
 import re
 import time
 
-import psycopg
 import pytest
 
-import fakepg
 import proxy
 import wire
+from files import put
 
 WHO = "select current_user::text, ssl from pg_stat_ssl where pid = pg_backend_pid()"
 
@@ -194,13 +193,7 @@ def test_recovers_by_itself(rds, pgiam_for):
     rds.fault("fail", 503)
     refused(pgiam)
     rds.fault("clear")
-
-    def in_again():
-        try:
-            return pgiam.sql(WHO) == [("app_user", True)]
-        except psycopg.OperationalError:
-            return False
-    assert wire.eventually(in_again)
+    assert proxy.patiently(lambda: pgiam.sql(WHO)) == [("app_user", True)]
 
 
 def test_waiting_clients_share_one_login_failure(rds, pgiam_for):
@@ -246,8 +239,7 @@ def test_no_secret_is_logged(rds, pgiam):
 # ---- other ways to log in ----
 
 def test_scram_with_a_password_file(rds, pgiam_factory, workdir):
-    with open(workdir + "/password", "w", encoding="utf-8") as file:
-        file.write(rds.env["RDS_SCRAM_PASSWORD"] + "\n")
+    put(workdir + "/password", rds.env["RDS_SCRAM_PASSWORD"] + "\n")
     entry = rds.database(auth="password", password_file=workdir + "/password")
     assert pgiam_factory({"app": entry}).sql(WHO, user="scram_user") == [("scram_user", True)]
 
@@ -305,7 +297,7 @@ def test_plain_server(plain, pgiam_factory):
     (2, b""),      # Kerberos
     (99, b""),
 ])
-def test_token_answers_cleartext_only(fake_factory, pgiam_factory, method, body):
+def test_token_answers_cleartext_only(fake_factory, pgiam_for, method, body):
     got = []
 
     def script(conn):
@@ -317,7 +309,7 @@ def test_token_answers_cleartext_only(fake_factory, pgiam_factory, method, body)
             pass
 
     fake = fake_factory(script)
-    fields = refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS, server_login_retry=0.1))
+    fields = refused(pgiam_for(fake, server_login_retry=0.1))
     assert fields["C"] == "28000"
     assert [m for m in got if m[0] == "p"] == []
 

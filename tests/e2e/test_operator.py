@@ -7,14 +7,14 @@ import pytest
 
 import proxy
 import wire
+from files import put
 
 
 @pytest.mark.parametrize("limit", [6, 9, 13, 16, 30])
 def test_too_few_descriptors_to_start(rds, workdir, limit):
     """Neither a silent end nor a process that can accept nobody."""
     file = workdir + "/pgiam.ini"
-    with open(file, "w", encoding="utf-8") as f:
-        f.write(proxy.ini({"app": rds.database()}, {"listen_port": next(proxy.PORTS), "http_listen": ""}))
+    put(file, proxy.ini({"app": rds.database()}, {"listen_port": next(proxy.PORTS), "http_listen": ""}))
     done = subprocess.run([proxy.BINARY, "run", file], env=proxy.environment(rds.aws()), capture_output=True, text=True,
                           timeout=30, check=False,
                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
@@ -26,8 +26,7 @@ def refuses_to_start(rds, workdir, **options):
     """What is on stderr of a pgiam that cannot start."""
     file = workdir + "/pgiam.ini"
     options = dict({"listen_port": next(proxy.PORTS), "listen_addr": "127.0.0.1", "http_listen": ""}, **options)
-    with open(file, "w", encoding="utf-8") as f:
-        f.write(proxy.ini({"app": rds.database()}, options))
+    put(file, proxy.ini({"app": rds.database()}, options))
     done = proxy.pgiam("run", file, env=rds.aws())
     assert done.returncode == 1
     return done.stderr
@@ -49,8 +48,7 @@ def test_port_in_use_names_who_has_it(rds, workdir):
 
 def test_pidfile_that_is_somebody_elses(rds, workdir):
     mine = workdir + "/mine"
-    with open(mine, "w", encoding="utf-8") as f:
-        f.write("precious")
+    put(mine, "precious")
     stderr = refuses_to_start(rds, workdir, pidfile=mine, logfile=workdir + "/log")
     assert "is no pid file" in stderr and "Choose another name" in stderr
     with open(mine, encoding="utf-8") as f:

@@ -7,11 +7,11 @@ import time
 import psycopg
 import pytest
 
+import fakepg
 import sigv4
 import standin
 import wire
 
-AWS_EXAMPLE = dict(key_id="AKIAIOSFODNN7EXAMPLE", secret="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 ODD_USER = "we!rd us*er+\u00e9/%41"
 
 
@@ -23,11 +23,7 @@ def refusal(rds, user="app_user", password=None, **kw):
 
 def raw_refusal(rds, password):
     """The ErrorResponse's fields; psycopg shows only its text."""
-    with wire.Wire.dial(rds.port) as w:
-        w.tls(server_hostname=rds.host)
-        w.send(wire.startup())
-        assert w.read() == ("R", b"\0\0\0\3")  # AuthenticationCleartextPassword
-        w.send(wire.message("p", wire.cstring(password)))
+    with rds.dial(token=password) as w:
         return w.refused()
 
 
@@ -38,8 +34,8 @@ def ago(seconds):
 def test_signer_makes_the_published_token():
     """botocore's token for the documentation's example key: the signer is right, so the verifier can be judged by it."""
     when = datetime.datetime(2026, 1, 15, 12, 34, 56, tzinfo=datetime.timezone.utc)
-    token = sigv4.make_token("mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com", 5432, "app_user", "us-east-1", when=when,
-                             **AWS_EXAMPLE)
+    token = sigv4.make_token(fakepg.HOST, 5432, "app_user", "us-east-1", when=when, key_id=fakepg.AWS["AWS_ACCESS_KEY_ID"],
+                             secret=fakepg.AWS["AWS_SECRET_ACCESS_KEY"])
     assert len(token) == 352
     assert token.endswith("X-Amz-Signature=5139f8ed77defa93e19e213c0b47ed3c71310487703eb40261132b9b4a8d8b17")
 
@@ -198,11 +194,7 @@ def test_drop(rds):
 
 def test_hang_ends_with_clear(rds):
     rds.fault("hang", 1)
-    with wire.Wire.dial(rds.port) as w:
-        w.tls(server_hostname=rds.host)
-        w.send(wire.startup())
-        w.read()
-        w.send(wire.message("p", wire.cstring(rds.token())))
+    with rds.dial() as w:
         assert w.silent(0.3)
         rds.fault("clear")
         assert w.until("Z")[-1][0] == "Z"

@@ -86,40 +86,29 @@ def play(w, script):
         w.send(data)
         need = data.count(wire.sync()) if stop == "Z" and data.replace(wire.sync(), b"") == b"" else 1
         for _ in range(need):
-            out.append([comparable(kind, body) for kind, body in w.until(stop)])
+            out.append([wire.comparable(kind, body) for kind, body in w.until(stop)])
     return out
-
-
-def comparable(kind, body):
-    if kind == "A":
-        return kind, body[4:]  # the pid of the notifying backend
-    if kind == "T":            # the table's OID: it was made anew
-        out, at = [body[:2]], 2
-        while at < len(body):
-            end = body.index(b"\0", at) + 1
-            out += [body[at:end], body[end + 4:end + 18]]
-            at = end + 18
-        return kind, tuple(out)
-    return kind, body
 
 
 @pytest.fixture
 def direct(rds):
-    with wire.Wire.dial(rds.port) as w:
-        w.tls(server_hostname=rds.host)
-        w.send(wire.startup())
-        w.read()
-        w.send(wire.message("p", wire.cstring(rds.token())))
+    """A client without pgiam."""
+    with rds.dial() as w:
         w.until("Z")
         yield w
 
 
+def play_directly(rds, direct, script):
+    """What comes of it; nothing of it stays in the database."""
+    heard = play(direct, script)
+    direct.close()
+    rds.empty()
+    return heard
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_script(rds, pgiam, direct, name):
-    expected = play(direct, SCRIPTS[name])
-    direct.close()
-    rds.admin("drop schema public cascade; create schema public authorization pg_database_owner; "
-              "grant all on schema public to public")
+    expected = play_directly(rds, direct, SCRIPTS[name])
     with pgiam.wire() as w:
         w.login()
         assert play(w, SCRIPTS[name]) == expected
@@ -130,10 +119,7 @@ def test_script(rds, pgiam, direct, name):
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_script_through_tls_in_one_connection(rds, pgiam, direct, name):
-    expected = play(direct, SCRIPTS[name])
-    direct.close()
-    rds.admin("drop schema public cascade; create schema public authorization pg_database_owner; "
-              "grant all on schema public to public")
+    expected = play_directly(rds, direct, SCRIPTS[name])
     with pgiam.wire() as w:
         w.tls()
         w.login()
@@ -241,14 +227,10 @@ def test_copy_whose_client_is_gone_ends(rds, pgiam_for, how):
     pgiam.sql("drop table t")
 
 
-def test_login_messages(rds, pgiam, direct):
+def test_login_messages(rds, pgiam):
     """The same kinds of messages in the same order, after the authentication request."""
-    with wire.Wire.dial(rds.port) as d:
-        d.tls(server_hostname=rds.host)
-        d.send(wire.startup())
-        d.read()
-        d.send(wire.message("p", wire.cstring(rds.token())))
-        expected = d.until("Z")
+    with rds.dial() as direct:
+        expected = direct.until("Z")
     with pgiam.wire() as w:
         got = w.login()
     assert [k for k, _ in got] == [k for k, _ in expected]

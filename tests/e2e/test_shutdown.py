@@ -158,13 +158,8 @@ def test_database_dies_under_load(another_rds, pgiam_for):
     assert told
     assert wire.eventually(lambda: pgiam.metric("pgiam_clients") == 0 and pgiam.metric("pgiam_sv_active") == 0)
     assert wire.eventually(lambda: pgiam.descriptors() <= descriptors + 10)
-
-    def works():  # each worker finds out for itself
-        try:
-            return pgiam.sql("select 1") == [(1,)]
-        except psycopg.OperationalError:
-            return False
-    assert wire.eventually(works)
+    # each worker finds out for itself
+    assert proxy.patiently(lambda: pgiam.sql("select 1")) == [(1,)]
 
 
 def test_idle_process_sleeps(pgiam):
@@ -225,13 +220,7 @@ def test_out_of_descriptors(rds, pgiam_for):
     assert pgiam.cpu_sec() - before < 0.3, "it spins"
     for s in crowd:
         s.close()
-
-    def works():
-        try:
-            return pgiam.sql("select 1", connect_timeout=3) == [(1,)]
-        except psycopg.OperationalError:
-            return False
-    assert wire.eventually(works)
+    assert proxy.patiently(lambda: pgiam.sql("select 1", connect_timeout=3)) == [(1,)]
 
 
 # ---- the log ----

@@ -9,7 +9,6 @@ import time
 import psycopg
 import pytest
 
-import fakepg
 import wire
 
 MIB = 1 << 20
@@ -22,7 +21,7 @@ def grown(pgiam, before):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tls", [False, True], ids=["plaintext", "tls"])
-def test_row_of_a_gigabyte(fake_factory, pgiam_factory, tls):
+def test_row_of_a_gigabyte(fake_factory, pgiam_for, tls):
     """As long as PostgreSQL allows; through TLS to the server."""
     size = (1 << 30 if not tls else 1 << 28) - 100  # of the field
     chunk = os.urandom(MIB)
@@ -36,7 +35,7 @@ def test_row_of_a_gigabyte(fake_factory, pgiam_factory, tls):
         conn.tag("SELECT 1")
 
     fake = fake_factory(lambda c: (c.login(), c.serve({"select huge": huge})))
-    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake)
     with pgiam.wire() as w:
         if tls:
             w.tls()
@@ -130,7 +129,7 @@ def test_client_that_does_not_read(rds, pgiam_for):
         assert len(wire.rows(got)) == 20000
 
 
-def test_server_that_does_not_read(fake_factory, pgiam_factory):
+def test_server_that_does_not_read(fake_factory, pgiam_for):
     go_on = threading.Event()
 
     def script(conn):
@@ -145,7 +144,7 @@ def test_server_that_does_not_read(fake_factory, pgiam_factory):
             conn.ready()
 
     fake = fake_factory(script)
-    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake)
     with pgiam.wire() as w:
         w.login()
         before = pgiam.memory_kib()
@@ -160,7 +159,7 @@ def test_server_that_does_not_read(fake_factory, pgiam_factory):
         sender.join()
 
 
-def test_54_both_directions_are_full(fake_factory, pgiam_factory):
+def test_54_both_directions_are_full(fake_factory, pgiam_for):
     """The server answers while it is still being written to: neither waits for the other for ever."""
     def script(conn):
         conn.login()
@@ -179,7 +178,7 @@ def test_54_both_directions_are_full(fake_factory, pgiam_factory):
         conn.serve()
 
     fake = fake_factory(script)
-    pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake)
     with pgiam.wire() as w:
         w.login()
         w.ask("select 1")

@@ -10,29 +10,21 @@ import pytest
 from cryptography import x509
 
 import fakepg
+import proxy
 import wire
-from fakepg import certs
+from fakepg import certs, login_and_serve
+from files import put
+from tls import refused
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*TLSv1.*deprecated:DeprecationWarning")
 
 
-def login_and_serve(conn):
-    conn.login()
-    conn.serve()
-
-
-def refused(pgiam):
-    fields = pgiam.refusal()
-    assert fields["S"] == "FATAL" and fields["C"][:2] == "08", fields
-    return fields, " ".join(fields.get(k, "") for k in "MDH")
-
-
 # ---- the server's certificate ----
 
-def test_good_certificate(fake_factory, pgiam_factory):
+def test_good_certificate(fake_factory, pgiam_for):
     fake = fake_factory(login_and_serve)
-    assert pgiam_factory({"app": fake.database()}, env=fakepg.AWS).sql("select 1") == [("1",)]
+    assert pgiam_for(fake).sql("select 1") == [("1",)]
     assert fake.startups[0]["encrypted"] and len(fake.tokens) == 1
 
 
@@ -46,100 +38,100 @@ BAD_CERTIFICATES = {
 
 
 @pytest.mark.parametrize("case", BAD_CERTIFICATES)
-def test_bad_certificate(fake_factory, pgiam_factory, authority, case):
+def test_bad_certificate(fake_factory, pgiam_for, authority, case):
     """No token goes out; the client learns what is wrong with which certificate, and which CA file was used."""
     kw, why = BAD_CERTIFICATES[case]
     fake = fake_factory(login_and_serve, chain_key=authority.issue(key="ec", **kw))
-    _, text = refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS))
+    text = refused(pgiam_for(fake))
     assert re.search(why, text), text
     assert authority.path in text, text
     assert fake.startups == [] and fake.tokens == []
 
 
-def test_wildcard(fake_factory, pgiam_factory):
+def test_wildcard(fake_factory, pgiam_for):
     """RDS Proxy's certificates have one."""
     fake = fake_factory(login_and_serve, names=["*.c9akciq32rgw.us-east-1.rds.amazonaws.com"])
-    assert pgiam_factory({"app": fake.database()}, env=fakepg.AWS).sql("select 1") == [("1",)]
+    assert pgiam_for(fake).sql("select 1") == [("1",)]
 
 
-def test_nul_in_the_name(fake_factory, pgiam_factory, authority):
+def test_nul_in_the_name(fake_factory, pgiam_for, authority):
     fake = fake_factory(login_and_serve, chain_key=authority.issue(
         ["x.example"], key="ec", common_name=fakepg.HOST))
-    refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS))
+    refused(pgiam_for(fake))
     assert fake.tokens == []
 
 
-def test_unknown_authority(fake_factory, pgiam_factory):
+def test_unknown_authority(fake_factory, pgiam_for):
     stranger = certs.Authority("stranger", key="ec")
     fake = fake_factory(login_and_serve, chain_key=stranger.issue([fakepg.HOST], key="ec"))
-    _, text = refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS))
+    text = refused(pgiam_for(fake))
     assert "stranger" in text or "issuer" in text, text
     assert fake.tokens == []
 
 
-def test_self_signed(fake_factory, pgiam_factory):
+def test_self_signed(fake_factory, pgiam_for):
     own = certs.Authority(fakepg.HOST, key="ec")
     fake = fake_factory(login_and_serve, chain_key=(own.pem(), certs.key_pem(own.key)))
-    refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS))
+    refused(pgiam_for(fake))
     assert fake.tokens == []
 
 
-def test_subordinate_authority(fake_factory, pgiam_factory, authority):
+def test_subordinate_authority(fake_factory, pgiam_for, authority):
     region = certs.Authority("region", parent=authority, key="ec")
     fake = fake_factory(login_and_serve, chain_key=region.issue([fakepg.HOST], key="ec"))
-    assert pgiam_factory({"app": fake.database()}, env=fakepg.AWS).sql("select 1") == [("1",)]
+    assert pgiam_for(fake).sql("select 1") == [("1",)]
 
 
-def test_without_ca_file_a_test_ca_is_not_trusted(fake_factory, pgiam_factory):
+def test_without_ca_file_a_test_ca_is_not_trusted(fake_factory, pgiam_for):
     fake = fake_factory(login_and_serve)
-    refused(pgiam_factory({"app": fake.database(tls_ca=None)}, env=fakepg.AWS))
+    refused(pgiam_for(fake, database=dict(tls_ca=None)))
     assert fake.tokens == []
 
 
-def test_tls_1_1_is_refused(fake_factory, pgiam_factory):
+def test_tls_1_1_is_refused(fake_factory, pgiam_for):
     fake = fake_factory(login_and_serve)
     fake.context.minimum_version = ssl.TLSVersion.TLSv1
     fake.context.maximum_version = ssl.TLSVersion.TLSv1_1
     fake.context.set_ciphers("ALL:@SECLEVEL=0")
-    refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS))
+    refused(pgiam_for(fake))
     assert fake.tokens == []
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-def test_tls_versions(fake_factory, pgiam_factory, version):
+def test_tls_versions(fake_factory, pgiam_for, version):
     fake = fake_factory(login_and_serve)
     fake.context.minimum_version = fake.context.maximum_version = ssl.TLSVersion[version]
-    assert pgiam_factory({"app": fake.database()}, env=fakepg.AWS).sql("select 1") == [("1",)]
+    assert pgiam_for(fake).sql("select 1") == [("1",)]
 
 
-def test_server_name_indication(fake_factory, pgiam_factory):
+def test_server_name_indication(fake_factory, pgiam_for):
     """Sent without a trailing dot, never for an address."""
     seen = []
     fake = fake_factory(login_and_serve)
     fake.context.sni_callback = lambda sock, name, context: seen.append(name)
-    pgiam_factory({"app": fake.database(host=fakepg.HOST + ".")}, env=fakepg.AWS).sql("select 1")
+    pgiam_for(fake, database=dict(host=fakepg.HOST + ".")).sql("select 1")
     assert seen == [fakepg.HOST]
 
 
-def test_address_in_the_certificate(fake_factory, pgiam_factory):
+def test_address_in_the_certificate(fake_factory, pgiam_for):
     fake = fake_factory(login_and_serve, names=["127.0.0.1"])
-    entry = fake.database(host="127.0.0.1", hostaddr=None, iam_host=fakepg.HOST)
-    assert pgiam_factory({"app": entry}, env=fakepg.AWS).sql("select 1") == [("1",)]
+    to_it = dict(host="127.0.0.1", hostaddr=None, iam_host=fakepg.HOST)
+    assert pgiam_for(fake, database=to_it).sql("select 1") == [("1",)]
 
 
-def test_server_that_hangs_in_the_handshake(fake_factory, pgiam_factory):
+def test_server_that_hangs_in_the_handshake(fake_factory, pgiam_for):
     def script(conn):
         conn.read_packet()
         conn.send(b"S")
         conn.closed()
 
-    pgiam = pgiam_factory({"app": fake_factory(script).database()}, env=fakepg.AWS, server_connect_timeout=1)
+    pgiam = pgiam_for(fake_factory(script), server_connect_timeout=1)
     start = time.monotonic()
-    _, text = refused(pgiam)
+    text = refused(pgiam)
     assert time.monotonic() - start < 8 and "TLS" in text, text
 
 
-def test_server_that_breaks_the_handshake(fake_factory, pgiam_factory):
+def test_server_that_breaks_the_handshake(fake_factory, pgiam_for):
     for rubbish in (b"", b"\x15\x03\x01\0\2\2\x28", b"HTTP/1.1 400\r\n\r\n", os.urandom(500)):
         def script(conn, rubbish=rubbish):
             conn.read_packet()
@@ -148,7 +140,7 @@ def test_server_that_breaks_the_handshake(fake_factory, pgiam_factory):
             conn.send(rubbish)
             time.sleep(0.1)
 
-        _, text = refused(pgiam_factory({"app": fake_factory(script).database()}, env=fakepg.AWS))
+        text = refused(pgiam_for(fake_factory(script)))
         assert "TLS" in text, text
 
 
@@ -158,23 +150,16 @@ def test_modes_that_verify_too_little_are_refused(rds, pgiam_factory, mode):
         pgiam_factory({"app": rds.database(sslmode=mode)}, env=rds.aws())
 
 
-def test_changed_ca_file_is_read_again(fake_factory, pgiam_factory, workdir, authority):
+def test_changed_ca_file_is_read_again(fake_factory, pgiam_for, workdir, authority):
     """A new bundle, as when RDS's authorities are renewed, needs no restart."""
     path = workdir + "/ca.pem"
     stranger = certs.Authority("stranger", key="ec")
-    with open(path, "wb") as file:
-        file.write(stranger.pem())
+    put(path, stranger.pem())
     fake = fake_factory(login_and_serve)
-    pgiam = pgiam_factory({"app": fake.database(tls_ca=path)}, env=fakepg.AWS, server_login_retry=0.1)
+    pgiam = pgiam_for(fake, database=dict(tls_ca=path), server_login_retry=0.1)
     refused(pgiam)
-    with open(path + ".new", "wb") as file:
-        file.write(stranger.pem() + authority.pem())
-    os.rename(path + ".new", path)
-
-    def in_at_last():
-        with pgiam.wire() as w:
-            return w.send(wire.startup()).until("ZE")[-1][0] == "Z"
-    assert wire.eventually(in_at_last)
+    put(path, stranger.pem() + authority.pem())
+    assert proxy.patiently(lambda: pgiam.sql("select 1")) == [("1",)]
 
 
 def test_missing_ca_file(rds, pgiam_factory):
@@ -199,8 +184,7 @@ def test_certificate_of_its_own(pgiam):
 def test_configured_certificate(rds, pgiam_for, workdir, authority):
     chain, key = authority.issue(["localhost", "127.0.0.1"], key="ec")
     for name, data in (("cert", chain), ("key", key)):
-        with open(os.path.join(workdir, name), "wb") as file:
-            file.write(data)
+        put(os.path.join(workdir, name), data)
     pgiam = pgiam_for(rds, client_tls_cert_file=workdir + "/cert", client_tls_key_file=workdir + "/key")
     assert pgiam.sql("select 1", host="localhost", hostaddr="127.0.0.1", sslmode="verify-full",
                      sslrootcert=authority.path) == [(1,)]
@@ -213,8 +197,7 @@ def test_broken_certificate_files(rds, pgiam_for, workdir, authority, broken):
              "key in place of certificate": (key, key)}[broken]
     for name, data in zip(("cert", "key"), files):
         if data is not None:
-            with open(os.path.join(workdir, name), "wb") as file:
-                file.write(data)
+            put(os.path.join(workdir, name), data)
     with pytest.raises(RuntimeError, match="ended with 3"):
         pgiam_for(rds, client_tls_cert_file=workdir + "/cert", client_tls_key_file=workdir + "/key")
 

@@ -10,15 +10,9 @@ import pytest
 import tls
 import wire
 from fakepg import certs
+from files import put
 
 STARTUP = wire.startup()
-
-
-def put(path, data):
-    """In place of what is there, as an operator does it."""
-    with open(path + ".new", "wb") as file:
-        file.write(data)
-    os.rename(path + ".new", path)
 
 
 class Files:
@@ -119,12 +113,7 @@ def test_hello_behind_a_packet(pgiam):
 def test_first_byte_alone(pgiam):
     """It may take its time with the rest."""
     with pgiam.wire() as w:
-        ctx = tls.context()
-        out = ssl.MemoryBIO()
-        tls_object = ctx.wrap_bio(ssl.MemoryBIO(), out)
-        with pytest.raises(ssl.SSLWantReadError):
-            tls_object.do_handshake()
-        hello = out.read()
+        hello = wire.client_hello(context=tls.context())
         w.send(hello[:1])
         assert w.silent(0.3)
         w.send(hello[1:])

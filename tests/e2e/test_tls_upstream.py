@@ -7,9 +7,9 @@ import pytest
 
 import fakepg
 import wire
-from fakepg import certs
-from test_tls import login_and_serve, refused
-from test_tls_clients import put
+from fakepg import certs, login_and_serve
+from files import put
+from tls import refused
 
 
 def no_secret(conn):
@@ -51,11 +51,11 @@ def asking(fake_factory, authority):
 
 # ---- client certificates ----
 
-def test_client_certificate(asking, pgiam_factory, identity):
+def test_client_certificate(asking, pgiam_for, identity):
     """A database's own certificate; the next one is taken as soon as it is there, connections go on."""
     cert, key = identity("pgiam-1")
     fake = asking()
-    pgiam = pgiam_factory({"app": fake.database(sslcert=cert, sslkey=key)}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake, database=dict(sslcert=cert, sslkey=key))
     with pgiam.connect() as old:
         assert old.execute("select 1").fetchone() == ("1",)
         assert fake.seen == ["pgiam-1"]
@@ -80,23 +80,23 @@ def test_client_certificates_per_database(asking, pgiam_factory, workdir, author
     assert fake.seen == ["everybody", "own"]
 
 
-def test_no_client_certificate(asking, pgiam_factory):
+def test_no_client_certificate(asking, pgiam_for):
     """It fails in TLS; no token goes out. (With TLS 1.3 that is seen only by what comes next.)"""
     fake = asking()
     for version in ("tlsv1.2", "tlsv1.3"):
-        pgiam = pgiam_factory({"app": fake.database()}, env=fakepg.AWS, server_tls_protocols=version)
+        pgiam = pgiam_for(fake, server_tls_protocols=version)
         refused(pgiam)
     assert fake.tokens == [] and fake.seen == []
 
 
-def test_bad_client_certificate(asking, pgiam_factory, workdir):
+def test_bad_client_certificate(asking, pgiam_for, workdir):
     """Nothing starts with half a pair, or a key of another certificate."""
     fake, path = asking(), os.path.join(workdir, "x")
     put(path, b"".join(certs.Authority("stranger", key="ec").issue([], key="ec", common_name="x")))
     with pytest.raises(RuntimeError, match="server_tls_cert_file and server_tls_key_file need each other"):
-        pgiam_factory({"app": fake.database(sslcert=path)}, env=fakepg.AWS)
+        pgiam_for(fake, database=dict(sslcert=path))
     with pytest.raises(RuntimeError, match="/no-such-key: No such file"):
-        pgiam_factory({"app": fake.database(sslcert=path, sslkey="/no-such-key")}, env=fakepg.AWS)
+        pgiam_for(fake, database=dict(sslcert=path, sslkey="/no-such-key"))
 
 
 # ---- direct TLS ----
@@ -114,9 +114,9 @@ def direct(alpn=True):
     return script
 
 
-def test_direct(fake_factory, pgiam_factory):
+def test_direct(fake_factory, pgiam_for):
     fake = fake_factory(direct())
-    pgiam = pgiam_factory({"app": fake.database(sslnegotiation="direct")}, env=fakepg.AWS)
+    pgiam = pgiam_for(fake, database=dict(sslnegotiation="direct"))
     with pgiam.wire() as w:
         w.login()
         w.send(wire.query("select 'slow'"))
@@ -127,23 +127,23 @@ def test_direct(fake_factory, pgiam_factory):
     assert [encrypted for encrypted, _, _ in fake.cancels] == [True]
 
 
-def test_direct_without_alpn(fake_factory, pgiam_factory):
+def test_direct_without_alpn(fake_factory, pgiam_for):
     fake = fake_factory(direct(alpn=False))
-    _, text = refused(pgiam_factory({"app": fake.database(sslnegotiation="direct")}, env=fakepg.AWS))
+    text = refused(pgiam_for(fake, database=dict(sslnegotiation="direct")))
     assert "ALPN" in text and "PostgreSQL 17" in text, text
     assert fake.tokens == []
 
 
-def test_direct_to_a_stranger(fake_factory, pgiam_factory):
+def test_direct_to_a_stranger(fake_factory, pgiam_for):
     stranger = certs.Authority("stranger", key="ec")
     fake = fake_factory(direct(), chain_key=stranger.issue([fakepg.HOST], key="ec"))
-    refused(pgiam_factory({"app": fake.database(sslnegotiation="direct")}, env=fakepg.AWS))
+    refused(pgiam_for(fake, database=dict(sslnegotiation="direct")))
     assert fake.tokens == []
 
 
 def test_direct_to_postgresql_15(rds, pgiam_factory):
     """It takes the ClientHello for a bad packet; the client is told what is wrong."""
-    _, text = refused(pgiam_factory({"app": rds.database(sslnegotiation="direct")}, env=rds.aws()))
+    text = refused(pgiam_factory({"app": rds.database(sslnegotiation="direct")}, env=rds.aws()))
     assert "TLS" in text and "PostgreSQL 17" in text, text
 
 
@@ -188,23 +188,21 @@ def test_a_secret_is_asked_for_all_the_same(fake_factory, pgiam_factory):
 
 # ---- terms ----
 
-def test_versions(fake_factory, pgiam_factory):
+def test_versions(fake_factory, pgiam_for):
     fake = fake_factory(login_and_serve)
     fake.context.minimum_version = ssl.TLSVersion.TLSv1_3
-    assert pgiam_factory({"app": fake.database(server_tls_protocols="secure")}, env=fakepg.AWS,
-                         server_tls_protocols="tlsv1.2").sql("select 1") == [("1",)]
-    refused(pgiam_factory({"app": fake.database()}, env=fakepg.AWS, server_tls_protocols="tlsv1.2"))
+    own = dict(server_tls_protocols="secure")
+    assert pgiam_for(fake, database=own, server_tls_protocols="tlsv1.2").sql("select 1") == [("1",)]
+    refused(pgiam_for(fake, server_tls_protocols="tlsv1.2"))
 
 
-def test_no_name_for_an_address(fake_factory, pgiam_factory):
+def test_no_name_for_an_address(fake_factory, pgiam_for):
     """SNI is for names (RFC 6066)."""
     seen = []
     fake = fake_factory(login_and_serve, names=["127.0.0.1"])
     fake.context.sni_callback = lambda sock, name, context: seen.append(name)
-    for mode in ("verify-full", "require"):
-        entry = fake.database(host="127.0.0.1", hostaddr=None, iam_host=fakepg.HOST if mode == "verify-full" else None,
-                              auth="iam" if mode == "verify-full" else "none", sslmode=mode)
-        if mode == "require":
-            fake.script = no_secret
-        assert pgiam_factory({"app": entry}, env=fakepg.AWS).sql("select 1") == [("1",)]
+    for keys, script in ((dict(auth="iam", sslmode="verify-full", iam_host=fakepg.HOST), login_and_serve),
+                         (dict(auth="none", sslmode="require"), no_secret)):
+        fake.script = script
+        assert pgiam_for(fake, database=dict(host="127.0.0.1", hostaddr=None, **keys)).sql("select 1") == [("1",)]
     assert seen == [None, None]

@@ -1,8 +1,4 @@
-"""`pgiam token` beside the published vectors, and what it says when something is wrong.
-
-Needs neither PostgreSQL nor root: PGIAM names the program, ./src/pgiam is the default.
-"""
-import json
+"""`pgiam token` beside the published vectors, and what it says when something is wrong. Needs neither PostgreSQL nor root."""
 import os
 import pathlib
 import subprocess
@@ -10,19 +6,18 @@ import time
 
 import pytest
 
-PGIAM = os.environ.get("PGIAM", "./src/pgiam")
-VECTORS = json.loads((pathlib.Path(__file__).resolve().parent.parent / "vectors" / "sigv4.json").read_text())
-HOST = "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+import proxy
+from fakepg import AWS as KEYS, HOST
+from standin import VECTORS
 
 
-def pgiam(*args, env=KEYS, **kw):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-    return subprocess.run([PGIAM, *args], env={**kept, "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent", **env}, capture_output=True, timeout=30, **kw)
+def pgiam(*args, env=KEYS):
+    """Its output as bytes: what is published counts to the last one."""
+    return proxy.pgiam(*args, env=env, text=False)
 
 
-def token(*args, **kw):
-    return pgiam("token", *args, **kw)
+def token(*args, env=KEYS):
+    return pgiam("token", *args, env=env)
 
 
 @pytest.mark.parametrize("v", VECTORS["rds_tokens"], ids=lambda v: v["name"])
@@ -120,7 +115,8 @@ def test_refuses(args, env, status, said):
 @pytest.mark.parametrize("args", [["token", "--host", HOST, "--user", "u"], ["help"], ["--version"]])
 def test_full_disk_is_a_failure(args):
     with open("/dev/full", "wb") as full:
-        r = subprocess.run([PGIAM, *args], env={**os.environ, **KEYS}, stdout=full, stderr=subprocess.PIPE)
+        r = subprocess.run([*proxy.WRAPPER, proxy.BINARY, *args], env=proxy.environment(KEYS), stdout=full,
+                           stderr=subprocess.PIPE, check=False)
     assert r.returncode == 1 and b"standard output" in r.stderr
 
 
@@ -150,7 +146,7 @@ def test_no_core_and_no_peeping():
     os.set_blocking(writer, True)
     uid = os.geteuid() or 65534
     try:
-        p = subprocess.Popen([PGIAM, "token", "--host", HOST, "--user", "u"], env={**os.environ, **KEYS}, stdout=writer,
+        p = subprocess.Popen([proxy.BINARY, "token", "--host", HOST, "--user", "u"], env=proxy.environment(KEYS), stdout=writer,
                              user=uid if os.geteuid() == 0 else None)
     except PermissionError:
         pytest.skip("the program is where an ordinary user cannot run it")
@@ -167,6 +163,7 @@ def test_no_core_and_no_peeping():
 
 
 def hardened(pid):
+    """Neither leaves a core nor belongs to its user."""
     limits = pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines()
     core = next(line for line in limits if line.startswith("Max core file size")).split()[4:6]
     return core == ["0", "0"] and os.stat(f"/proc/{pid}/fd").st_uid == 0

@@ -1,4 +1,5 @@
-"""A TLS client whose bytes the test hands over itself: in pieces of any size, and records of its own making."""
+"""TLS for tests: a client whose bytes the test hands over itself, in pieces of any size, and records of its own making; what a
+client is told when TLS with the server fails."""
 import hashlib
 import hmac
 import os
@@ -27,6 +28,13 @@ def context(alpn=ALPN, version=None, cert=None):
             file.flush()
             made.load_cert_chain(file.name)
     return made
+
+
+def refused(pgiam):
+    """A client is told that there is no TLS session with the server: the text, MESSAGE to HINT."""
+    fields = pgiam.refusal()
+    assert fields["S"] == "FATAL" and fields["C"][:2] == "08", fields
+    return " ".join(fields.get(k, "") for k in "MDH")
 
 
 class Socket:
