@@ -2,9 +2,10 @@
 import glob
 import json
 import os
-import threading
 
 import pyodbc
+
+from cancelling import cancelling
 
 E = os.environ
 LIBRARY = glob.glob("/usr/lib/*/odbc/psqlodbcw.so")[0]
@@ -37,20 +38,11 @@ def main():
     conn.autocommit = True
     cursor.execute("set application_name = 'later'")
     seen["application"] = value("select current_setting('application_name')")
-    done = threading.Event()
-
-    def cancel():
-        while not done.wait(0.3):
-            cursor.cancel()
-
-    thread = threading.Thread(target=cancel)
-    thread.start()
     try:
-        cursor.execute("select pg_sleep(60)")
+        with cancelling(cursor.cancel):
+            cursor.execute("select pg_sleep(60)")
     except pyodbc.Error as e:
         seen["cancelled"] = "57014" if "canceling statement" in str(e) else str(e)
-    done.set()
-    thread.join()
     cursor = conn.cursor()
     cursor.execute("select 1").fetchone()
     conn.close()

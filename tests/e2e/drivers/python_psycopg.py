@@ -1,8 +1,9 @@
 """psycopg 3."""
 import json
-import threading
 
 import psycopg
+
+from cancelling import cancelling
 
 
 def main():
@@ -35,20 +36,11 @@ def main():
     assert [c.fetchone()[0] for c in cursors] == list(range(50))
     conn.execute("set application_name = 'later'")
     seen["application"] = conn.info.parameter_status("application_name")
-    done = threading.Event()
-
-    def cancel():
-        while not done.wait(0.3):
-            conn.cancel()
-
-    thread = threading.Thread(target=cancel)
-    thread.start()
     try:
-        conn.execute("select pg_sleep(60)")
+        with cancelling(conn.cancel):
+            conn.execute("select pg_sleep(60)")
     except psycopg.Error as e:
         seen["cancelled"] = e.sqlstate
-    done.set()
-    thread.join()
     value("select 1")
     conn.close()
     print(json.dumps(seen))

@@ -1,9 +1,10 @@
 """psycopg 2."""
 import io
 import json
-import threading
 
 import psycopg2
+
+from cancelling import cancelling
 
 
 def main():
@@ -38,20 +39,11 @@ def main():
     seen["copied"] = row("select count(*) from t")[0]
     cursor.execute("set application_name = 'later'")
     seen["application"] = conn.get_parameter_status("application_name")
-    done = threading.Event()
-
-    def cancel():
-        while not done.wait(0.3):
-            conn.cancel()
-
-    thread = threading.Thread(target=cancel)
-    thread.start()
     try:
-        cursor.execute("select pg_sleep(60)")
+        with cancelling(conn.cancel):
+            cursor.execute("select pg_sleep(60)")
     except psycopg2.Error as e:
         seen["cancelled"] = e.pgcode
-    done.set()
-    thread.join()
     row("select 1")
     conn.close()
     print(json.dumps(seen))
