@@ -4,7 +4,16 @@
 #include "io/sock.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include "base/mem.h"
+
+/* There only while it holds bytes: an idle connection pays a pointer. */
+struct sock_kept {
+	size_t sent, filled;
+	unsigned char data[SOCK_KEPT_BYTES];
+};
 
 ssize_t sock_recv(struct sock *s, void *p, size_t n)
 {
@@ -54,6 +63,45 @@ ssize_t sock_send(struct sock *s, const void *p, size_t n)
 
 /* ---- the BIO ---- */
 
+ssize_t sock_flush(struct sock *s)
+{
+	struct sock_kept *k = s->kept;
+
+	if (!k)
+		return 0;
+	while (k->sent < k->filled) {
+		ssize_t r = sock_send(s, k->data + k->sent, k->filled - k->sent);
+
+		if (r < 0)
+			return r;
+		k->sent += (size_t)r;
+	}
+	sock_forget(s);
+	return 0;
+}
+
+void sock_forget(struct sock *s)
+{
+	free(s->kept);
+	s->kept = NULL;
+}
+
+/* Whole or not at all. */
+static bool sock_keep(struct sock *s, const char *p, size_t n)
+{
+	struct sock_kept *k = s->kept;
+
+	if (n > SOCK_KEPT_BYTES - (k ? k->filled : 0))
+		return false;
+	if (!k) {
+		k = s->kept = mem_alloc(sizeof *k);
+		k->sent = k->filled = 0;
+	}
+	memcpy(k->data + k->filled, p, n);
+	k->filled += n;
+	return true;
+}
+
 static int sock_bio_read(BIO *b, char *p, size_t n, size_t *got)
 {
 	struct sock *s = BIO_get_data(b);
@@ -79,17 +127,19 @@ static int sock_bio_read(BIO *b, char *p, size_t n, size_t *got)
 static int sock_bio_write(BIO *b, const char *p, size_t n, size_t *put)
 {
 	struct sock *s = BIO_get_data(b);
-	ssize_t r;
+	ssize_t r = sock_flush(s);
 
 	BIO_clear_retry_flags(b);
-	r = sock_send(s, p, n);
-	if (r > 0) {
-		*put = (size_t)r;
-		return 1;
-	}
-	if (r == SOCK_AGAIN)
+	if (r == 0)
+		r = sock_send(s, p, n);
+	if (r == SOCK_FAIL)
+		return 0;
+	*put = r > 0 ? (size_t)r : 0;
+	if (*put < n && sock_keep(s, p + *put, n - *put))
+		*put = n;
+	if (*put == 0)
 		BIO_set_retry_write(b);
-	return 0;
+	return *put > 0;
 }
 
 static long sock_bio_ctrl(BIO *b, int cmd, long larg, void *parg)

@@ -29,8 +29,8 @@ static void stream_arm_write(struct stream *s)
 
 void stream_update(struct stream *s)
 {
-	unsigned need =
-		(s->want & STREAM_READABLE ? s->read_on : 0) | (s->want & STREAM_WRITABLE ? s->write_on : 0);
+	unsigned need = (s->want & STREAM_READABLE ? s->read_on : 0) |
+			(s->want & STREAM_WRITABLE ? s->write_on : 0) | (s->sock.kept ? STREAM_WRITABLE : 0);
 	bool later = s->kicked || (s->held && (s->want & STREAM_READABLE));
 
 	if (need & ~s->armed & STREAM_READABLE) {
@@ -84,6 +84,22 @@ static void stream_ready(struct stream *s, unsigned fired)
 	s->cb(s->arg, what);
 }
 
+ssize_t stream_broken(struct stream *s, const char *why)
+{
+	char text[128];
+
+	if (!s->error)
+		s->error = mem_strdup(why ? why : strerror_r(s->sock.error, text, sizeof text));
+	sock_forget(&s->sock);
+	return STREAM_FAIL;
+}
+
+static ssize_t stream_unwritable(struct stream *s)
+{
+	s->mute = true;
+	return stream_broken(s, NULL);
+}
+
 static void stream_on_readable(evutil_socket_t fd, short events, void *arg)
 {
 	struct stream *s = arg;
@@ -97,10 +113,17 @@ static void stream_on_readable(evutil_socket_t fd, short events, void *arg)
 static void stream_on_writable(evutil_socket_t fd, short events, void *arg)
 {
 	struct stream *s = arg;
+	ssize_t r;
 
 	(void)fd;
 	(void)events;
 	s->sock.clogged = false;
+	/* First what the socket's BIO kept, whether or not the owner wants to write: he could not before. */
+	r = sock_flush(&s->sock);
+	if (r == SOCK_AGAIN)
+		return;
+	if (r == SOCK_FAIL)
+		stream_unwritable(s);
 	stream_ready(s, STREAM_WRITABLE);
 }
 
@@ -156,6 +179,7 @@ static void stream_shut(struct stream *s, bool notify)
 		event_del(s->ev_write);
 	defer_clear(&s->soon);
 	stream_tls_close(s, notify);
+	sock_forget(&s->sock);
 	close(s->sock.fd);
 	s->sock.fd = -1;
 	loop_free_later(s->loop, stream_release, s);
@@ -175,15 +199,6 @@ void stream_abort(struct stream *s)
 		return;
 	setsockopt(s->sock.fd, SOL_SOCKET, SO_LINGER, &rst, sizeof rst);
 	stream_shut(s, false);
-}
-
-ssize_t stream_broken(struct stream *s, const char *why)
-{
-	char text[128];
-
-	if (!s->error)
-		s->error = mem_strdup(why ? why : strerror_r(s->sock.error, text, sizeof text));
-	return STREAM_FAIL;
 }
 
 ssize_t stream_read(struct stream *s, void *p, size_t n)
@@ -215,8 +230,7 @@ ssize_t stream_write(struct stream *s, const void *p, size_t n)
 	if (r == SOCK_AGAIN) {
 		s->sock.clogged = false;
 	} else if (r == SOCK_FAIL) {
-		s->mute = true;
-		return stream_broken(s, NULL);
+		return stream_unwritable(s);
 	}
 	return r;
 }

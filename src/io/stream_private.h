@@ -31,7 +31,8 @@ struct stream {
 	SSL *ssl; /* NULL: plain */
 	struct tls_ctx *ctx;
 	struct stream_hs *hs; /* NULL unless shaking hands */
-	bool mute;   /* only writing has failed: what was received can still be read */
+	size_t owed;          /* bytes that TLS has taken and the socket not all of: the owner is told when it has */
+	bool mute;            /* only writing has failed: what was received can still be read */
 	char *error;          /* owned; set once, then the stream is broken */
 };
 

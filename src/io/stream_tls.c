@@ -1,5 +1,9 @@
 /* The TLS half of a stream.
  *
+ * OpenSSL never holds a record that waits to be sent: the BIO of io/sock takes it, and while that keeps some of it no
+ * other is made. The owner is told that its bytes are written when the socket has them all, and offers them again
+ * until then: so he knows what is on its way and what is not, as with a plain socket.
+ *
  * SSL_read gives one record at most, so a read goes on while OpenSSL has records and the caller has
  * room: the owner sees one big read per event as with a plain socket. Records OpenSSL still holds
  * afterwards are announced by stream_update (`held`): epoll cannot know of them.
@@ -74,10 +78,14 @@ ssize_t stream_tls_read(struct stream *s, void *p, size_t n)
 
 ssize_t stream_tls_write(struct stream *s, const void *p, size_t n)
 {
-	size_t done = 0, put;
-	ssize_t r = STREAM_AGAIN;
+	ssize_t r = sock_flush(&s->sock);
+	size_t done = s->owed, put;
 	int ret;
 
+	if (r < 0)
+		return r;
+	assert(done <= n);
+	s->owed = 0;
 	s->sock.reads = STREAM_TLS_READS;
 	while (done < n) {
 		size_t left = n - done;
@@ -89,11 +97,17 @@ ssize_t stream_tls_write(struct stream *s, const void *p, size_t n)
 			r = stream_tls_outcome(s, ret, &s->write_on);
 			if (r == 0)
 				r = stream_broken(s, "connection closed by the peer");
-			stream_update(s);
+			break;
+		}
+		if (s->sock.kept) {
+			s->owed = put;
+			r = STREAM_AGAIN;
 			break;
 		}
 		done += put;
 	}
+	if (r != 0)
+		stream_update(s);
 	return done > 0 ? (ssize_t)done : r;
 }
 
@@ -129,7 +143,7 @@ static void stream_tls_end_handshake(struct stream *s)
 void stream_tls_close(struct stream *s, bool notify)
 {
 	if (s->ssl) {
-		if (notify && !s->hs) {
+		if (notify && !s->hs && sock_flush(&s->sock) == 0) {
 			ERR_clear_error();
 			SSL_shutdown(s->ssl);
 		}
@@ -250,6 +264,7 @@ int stream_tls_step(struct stream *s, struct err *e)
 			return stream_tls_failed(s, e);
 		stream_want_read(s, kind == SSL_ERROR_WANT_READ);
 		stream_want_write(s, kind == SSL_ERROR_WANT_WRITE);
+		stream_update(s); /* for what the BIO kept */
 		return 0;
 	}
 	if (!tls_peer_is_good(s->ctx, s->ssl)) {
@@ -263,6 +278,7 @@ int stream_tls_step(struct stream *s, struct err *e)
 	stream_tls_end_handshake(s);
 	/* The other side's first message often comes in one segment with the end of its handshake. */
 	s->held = SSL_has_pending(s->ssl);
+	stream_update(s);
 	return 1;
 }
 
