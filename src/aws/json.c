@@ -5,10 +5,12 @@
  * one is taken. */
 #include "aws/json.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 #include <cjson/cJSON.h>
 #include "aws/date.h"
+#include "base/enc.h"
 #include "base/mem_hooks.h"
 
 #define SEC_MAX 253402300799.0 /* 9999-12-31T23:59:59Z */
@@ -58,19 +60,26 @@ void json_free(struct json *j)
 	cJSON_Delete((cJSON *)j);
 }
 
+/* The member of that name, or NULL. */
+static cJSON *step(const cJSON *at, const char *name, size_t n)
+{
+	char copy[64];
+
+	if (!cJSON_IsObject(at) || n >= sizeof(copy))
+		return NULL;
+	memcpy(copy, name, n);
+	copy[n] = '\0';
+	return cJSON_GetObjectItemCaseSensitive(at, copy);
+}
+
 static const cJSON *find(const struct json *j, const char *path)
 {
 	const cJSON *at = (const cJSON *)j;
 
 	while (at && *path) {
-		char name[64];
 		size_t n = strcspn(path, "/");
 
-		if (!cJSON_IsObject(at) || n >= sizeof(name))
-			return NULL;
-		memcpy(name, path, n);
-		name[n] = '\0';
-		at = cJSON_GetObjectItemCaseSensitive(at, name);
+		at = step(at, path, n);
 		path += path[n] ? n + 1 : n;
 	}
 	return at;
@@ -111,16 +120,22 @@ int json_time(const struct json *j, const char *path, enum json_unit unit, int64
 	return 0;
 }
 
-void json_set_string(struct json *j, const char *name, const char *value)
+void json_set_string(struct json *j, const char *path, const char *value)
 {
-	cJSON *string;
+	cJSON *at = (cJSON *)j, *string;
+	const char *name;
 
+	for (name = strchr(path, '/'); name; name = strchr(path, '/')) {
+		at = step(at, path, (size_t)(name - path));
+		path = name + 1;
+		assert(cJSON_IsObject(at));
+	}
 	use_hooks();
 	string = cJSON_CreateString(value);
-	if (cJSON_GetObjectItemCaseSensitive((cJSON *)j, name))
-		cJSON_ReplaceItemInObjectCaseSensitive((cJSON *)j, name, string);
+	if (cJSON_GetObjectItemCaseSensitive(at, path))
+		cJSON_ReplaceItemInObjectCaseSensitive(at, path, string);
 	else
-		cJSON_AddItemToObject((cJSON *)j, name, string);
+		cJSON_AddItemToObject(at, path, string);
 }
 
 void json_print(const struct json *j, struct buf *out)
@@ -131,4 +146,13 @@ void json_print(const struct json *j, struct buf *out)
 	text = cJSON_PrintUnformatted((const cJSON *)j);
 	buf_add_str(out, text);
 	cJSON_free(text);
+}
+
+void json_add_member(struct buf *out, const char *name, struct slice value)
+{
+	bool first = out->n == 0 || out->p[out->n - 1] == '{';
+
+	buf_printf(out, "%s\"%s\":\"", first ? "" : ",", name);
+	enc_json(out, value, out->max);
+	buf_add_char(out, '"');
 }

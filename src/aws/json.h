@@ -28,10 +28,13 @@ enum json_unit { JSON_SEC, JSON_MS };
  * something else; 1 if there is nothing (or null). */
 int json_time(const struct json *j, const char *path, enum json_unit unit, int64_t *wall_us);
 
-/* Sets a string of the object itself, in place of whatever has the name. */
-void json_set_string(struct json *j, const char *name, const char *value);
+/* Sets a string at path, in place of whatever stands there. The objects on the way have to be there. */
+void json_set_string(struct json *j, const char *path, const char *value);
 
 /* Adds the object as text. */
 void json_print(const struct json *j, struct buf *out);
+
+/* Adds a member with a string to an object that is being written, after '{' or another member: ,"name":"value" */
+void json_add_member(struct buf *out, const char *name, struct slice value);
 
 #endif

@@ -164,7 +164,7 @@ static void base_sso(struct provider_profile_op *op)
 
 static void base_login(struct provider_profile_op *op)
 {
-	op->inner = provider_login_new(&of(op)->deps, profile_file_get(op->plan.profile, "login_session"));
+	op->inner = provider_login_new(&of(op)->deps, op->files, &op->plan);
 	ask(op, op->inner);
 }
 

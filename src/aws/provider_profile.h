@@ -21,7 +21,8 @@ struct credentials *provider_process_read(struct slice output, struct err *e);
 struct provider *provider_sso_new(const struct provider_deps *d, const struct profile_file *f,
 				  const struct profile_plan *plan);
 
-/* `aws login`: login_session is borrowed. */
-struct provider *provider_login_new(const struct provider_deps *d, const char *login_session);
+/* `aws login`: the plan's profile is borrowed. deps' finder tells the region of the sign-in service. */
+struct provider *provider_login_new(const struct provider_deps *d, const struct profile_file *f,
+				    const struct profile_plan *plan);
 
 #endif

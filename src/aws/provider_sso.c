@@ -181,7 +181,7 @@ static int take_new_token(struct provider_sso_op *op, struct slice body)
 	if (access.n > 0 && json_number(j, "expiresIn", &sec) && sec > 0 && sec <= TOKEN_LIFE_MAX) {
 		sso_cache_renew(&op->token, access, json_string(j, "refreshToken"),
 				now(of(op)) + (int64_t)(sec * 1000000));
-		rc = sso_cache_write(op->path, &op->token, &op->later.err);
+		rc = cache_file_write(op->path, op->token.json, &op->later.err);
 		if (rc != 0) /* it serves us all the same */
 			log_warning(loop_log(of(op)->deps.loop), "IAM Identity Center's token",
 				    LERR(&op->later.err));
@@ -216,13 +216,6 @@ static void oidc_heard(void *arg, const struct call_answer *a)
 	call_failed(op, a);
 }
 
-static void add_member(struct buf *b, const char *name, struct slice value)
-{
-	buf_printf(b, "%s\"%s\":\"", b->n > 1 ? "," : "", name);
-	enc_json(b, value, REQUEST_MAX);
-	buf_add_char(b, '"');
-}
-
 static int ask_oidc(struct provider_sso_op *op)
 {
 	const struct provider_sso *p = of(op);
@@ -235,10 +228,10 @@ static int ask_oidc(struct provider_sso_op *op)
 		return rc;
 	buf_init_secret(&body, REQUEST_MAX);
 	buf_add_char(&body, '{');
-	add_member(&body, "clientId", op->token.client_id);
-	add_member(&body, "clientSecret", op->token.client_secret);
-	add_member(&body, "grantType", slice_str("refresh_token"));
-	add_member(&body, "refreshToken", op->token.refresh);
+	json_add_member(&body, "clientId", op->token.client_id);
+	json_add_member(&body, "clientSecret", op->token.client_secret);
+	json_add_member(&body, "grantType", slice_str("refresh_token"));
+	json_add_member(&body, "refreshToken", op->token.refresh);
 	buf_add_char(&body, '}');
 	snprintf(place.url + strlen(place.url), sizeof(place.url) - strlen(place.url), "token");
 	op->call = call_start(&p->deps,
@@ -279,7 +272,7 @@ static int read_token(struct provider_sso_op *op)
 				  &op->later.err);
 	if (!op->path)
 		return err_prefix(&op->later.err, NAME);
-	buf_init_secret(&text, SSO_CACHE_MAX);
+	buf_init_secret(&text, CACHE_FILE_MAX);
 	if (file_read(op->path, NAME, &text, &op->later.err) == 0) {
 		rc = sso_cache_parse(buf_slice(&text), &op->token, &op->later.err);
 		if (rc != 0)

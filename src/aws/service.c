@@ -22,6 +22,7 @@ static const struct {
                          "AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS",                                         true,  false},
 	[SERVICE_SSO] = {"portal.sso",          "portal.sso-fips",          "AWS_ENDPOINT_URL_SSO",      true,  false},
 	[SERVICE_SSO_OIDC] = {"oidc",                "oidc-fips",                "AWS_ENDPOINT_URL_SSO_OIDC", true,  false},
+	[SERVICE_SIGNIN] = {"signin",              "signin-fips",              "AWS_ENDPOINT_URL_SIGNIN",   true,  false},
 };
 
 static const struct {
@@ -35,6 +36,15 @@ static const struct {
 	{"aws-iso-e",  "cloud.adc-e.uk",   NULL                          },
 	{"aws-iso-f",  "csp.hci.ic.gov",   NULL                          },
 	{"aws-eusc",   "amazonaws.eu",     "api.amazonwebservices.eu"    },
+};
+
+/* The sign-in service has names of its own in these partitions, behind the region's; not its FIPS and dual-stack ones. */
+static const struct {
+	const char *partition, *suffix;
+} signin[] = {
+	{"aws",        "signin.aws.amazon.com"       },
+	{"aws-cn",     "signin.amazonaws.cn"         },
+	{"aws-us-gov", "signin.amazonaws-us-gov.com"},
 };
 
 /* Regions older than STS's regional endpoints: for them "legacy" means the global one. */
@@ -95,6 +105,17 @@ static bool wants_global_sts(const char *const *env, const char *region)
 	return false;
 }
 
+static bool place_signin(const char *partition, const char *region, struct service_place *out)
+{
+	for (size_t i = 0; i < sizeof(signin) / sizeof(signin[0]); i++) {
+		if (strcmp(signin[i].partition, partition) == 0) {
+			snprintf(out->url, sizeof(out->url), "https://%s.%s/", region, signin[i].suffix);
+			return true;
+		}
+	}
+	return false;
+}
+
 static int place_usual(const char *const *env, enum service_id id, const char *region,
 		       struct service_place *out, struct err *e)
 {
@@ -107,6 +128,8 @@ static int place_usual(const char *const *env, enum service_id id, const char *r
 		snprintf(out->region, sizeof(out->region), "us-east-1");
 		return 0;
 	}
+	if (id == SERVICE_SIGNIN && !fips && !dual && place_signin(partition, region, out))
+		return 0;
 	if (fips && !(services[id].gov_plain_fips && strcmp(partition, "aws-us-gov") == 0))
 		host = services[id].host_fips;
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {

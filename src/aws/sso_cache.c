@@ -1,12 +1,7 @@
-#include "config.h" /* for mkostemp */
 #include "aws/sso_cache.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include "aws/date.h"
 #include "aws/env.h"
 #include "base/digest.h"
@@ -77,62 +72,13 @@ void sso_cache_free(struct sso_token *t)
 	memset(t, 0, sizeof(*t));
 }
 
-static void set(struct json *j, const char *name, struct slice value)
-{
-	char *copy = slice_dup(value);
-
-	json_set_string(j, name, copy);
-	mem_free_str_wipe(copy);
-}
-
 void sso_cache_renew(struct sso_token *t, struct slice access, struct slice refresh, int64_t expires_wall_us)
 {
-	char date[DATE_RFC3339_SIZE];
-
-	date_format_rfc3339(expires_wall_us, date);
-	set(t->json, "accessToken", access);
+	cache_file_set(t->json, "accessToken", access);
 	if (refresh.n > 0)
-		set(t->json, "refreshToken", refresh);
-	set(t->json, "expiresAt", slice_str(date));
+		cache_file_set(t->json, "refreshToken", refresh);
+	cache_file_set_date(t->json, "expiresAt", expires_wall_us);
 	t->access = json_string(t->json, "accessToken");
 	t->refresh = json_string(t->json, "refreshToken");
 	t->expires_wall_us = expires_wall_us;
-}
-
-static int write_all(int fd, struct slice s)
-{
-	while (s.n > 0) {
-		ssize_t n = write(fd, s.p, s.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		s = slice_of(s.p + n, s.n - (size_t)n);
-	}
-	return fsync(fd);
-}
-
-int sso_cache_write(const char *path, const struct sso_token *t, struct err *e)
-{
-	char *temporary = mem_printf("%s.XXXXXX", path);
-	int fd = mkostemp(temporary, O_CLOEXEC), rc = -1; /* mode 0600 */
-	struct buf text;
-
-	buf_init_secret(&text, 2 * SSO_CACHE_MAX);
-	json_print(t->json, &text);
-	if (fd >= 0) {
-		rc = text.full ? -1 : write_all(fd, buf_slice(&text));
-		if (close(fd) != 0)
-			rc = -1;
-		if (rc == 0)
-			rc = rename(temporary, path);
-	}
-	if (rc != 0)
-		err_set(e, ERR_CREDENTIALS, "the renewed token cannot be written to %s: %m", path);
-	if (rc != 0 && fd >= 0)
-		unlink(temporary);
-	buf_free(&text);
-	free(temporary);
-	return rc;
 }

@@ -1,14 +1,10 @@
-/* The token that `aws sso login` leaves in ~/.aws/sso/cache, and the same for `aws login`: files that other
- * programs read and write as well.
+/* The token that `aws sso login` leaves in ~/.aws/sso/cache: a file that other programs read and write as well.
  * Source: AWS SDKs and Tools Reference Guide, "IAM Identity Center credential provider"; botocore's
  * tokens.py. */
 #ifndef PGIAM_AWS_SSO_CACHE_H
 #define PGIAM_AWS_SSO_CACHE_H
 
-#include "aws/json.h"
-#include "base/err.h"
-
-#define SSO_CACHE_MAX 65536 /* bytes of such a file */
+#include "aws/cache_file.h"
 
 /* "HOME/.aws/sso/cache/<SHA-1 of key>.json", owned; NULL with e. key: the session's name, or for a profile
  * without one its sso_start_url. */
@@ -27,8 +23,5 @@ void sso_cache_free(struct sso_token *t); /* idempotent */
 
 /* Puts a renewed token into json. refresh n == 0: the old one stays. */
 void sso_cache_renew(struct sso_token *t, struct slice access, struct slice refresh, int64_t expires_wall_us);
-
-/* Writes it to path, readable for its owner only, so that nobody ever sees half a file. -1 with e. */
-int sso_cache_write(const char *path, const struct sso_token *t, struct err *e);
 
 #endif

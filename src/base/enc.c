@@ -5,6 +5,7 @@
 static const char HEX_LOWER[] = "0123456789abcdef";
 static const char HEX_UPPER[] = "0123456789ABCDEF";
 static const char BASE64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char BASE64URL[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* Leaves out as it was if not all fits. */
 static int undo(struct buf *out, size_t n)
@@ -26,7 +27,7 @@ int enc_hex(struct buf *out, struct slice in)
 	return 0;
 }
 
-int enc_base64(struct buf *out, struct slice in)
+static int base64(struct buf *out, struct slice in, const char *alphabet, bool padded)
 {
 	size_t before = out->n;
 
@@ -34,13 +35,23 @@ int enc_base64(struct buf *out, struct slice in)
 		size_t n = in.n - i < 3 ? in.n - i : 3;
 		uint32_t w = (uint32_t)in.p[i] << 16 | (n > 1 ? (uint32_t)in.p[i + 1] << 8 : 0) |
 			     (n > 2 ? in.p[i + 2] : 0);
-		char four[4] = {BASE64[w >> 18], BASE64[w >> 12 & 63], n > 1 ? BASE64[w >> 6 & 63] : '=',
-				n > 2 ? BASE64[w & 63] : '='};
+		char four[4] = {alphabet[w >> 18], alphabet[w >> 12 & 63], n > 1 ? alphabet[w >> 6 & 63] : '=',
+				n > 2 ? alphabet[w & 63] : '='};
 
-		if (buf_add(out, four, 4) != 0)
+		if (buf_add(out, four, padded ? 4 : n + 1) != 0)
 			return undo(out, before);
 	}
 	return 0;
+}
+
+int enc_base64(struct buf *out, struct slice in)
+{
+	return base64(out, in, BASE64, true);
+}
+
+int enc_base64url(struct buf *out, struct slice in)
+{
+	return base64(out, in, BASE64URL, false);
 }
 
 static int base64_value(unsigned char c)

@@ -11,6 +11,9 @@ int enc_hex(struct buf *out, struct slice in);
 /* RFC 4648 section 4, with padding, no line breaks. */
 int enc_base64(struct buf *out, struct slice in);
 
+/* RFC 4648 section 5, without padding, as JWTs have it. */
+int enc_base64url(struct buf *out, struct slice in);
+
 /* Strict: canonical padding, no white space. 0, or -1 if malformed or out is full. */
 int enc_base64_decode(struct buf *out, struct slice in);
 

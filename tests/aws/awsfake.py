@@ -33,6 +33,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rds"))
 import sigv4  # noqa: E402
 
+import dpop  # noqa: E402
+
 SKEW_SEC = 300
 ACCOUNT = "123456789012"
 
@@ -318,6 +320,48 @@ class Oidc(Service):
         return Reply({"accessToken": access, "expiresIn": self.life_sec, "refreshToken": refresh, "tokenType": "Bearer"})
 
 
+class Signin(Service):
+    """The sign-in service's CreateOAuth2Token, for `aws login`: a refresh token for credentials and a new refresh token,
+    with a proof that whoever asks holds the key it was given to. The old one goes on being good, as documented."""
+    name = "signin"
+    CLIENT = "arn:aws:signin:::devtools/same-device"
+
+    def __init__(self, aws):
+        super().__init__(aws)
+        self.refresh = {}   # refresh token -> thumbprint of its key
+        self.seen = set()   # numbers of proofs
+        self.code = None    # TOKEN_EXPIRED, USER_CREDENTIALS_CHANGED, INSUFFICIENT_PERMISSIONS: the answer to everybody
+        self.life_sec = 900
+
+    def wants(self, r):
+        return r.path == "/v1/token"
+
+    def error(self, request, e):
+        return Reply({"error": e.code, "message": e.message}, e.status, headers=e.headers)
+
+    def answer(self, r):
+        if r.method != "POST" or "authorization" in r.headers or r.headers.get("content-type") != "application/json":
+            raise Refused(400, "INVALID_REQUEST", "POST of JSON, unsigned")
+        asked = json.loads(r.body)
+        url = "%s://%s%s" % ("https" if r.tls else "http", r.headers["host"], r.path)
+        try:
+            key, number = dpop.verify(r.headers.get("dpop", ""), "POST", url, self.aws.now())
+        except ValueError as e:
+            raise Refused(400, "INVALID_REQUEST", "DPoP: %s" % e) from None
+        if number in self.seen or asked.get("clientId") != self.CLIENT or asked.get("grantType") != "refresh_token":
+            raise Refused(400, "INVALID_REQUEST", "a number used twice, or not a client's refresh")
+        self.seen.add(number)
+        if self.code:
+            raise Refused(403 if self.code in ("USER_CREDENTIALS_CHANGED", "INSUFFICIENT_PERMISSIONS") else 401, self.code, "no")
+        if self.refresh.get(asked.get("refreshToken")) != key:
+            raise Refused(401, "TOKEN_EXPIRED", "no such refresh token, or another's")
+        token = "rt" + text_of(60)
+        self.refresh[token] = key
+        k = self.aws.issue("arn:aws:iam::%s:user/me" % ACCOUNT, self.life_sec)
+        return Reply({"accessToken": {"accessKeyId": k.key_id, "secretAccessKey": k.secret, "sessionToken": k.token},
+                      "tokenType": "aws_sigv4", "expiresIn": self.life_sec, "refreshToken": token})
+
+
 class SecretsManager(Service):
     """GetSecretValue of Secrets Manager. A secret is versions and the stages that name them."""
     name = "secretsmanager"
@@ -370,7 +414,7 @@ class SecretsManager(Service):
                            "CreatedDate": self.aws.now()}, **what), content_type="application/x-amz-json-1.1")
 
 
-SERVICES = [Sts, Imds, Container, Portal, Oidc, SecretsManager]
+SERVICES = [Sts, Imds, Container, Portal, Oidc, Signin, SecretsManager]
 
 
 # ---- all of it ----

@@ -1,4 +1,5 @@
 """Profiles of ~/.aws: each way one can be written, proven by a login, alone and within the chain."""
+import base64
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import time
 
 import pytest
 
+import dpop
 import proxy
 from files import put
 from proxy import patiently
@@ -173,6 +175,64 @@ def test_login(serve, home, aws):
         accessKeyId=key.key_id, secretAccessKey=key.secret, sessionToken=key.token, accountId="123456789012",
         expiresAt=key.expiration()))))
     assert serve(home.env()).logs_in()
+
+
+@pytest.fixture
+def login_session(home, aws):
+    """login_session(sec): `aws login` was run, and its credentials have so long to live; the path of its file."""
+    from cryptography.hazmat.primitives import serialization as s
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    def make(life_sec, refresh="rt-1", own_key=True):
+        private = ec.generate_private_key(ec.SECP256R1())
+        x, y = (base64.urlsafe_b64encode(n.to_bytes(32, "big")).rstrip(b"=").decode()
+                for n in (private.public_key().public_numbers().x, private.public_key().public_numbers().y))
+        if own_key:
+            aws.signin.refresh[refresh] = dpop.thumbprint(dict(kty="EC", crv="P-256", x=x, y=y))
+        key = aws.issue("arn:aws:iam::123456789012:user/me", life_sec)
+        os.makedirs(home.path + "/.aws/login/cache", exist_ok=True)
+        home.write("config", "[default]\nlogin_session = arn:aws:iam::123456789012:user/me\nregion = us-east-1\n")
+        name = "login/cache/%s.json" % hashlib.sha256(b"arn:aws:iam::123456789012:user/me").hexdigest()
+        home.write(name, json.dumps(dict(
+            accessToken=dict(accessKeyId=key.key_id, secretAccessKey=key.secret, sessionToken=key.token,
+                             accountId="123456789012", expiresAt=key.expiration()),
+            tokenType="aws_sigv4", clientId=aws.signin.CLIENT, refreshToken=refresh, idToken="id",
+            dpopKey=private.private_bytes(s.Encoding.PEM, s.PrivateFormat.TraditionalOpenSSL, s.NoEncryption()).decode())))
+        return "%s/.aws/%s" % (home.path, name)
+    return make
+
+
+def test_login_renewed(serve, home, aws, login_session):
+    path = login_session(-60)
+    one = serve(home.env())
+    assert one.logs_in()
+    with open(path, encoding="utf-8") as file:
+        cached = json.load(file)
+    assert cached["accessToken"]["accessKeyId"] == aws.issued[-1].key_id
+    assert cached["refreshToken"] in aws.signin.refresh and cached["refreshToken"] != "rt-1"
+    assert cached["idToken"] == "id" and cached["accessToken"]["accountId"] == "123456789012"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600 and os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
+    for secret in ("rt-1", cached["refreshToken"], cached["accessToken"]["secretAccessKey"]):
+        assert secret not in one.log()
+
+
+def test_login_not_renewed(serve, home, aws, login_session):
+    """Over: used while they live, and then told."""
+    aws.signin.code = "USER_CREDENTIALS_CHANGED"
+    login_session(120)
+    one = serve(home.env())
+    assert one.logs_in()
+    assert "USER_CREDENTIALS_CHANGED" in one.log()
+    one.stop()
+    login_session(-1)
+    assert "USER_CREDENTIALS_CHANGED" in serve(home.env(), query_wait_timeout=3).complaint()
+
+
+def test_login_of_another_key(serve, home, login_session):
+    """The stand-in tells a proof by another key from one by the session's own."""
+    login_session(-1, refresh="rt-2")
+    login_session(-1, refresh="rt-2", own_key=False)
+    assert "TOKEN_EXPIRED" in serve(home.env(), query_wait_timeout=3).complaint()
 
 
 def test_place_in_the_chain(serve, home, aws):

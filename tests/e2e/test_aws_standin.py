@@ -1,5 +1,6 @@
 """The stand-in for AWS itself: its own verification of signatures, and that it tells right from wrong. Needs neither
 PostgreSQL nor pgiam."""
+import base64
 import json
 import ssl
 import urllib.error
@@ -7,7 +8,10 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+import dpop
 import sigv4
 from standin import VECTORS
 
@@ -64,3 +68,35 @@ def test_faults(aws):
     assert json.loads(call(url)[1])["code"] == "ThrottlingException"
     assert json.loads(call(url)[1])["AccessKeyId"].startswith("ASIA")
     assert len(aws.asked("container")) == 3
+
+
+def proof(private, header=None, claims=None, now=1000):
+    """A DPoP proof made without pgiam."""
+    def part(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    numbers = private.public_key().public_numbers()
+    jwk = {"kty": "EC", "crv": "P-256", "x": part(numbers.x.to_bytes(32, "big")).decode(),
+           "y": part(numbers.y.to_bytes(32, "big")).decode()}
+    parts = [dict({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk}, **header or {}),
+             dict({"htm": "POST", "htu": "https://a/v1/token", "iat": now, "jti": "1"}, **claims or {})]
+    text = b".".join(part(json.dumps(p).encode()) for p in parts)
+    r, s = utils.decode_dss_signature(private.sign(text, ec.ECDSA(hashes.SHA256())))
+    return (text + b"." + part(r.to_bytes(32, "big") + s.to_bytes(32, "big"))).decode()
+
+
+def test_proofs_of_possession():
+    private, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    right = proof(private)
+    key, number = dpop.verify(right, "POST", "https://a/v1/token", 1000)
+    assert number == "1" and key != dpop.verify(proof(other), "POST", "https://a/v1/token", 1000)[0]
+    head, claims, signature = right.split(".")
+    for wrong in ("", head, right + ".", "%s.%s.%s" % (head, claims, proof(other).split(".")[2]),
+                  "%s.%s.%s" % (head, proof(private, claims={"jti": "2"}).split(".")[1], signature),
+                  "%s.%s.%s" % (proof(other).split(".")[0], claims, signature),
+                  right[:-4], proof(private, {"alg": "none"}), proof(private, {"typ": "JWT"}),
+                  proof(private, {"jwk": {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"}}),
+                  proof(private, claims={"htm": "GET"}), proof(private, claims={"htu": "https://b/v1/token"}),
+                  proof(private, claims={"jti": ""}), proof(private, now=1301), proof(private, now=699)):
+        with pytest.raises(ValueError):
+            dpop.verify(wrong, "POST", "https://a/v1/token", 1000)

@@ -65,6 +65,11 @@ static void base64(void **state)
 	GIVES(enc_base64, "foo", "Zm9v");
 	GIVES(enc_base64, "foobar", "Zm9vYmFy");
 	GIVES(enc_base64, "\xff\xef\xbe", "/+++");
+	GIVES(enc_base64url, "", "");
+	GIVES(enc_base64url, "f", "Zg");
+	GIVES(enc_base64url, "fo", "Zm8");
+	GIVES(enc_base64url, "foo", "Zm9v");
+	GIVES(enc_base64url, "\xff\xef\xbe", "_---");
 	GIVES(enc_base64_decode, "", "");
 	GIVES(enc_base64_decode, "Zg==", "f");
 	GIVES(enc_base64_decode, "Zm8=", "fo");
