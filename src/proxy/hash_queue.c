@@ -8,15 +8,14 @@
 #include "base/list.h"
 #include "base/mem.h"
 
-#define RUNNING_MAX 8
-#define RETRY_US    (50 * CLOCK_US_PER_MS)
+#define RETRY_US (50 * CLOCK_US_PER_MS)
 
 struct hash_op {
-	struct list node; /* of the queue, while it waits */
-	struct hash_queue *queue;
-	struct offload_op *work; /* NULL while it waits */
-	struct buf password;     /* as it came */
-	struct scram_secret how; /* its keys are the result */
+	struct list node;         /* of the queue's lists: while it waits, or once it is abandoned */
+	struct hash_queue *queue; /* NULL: it is gone */
+	struct offload_op *work;  /* NULL while it waits */
+	struct buf password;      /* as it came */
+	struct scram_secret how;  /* its keys are the result */
 	hash_cb cb;
 	void *arg;
 };
@@ -27,19 +26,22 @@ void hash_queue_init(struct hash_queue *q, struct loop *l, struct offload *o, st
 {
 	*q = (struct hash_queue){.offload = o, .mail = mail};
 	list_init(&q->waiting);
+	list_init(&q->abandoned);
 	timer_init(&q->retry, l, pump, q);
 }
 
 void hash_queue_fini(struct hash_queue *q)
 {
 	assert(list_empty(&q->waiting));
+	list_each (n, tmp, &q->abandoned) {
+		list_del(n);
+		container_of(n, struct hash_op, node)->queue = NULL;
+	}
 	timer_clear(&q->retry);
 }
 
-static void op_free(void *data)
+static void op_free(struct hash_op *op)
 {
-	struct hash_op *op = data;
-
 	buf_free(&op->password);
 	mem_free_wipe(op, sizeof(*op));
 }
@@ -71,15 +73,31 @@ static void done(void *data)
 	pump(q);
 }
 
+/* The helper is through with one that was cancelled, or never began it. If the queue is gone this may be the helper's
+ * thread (the mailbox is closed); then nothing but the operation is touched. */
+static void drop(void *data)
+{
+	struct hash_op *op = data;
+	struct hash_queue *q = op->queue;
+
+	if (q) {
+		list_del(&op->node);
+		q->running--;
+	}
+	op_free(op);
+	if (q)
+		pump(q);
+}
+
 static void pump(void *arg)
 {
 	struct hash_queue *q = arg;
 	struct list *first;
 
-	while (q->running < RUNNING_MAX && (first = list_first(&q->waiting))) {
+	while (q->running < HASH_QUEUE_RUNNING && (first = list_first(&q->waiting))) {
 		struct hash_op *op = container_of(first, struct hash_op, node);
 
-		op->work = offload_start(q->offload, q->mail, work, done, op_free, op);
+		op->work = offload_start(q->offload, q->mail, work, done, drop, op);
 		if (!op->work) {
 			timer_set(&q->retry, RETRY_US);
 			return;
@@ -104,17 +122,15 @@ struct hash_op *hash_queue_start(struct hash_queue *q, struct slice password, co
 	return op;
 }
 
-/* The helper may still be at it: it is not waited for, but it counts no longer. */
+/* The helper may still be at it: it is not waited for, and keeps its place until then. Otherwise whoever logs in and
+ * vanishes could have as many computed as he likes. */
 void hash_queue_cancel(struct hash_op *op)
 {
-	struct hash_queue *q = op->queue;
-
 	if (!op->work) {
 		list_del(&op->node);
 		op_free(op);
 		return;
 	}
-	q->running--;
-	offload_cancel(op->work); /* frees op when the helper is through */
-	pump(q);
+	list_add_tail(&op->queue->abandoned, &op->node);
+	offload_cancel(op->work);
 }

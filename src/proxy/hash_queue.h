@@ -7,17 +7,23 @@
 #include "io/offload.h"
 #include "pg/scram_secret.h"
 
+#define HASH_QUEUE_RUNNING 8 /* with the helper, at most */
+
 struct hash_queue {
 	struct offload *offload;
 	struct mailbox *mail;
-	unsigned running;
-	struct list waiting; /* struct hash_op */
-	struct timer retry;  /* the helper's queue was full of others' work */
-	uint64_t started;    /* in all */
+	unsigned running;      /* with the helper, cancelled ones too: it has not heard of that */
+	struct list waiting;   /* struct hash_op */
+	struct list abandoned; /* cancelled while the helper was at them */
+	struct timer retry;    /* the helper's queue was full of others' work */
+	uint64_t started;      /* in all */
 };
 
 void hash_queue_init(struct hash_queue *q, struct loop *l, struct offload *o, struct mailbox *mail);
-void hash_queue_fini(struct hash_queue *q); /* no operation may be left */
+
+/* Every operation has ended or was cancelled. On the loop's thread, before the mailbox is closed: what the helper is still
+ * at outlives the queue. */
+void hash_queue_fini(struct hash_queue *q);
 
 struct hash_op;
 
