@@ -9,7 +9,16 @@
 #include "pg/message.h"
 #include "pg/parse.h"
 
-static struct sim_client *connect_from(struct sim *s, const char *ip)
+/* Fills the way to the client up, as if it read nothing. */
+static void fill_up(int fd)
+{
+	static const char junk[4096];
+
+	while (send(fd, junk, sizeof(junk), MSG_NOSIGNAL) > 0)
+		;
+}
+
+static struct sim_client *connect_from(struct sim *s, const char *ip, bool deaf)
 {
 	struct sim_client *c = mem_zalloc(sizeof(*c));
 	struct addr peer, local;
@@ -22,7 +31,10 @@ static struct sim_client *connect_from(struct sim *s, const char *ip)
 	setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	c->sim = s;
+	if (deaf)
+		fill_up(fd[1]);
 	peer_init(&c->p, fd[0]);
+	c->p.deaf = deaf;
 	params_init(&c->params);
 	buf_init(&c->kept, 10000);
 	s->clients[s->n++] = c;
@@ -32,12 +44,17 @@ static struct sim_client *connect_from(struct sim *s, const char *ip)
 
 struct sim_client *sim_connect(struct sim *s)
 {
-	return connect_from(s, "127.0.0.1");
+	return connect_from(s, "127.0.0.1", false);
 }
 
 struct sim_client *sim_connect_remote(struct sim *s)
 {
-	return connect_from(s, "192.0.2.1");
+	return connect_from(s, "192.0.2.1", false);
+}
+
+struct sim_client *sim_connect_deaf(struct sim *s)
+{
+	return connect_from(s, "127.0.0.1", true);
 }
 
 static void startup(struct sim_client *c, const char *user, const char *const *more)

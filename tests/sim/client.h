@@ -36,6 +36,9 @@ struct sim_client *sim_connect(struct sim *s);
 /* The same, from 192.0.2.1: not trusted with the server's texts. */
 struct sim_client *sim_connect_remote(struct sim *s);
 
+/* The same; it takes nothing, not a byte. */
+struct sim_client *sim_connect_deaf(struct sim *s);
+
 /* Connected, and has sent its startup packet. more: further parameters, "name", "value", ..., NULL; or NULL. */
 struct sim_client *sim_login(struct sim *s, const char *user, const char *const *more);
 

@@ -234,6 +234,26 @@ static void newcomers_push_out_who_does_not_get_on(void **state)
 	sim_free(s);
 }
 
+/* One that does not even take its last words has no time for them: the place is free at once. */
+static void pushed_out_and_deaf(void **state)
+{
+	struct sim *s = sim_new();
+
+	(void)state;
+	s->opts.max_logins = 2;
+	sim_start(s);
+	for (int i = 0; i < 2; i++)
+		sim_connect_deaf(s);
+	sim_settle(s);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(sim_stats(s)->clients, 2 - i);
+		assert_true(proxy_make_room(s->proxy));
+	}
+	assert_int_equal(sim_stats(s)->clients, 0);
+	sim_works(sim_client(s));
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +265,7 @@ int main(void)
 		cmocka_unit_test(unknown_users_do_not_slow_down_logins),
 		cmocka_unit_test(silent_connections_keep_nobody_out),
 		cmocka_unit_test(newcomers_push_out_who_does_not_get_on),
+		cmocka_unit_test(pushed_out_and_deaf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
