@@ -1,10 +1,10 @@
 /* The file: its sections, and what their entries are. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "app/conf_loader.h"
 #include "app/ini_file.h"
 #include "base/mem.h"
+#include "base/regular.h"
 
 enum section { SECTION_NONE, SECTION_PGIAM, SECTION_DATABASES, SECTION_USERS, SECTION_SKIPPED };
 
@@ -109,13 +109,13 @@ void conf_loader_file(struct conf_loader *l)
 	if (!l->file)
 		return;
 	buf_init_secret(&text, INI_FILE_MAX); /* may hold a password */
-	if (ini_file_load(l->file, &text, &e) == 0) {
+	if (regular_read(l->file, ERR_CONFIG, &text, &st, &e) == 0) {
 		ini_file_parse(buf_slice(&text), &h);
+		l->v->file_readable_by_others = (st.st_mode & 077) != 0;
 	} else {
 		conf_problem_error(l->p, "", NULL, &e);
 		l->v->db_missed = true;
 	}
 	buf_free(&text);
 	l->v->file = mem_strdup(l->file);
-	l->v->file_readable_by_others = stat(l->file, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077);
 }

@@ -4,13 +4,9 @@
  * refused, and what inih gets is a line it cannot misread: a section, or a name. Values travel beside it, so
  * that they may be of any length. */
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "app/ini_file.h"
 #include "base/mem.h"
 
@@ -256,41 +252,4 @@ void ini_file_parse(struct slice text, const struct ini_file_handler *h)
 		err_set(&e, ERR_INTERNAL, "the INI library gave up (%d)", line);
 		h->refused(h->arg, r.line, &e);
 	}
-}
-
-int ini_file_load(const char *path, struct buf *out, struct err *e)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	struct stat st;
-	int rc = -1;
-
-	if (fd < 0)
-		return err_set(e, ERR_CONFIG, "cannot open %s: %m", path);
-	if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
-		err_set(e, ERR_CONFIG, "%s is not a file", path);
-		goto out;
-	}
-	for (;;) {
-		unsigned char chunk[4096];
-		ssize_t n = read(fd, chunk, sizeof(chunk));
-		if (n == 0)
-			break;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err_set(e, ERR_CONFIG, "cannot read %s: %m", path);
-			goto out;
-		}
-		bool fits = out->n + (size_t)n <= INI_FILE_MAX && buf_add(out, chunk, (size_t)n) == 0;
-
-		mem_wipe(chunk, (size_t)n); /* there may be a password in it */
-		if (!fits) {
-			err_set(e, ERR_CONFIG, "%s is larger than %d bytes", path, INI_FILE_MAX);
-			goto out;
-		}
-	}
-	rc = 0;
-out:
-	close(fd);
-	return rc;
 }

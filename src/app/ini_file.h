@@ -28,7 +28,4 @@ struct ini_file_handler {
 /* Reads text; h->refused is told of every line it refuses, h->entry gets the others. */
 void ini_file_parse(struct slice text, const struct ini_file_handler *h);
 
-/* Reads a whole file into out. -1 with e (ERR_CONFIG), naming the file. */
-int ini_file_load(const char *path, struct buf *out, struct err *e);
-
 #endif

@@ -1,13 +1,10 @@
 /* The file's password is not kept: what was given last is remembered by its digest only, to tell after a
  * refusal whether the file says something else by now. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "app/password_source.h"
 #include "base/digest.h"
 #include "base/mem.h"
+#include "base/regular.h"
 #include "base/secret.h"
 
 struct source {
@@ -28,49 +25,22 @@ struct secret_op {
 
 int password_source_read(const char *file, struct buf *out, struct err *e)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
-	    rc = -1; /* a FIFO must not block */
-	struct stat st;
-	unsigned char *p;
-	ssize_t n;
-
-	if (fd < 0)
-		return err_set(e, ERR_IO, "password_file: cannot open %s: %m", file);
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		err_set(e, ERR_IO, "password_file: %s is not a regular file", file);
-		goto out;
-	}
-	p = buf_space(out, PASSWORD_SOURCE_MAX + 1);
-	do
-		n = p ? read(fd, p, PASSWORD_SOURCE_MAX + 1) : 0;
-	while (n < 0 && errno == EINTR);
-	if (n < 0) {
-		err_set(e, ERR_IO, "password_file: cannot read %s: %m", file);
-		goto out;
-	}
-	out->n += (size_t)n;
-	if (n > PASSWORD_SOURCE_MAX) {
-		err_set(e, ERR_IO, "password_file: %s is longer than %d bytes", file, PASSWORD_SOURCE_MAX);
-		goto out;
-	}
+	if (regular_read(file, ERR_IO, out, NULL, e) != 0)
+		return err_prefix(e, "password_file");
 	if (out->n > 0 && out->p[out->n - 1] == '\n')
 		out->n--;
 	if (out->n > 0 && out->p[out->n - 1] == '\r')
 		out->n--;
 	if (out->n == 0)
-		err_set(e, ERR_IO, "password_file: %s is empty", file);
-	else if (memchr(out->p, '\0', out->n))
-		err_set(e, ERR_IO, "password_file: there is a NUL in %s", file);
-	else
-		rc = 0;
-out:
-	close(fd);
-	return rc;
+		return err_set(e, ERR_IO, "password_file: %s is empty", file);
+	if (memchr(out->p, '\0', out->n))
+		return err_set(e, ERR_IO, "password_file: there is a NUL in %s", file);
+	return 0;
 }
 
 static int current(const struct source *s, struct buf *out, struct err *e)
 {
-	buf_init_secret(out, PASSWORD_SOURCE_MAX + 1);
+	buf_init_secret(out, PASSWORD_SOURCE_MAX);
 	if (s->file)
 		return password_source_read(s->file, out, e);
 	buf_add_slice(out, secret_slice(&s->password));

@@ -14,8 +14,8 @@
  * not part of the password. It must be a regular file: reading one is short enough for the loop. */
 struct secret_source *password_source_new(const struct conf_secret *s, struct loop *l);
 
-/* The password in a file into out, which should be a secret buffer. -1 with e: not readable, not a regular
- * file, empty, too long, or with a NUL in it. */
+/* The password in a file into out, a secret buffer of PASSWORD_SOURCE_MAX. -1 with e: not readable, no regular file,
+ * empty, too long, or with a NUL in it. */
 int password_source_read(const char *file, struct buf *out, struct err *e);
 
 #endif

@@ -169,17 +169,12 @@ static int tls_choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *o
 static int tls_ask_certificates(struct tls_ctx *c, struct err *e)
 {
 	int mode = SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE;
-	STACK_OF(X509_NAME) * names;
 
 	if (!c->opts.ca_file)
 		return err_set(e, ERR_CONFIG, "clients' certificates cannot be verified without a CA file");
 	if (tls_ca_load(c, c->opts.ca_file, e) < 0)
 		return -1;
-	/* Tells clients with several certificates which one to show. */
-	names = SSL_load_client_CA_file(c->opts.ca_file);
-	if (names)
-		SSL_CTX_set_client_CA_list(c->ssl_ctx, names);
-	ERR_clear_error();
+	tls_ca_name(c);
 	if (c->opts.verify == TLS_VERIFY_CHAIN)
 		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	SSL_CTX_set_verify(c->ssl_ctx, mode, tls_verify_callback);
@@ -231,16 +226,7 @@ struct tls_ctx *tls_server_ctx_new(const struct tls_opts *o, struct err *e)
 	return tls_ctx_make(o, true, e);
 }
 
-/* Opening a FIFO would wait for whoever writes to it, and a worker's loop with it. */
 struct tls_ctx *tls_ctx_reload(const struct tls_ctx *old, struct err *e)
 {
-	struct stat st;
-
-	for (size_t i = 0; i < old->file_count; i++) {
-		if (stat(old->file[i].path, &st) == 0 && !S_ISREG(st.st_mode)) {
-			err_set(e, ERR_CONFIG, "%s is no regular file", old->file[i].path);
-			return NULL;
-		}
-	}
 	return tls_ctx_make(&old->opts, old->server, e);
 }

@@ -4,8 +4,6 @@
 #include "config.h"
 #include "io/tls_private.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/err.h>
@@ -36,19 +34,17 @@ static const char *const tls_system_bundles[] = {
 
 #define TLS_CA_MAX_CERTS 10000
 
-/* -1: errno or OpenSSL's queue says why; otherwise how many certificates were taken. */
-static int tls_ca_add_file(X509_STORE *store, const char *path, struct err *e)
+/* Takes what is in the file's text. -1 with e. */
+static int tls_ca_add(X509_STORE *store, const char *path, struct buf *pem, struct err *e)
 {
+	BIO *in = tls_file_bio(pem);
 	char text[160];
-	FILE *f = fopen(path, "re");
 	X509 *x;
 	int n = 0;
+	bool at_end;
 
-	if (!f)
-		return err_set(e, ERR_CONFIG, "cannot read the CA file %s: %s", path,
-			       strerror_r(errno, text, sizeof text));
 	ERR_clear_error();
-	while (n < TLS_CA_MAX_CERTS && (x = PEM_read_X509_AUX(f, NULL, tls_no_passphrase, NULL))) {
+	while (in && n < TLS_CA_MAX_CERTS && (x = PEM_read_bio_X509_AUX(in, NULL, tls_no_passphrase, NULL))) {
 		int ok = X509_STORE_add_cert(store, x);
 
 		X509_free(x);
@@ -56,24 +52,32 @@ static int tls_ca_add_file(X509_STORE *store, const char *path, struct err *e)
 			break;
 		n++;
 	}
-	fclose(f);
-	if (n > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
-		ERR_clear_error();
-		return n;
-	}
-	if (n == 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
-		err_set(e, ERR_CONFIG, "the CA file %s holds no certificate", path);
-		err_hint(e, "It must be in PEM format, with lines \"-----BEGIN CERTIFICATE-----\".");
-		ERR_clear_error();
-		return -1;
-	}
-	return err_set(e, ERR_CONFIG, "the CA file %s is damaged at certificate %d: %s", path, n + 1,
-		       tls_error_text(text, sizeof text));
+	BIO_free(in);
+	at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+	if (!at_end)
+		return err_set(e, ERR_CONFIG, "the CA file %s is damaged at certificate %d: %s", path, n + 1,
+			       tls_error_text(text, sizeof text));
+	ERR_clear_error();
+	if (n > 0)
+		return 0;
+	err_set(e, ERR_CONFIG, "the CA file %s holds no certificate", path);
+	err_hint(e, "It must be in PEM format, with lines \"-----BEGIN CERTIFICATE-----\".");
+	return -1;
+}
+
+static int tls_ca_add_file(struct tls_ctx *c, const char *path, struct err *e)
+{
+	struct buf pem;
+	int rc = tls_file_read("CA", path, &pem, e);
+
+	if (rc == 0)
+		rc = tls_ca_add(SSL_CTX_get_cert_store(c->ssl_ctx), path, &pem, e);
+	buf_free(&pem);
+	return rc;
 }
 
 static int tls_ca_load_system(struct tls_ctx *c, struct err *e)
 {
-	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl_ctx);
 	bool there = tls_ctx_watch(c, X509_get_default_cert_file());
 	struct stat st;
 
@@ -85,27 +89,35 @@ static int tls_ca_load_system(struct tls_ctx *c, struct err *e)
 		return 0;
 	for (size_t i = 0; i < sizeof tls_system_bundles / sizeof tls_system_bundles[0]; i++)
 		if (tls_ctx_watch(c, tls_system_bundles[i]))
-			return tls_ca_add_file(store, tls_system_bundles[i], e) < 0 ? -1 : 0;
+			return tls_ca_add_file(c, tls_system_bundles[i], e);
 	return 0;
 }
 
 int tls_ca_load(struct tls_ctx *c, const char *ca_file, struct err *e)
 {
-	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl_ctx);
 	const char *bundle = NULL;
 
 	if (ca_file) {
 		tls_ctx_watch(c, ca_file);
 		c->ca_text = mem_strdup(ca_file);
-		return tls_ca_add_file(store, ca_file, e) < 0 ? -1 : 0;
+		return tls_ca_add_file(c, ca_file, e);
 	}
 	/* Those before the one that is there are watched as well: one that appears takes its place. */
 	for (const char *const *p = tls_rds_bundle_paths(); *p && !bundle; p++)
 		if (tls_ctx_watch(c, *p))
 			bundle = *p;
-	if (bundle && tls_ca_add_file(store, bundle, e) < 0)
+	if (bundle && tls_ca_add_file(c, bundle, e) < 0)
 		return -1;
 	c->ca_text = bundle ? mem_printf("the RDS bundle %s and the system's roots", bundle)
 			    : mem_strdup("the system's roots (no RDS bundle is installed)");
 	return tls_ca_load_system(c, e);
+}
+
+void tls_ca_name(struct tls_ctx *c)
+{
+	STACK_OF(X509_OBJECT) *all = X509_STORE_get0_objects(SSL_CTX_get_cert_store(c->ssl_ctx));
+
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++)
+		SSL_CTX_add_client_CA(c->ssl_ctx, X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i)));
+	ERR_clear_error();
 }

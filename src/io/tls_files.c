@@ -1,48 +1,37 @@
-/* The files a context was made of: are they still what they were? */
+/* The files a context is made of: they are read whole, and then, are they still what they were? */
 #include "io/tls_private.h"
 
 #include "base/mem.h"
 
-static bool tls_file_look(struct tls_file *f, const char *path)
-{
-	struct stat st;
-
-	f->present = stat(path, &st) == 0;
-	if (f->present) {
-		f->dev = st.st_dev;
-		f->ino = st.st_ino;
-		f->size = st.st_size;
-		f->mtime = st.st_mtim;
-	}
-	return f->present;
-}
+#define TLS_FILE_MAX (16u << 20)
 
 bool tls_ctx_watch(struct tls_ctx *c, const char *path)
 {
-	struct tls_file now = {0};
-	bool present = tls_file_look(&now, path);
+	struct tls_file f;
+	bool present = regular_look(path, &f.mark);
 
 	if (c->file_count < TLS_FILES_MAX) {
-		now.path = mem_strdup(path);
-		c->file[c->file_count++] = now;
+		f.path = mem_strdup(path);
+		c->file[c->file_count++] = f;
 	}
 	return present;
 }
 
-static bool tls_file_changed(const struct tls_file *f)
+int tls_file_read(const char *what, const char *path, struct buf *out, struct err *e)
 {
-	struct tls_file now = {0};
+	buf_init_secret(out, TLS_FILE_MAX);
+	return regular_read(path, ERR_CONFIG, out, NULL, e) == 0 ? 0 : err_prefix(e, "%s file", what);
+}
 
-	if (tls_file_look(&now, f->path) != f->present)
-		return true;
-	return f->present && (now.dev != f->dev || now.ino != f->ino || now.size != f->size ||
-			      now.mtime.tv_sec != f->mtime.tv_sec || now.mtime.tv_nsec != f->mtime.tv_nsec);
+BIO *tls_file_bio(struct buf *b)
+{
+	return BIO_new_mem_buf(buf_cstr(b), (int)b->n); /* which refuses NULL */
 }
 
 bool tls_ctx_is_stale(const struct tls_ctx *c)
 {
 	for (size_t i = 0; i < c->file_count; i++)
-		if (tls_file_changed(&c->file[i]))
+		if (regular_changed(c->file[i].path, &c->file[i].mark))
 			return true;
 	return false;
 }

@@ -3,19 +3,14 @@
 #define PGIAM_IO_TLS_PRIVATE_H
 
 #include <stdatomic.h>
-#include <sys/stat.h>
 #include <openssl/ssl.h>
-#include "base/buf.h"
+#include "base/regular.h"
 #include "io/tls.h"
 
-/* A file as it was when the context was made; one that was absent counts, too: it may appear. */
+/* A file as it was when the context was made. */
 struct tls_file {
 	char *path;
-	bool present;
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec mtime;
+	struct regular_mark mark;
 };
 
 #define TLS_FILES_MAX 16
@@ -35,13 +30,22 @@ struct tls_ctx {
 /* Notes a file for tls_ctx_is_stale; to be called before it is read. Returns whether it is there. */
 bool tls_ctx_watch(struct tls_ctx *c, const char *path);
 
+/* Reads a file into out, which is made here, and is the caller's to free whatever comes of it. what: "key", for e. OpenSSL
+ * is given what was read: it would open a FIFO and wait. */
+int tls_file_read(const char *what, const char *path, struct buf *out, struct err *e);
+BIO *tls_file_bio(struct buf *b); /* b is borrowed while it lives; NULL if OpenSSL fails */
+
 /* Trust anchors: ca_file, or with NULL the RDS bundle and the system's roots; sets ca_text. */
 int tls_ca_load(struct tls_ctx *c, const char *ca_file, struct err *e);
+
+/* Server side, when they are loaded: clients with several certificates are told which one to show. */
+void tls_ca_name(struct tls_ctx *c);
 
 /* A key and a self-signed certificate for localhost, made in memory. */
 int tls_selfsigned_use(SSL_CTX *ctx, const char *host_name, struct err *e);
 
-/* A pem_password_cb that gives none: OpenSSL's own would ask on the terminal. asked: a bool to set, or NULL. */
+/* A pem_password_cb that gives none: OpenSSL's own would ask on the terminal. asked: a bool to set, or NULL. Whatever reads
+ * a file in PEM gets it. */
 int tls_no_passphrase(char *buf, int size, int writing, void *asked);
 
 /* The certificate we show and its key, where the options name them; notes when it expires. */

@@ -245,9 +245,9 @@ static void bad_files(void **state)
 
 	blame(f, "cannot use the key file", f->locked, ": it is encrypted, and pgiam has no passphrase for it");
 	blame(f, "cannot use the key file", f->other_key, ": ");
-	blame(f, "cannot read the key file", "/nonexistent/key", ": No such file");
+	blame(f, "key file: cannot open", "/nonexistent/key", ": No such file");
 	lines = mem_printf("client_tls_cert_file = /nonexistent/cert\nclient_tls_key_file = %s\n", f->tls.key_file);
-	bad(f, lines, NONE, "t.ini:4|client_tls_cert_file: cannot read the certificate file /nonexistent/cert");
+	bad(f, lines, NONE, "t.ini:4|client_tls_cert_file: certificate file: cannot open /nonexistent/cert");
 	free(lines);
 	lines = mem_printf("client_tls_ca_file = %s\n", f->tls.key_file);
 	bad(f, lines, NONE, "t.ini:4|client_tls_ca_file: the CA file");

@@ -198,45 +198,11 @@ static void truncated(void **state)
 	}
 }
 
-static void loads(void **state)
-{
-	char dir[] = "/tmp/pgiam-ini-XXXXXX", path[64];
-	struct buf out;
-	struct err e;
-	FILE *f;
-
-	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/x.ini", dir);
-	buf_init(&out, INI_FILE_MAX);
-	assert_int_equal(ini_file_load(path, &out, &e), -1);
-	assert_non_null(strstr(e.msg, "No such file"));
-	assert_non_null(strstr(e.msg, path));
-	assert_int_equal(ini_file_load(dir, &out, &e), -1);
-	assert_non_null(strstr(e.msg, "is not a file"));
-	f = fopen(path, "w");
-	assert_non_null(f);
-	for (int i = 0; i < INI_FILE_MAX / 16; i++)
-		fputs("; 4567890123456\n", f);
-	fclose(f);
-	assert_int_equal(ini_file_load(path, &out, &e), 0);
-	assert_int_equal(out.n, INI_FILE_MAX);
-	f = fopen(path, "a");
-	fputs("\n", f);
-	fclose(f);
-	buf_clear(&out);
-	assert_int_equal(ini_file_load(path, &out, &e), -1);
-	assert_non_null(strstr(e.msg, "is larger than"));
-	buf_free(&out);
-	unlink(path);
-	rmdir(dir);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads),           cmocka_unit_test(long_lines), cmocka_unit_test(names),
-		cmocka_unit_test(traps),           cmocka_unit_test(truncated),  cmocka_unit_test(loads),
+		cmocka_unit_test(traps),           cmocka_unit_test(truncated),
 		cmocka_unit_test(byte_order_mark),
 	};
 

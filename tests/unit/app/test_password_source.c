@@ -143,7 +143,7 @@ static void reads(const char *text, size_t n, const char *want)
 	struct err e;
 
 	put(text, n);
-	buf_init_secret(&b, PASSWORD_SOURCE_MAX + 1);
+	buf_init_secret(&b, PASSWORD_SOURCE_MAX);
 	assert_int_equal(password_source_read("pw", &b, &e), 0);
 	assert_string_equal(buf_cstr(&b), want);
 	buf_free(&b);
@@ -154,7 +154,7 @@ static void refuses(const char *path, const char *words)
 	struct buf b;
 	struct err e;
 
-	buf_init_secret(&b, PASSWORD_SOURCE_MAX + 1);
+	buf_init_secret(&b, PASSWORD_SOURCE_MAX);
 	assert_int_equal(password_source_read(path, &b, &e), -1);
 	assert_int_equal(e.code, ERR_IO);
 	if (!strstr(e.msg, words))
@@ -179,11 +179,11 @@ static void files(void **state)
 	memset(big, 'x', sizeof(big));
 	put(big, sizeof(big));
 	refuses("pw", "longer than 65535");
-	refuses("/", "not a regular file");
-	refuses("/dev/zero", "not a regular file");
+	refuses("/", "no regular file");
+	refuses("/dev/zero", "no regular file");
 	unlink("pw");
 	assert_int_equal(mkfifo("pw", 0600), 0); /* opening it must not wait for a writer */
-	refuses("pw", "not a regular file");
+	refuses("pw", "no regular file");
 }
 
 int main(void)
