@@ -1,5 +1,5 @@
-/* A TLS context that follows its files: shared by all threads, and whoever begins a handshake asks for it as it is now.
- * Connections keep the context they began with. Thread-safe, all of it. */
+/* A TLS context that follows its files (io/live.h): shared by all threads, and whoever begins a handshake asks for it as it
+ * is now. Connections keep the context they began with. Thread-safe, all of it. */
 #ifndef PGIAM_IO_TLS_LIVE_H
 #define PGIAM_IO_TLS_LIVE_H
 
@@ -21,6 +21,9 @@ struct tls_ctx *tls_live_get(struct tls_live *t, const struct clock *clock, stru
 
 /* Reads the files again whether they have changed or not. -1: they cannot be used, nothing has changed; it was logged. */
 int tls_live_reload(struct tls_live *t, const struct clock *clock, struct log *log);
+
+/* How often they could not be used. */
+uint64_t tls_live_failures(struct tls_live *t);
 
 /* See tls_ctx_expires_sec. */
 int64_t tls_live_expires_sec(struct tls_live *t);
