@@ -23,12 +23,16 @@ say() { printf '\n=== %s (%ss)\n' "$*" "$SECONDS"; }
 ok() { passed=$((passed + 1)); }
 bad() { failed=$((failed + 1)); failures+=("$1"); echo "FAILED: $1"; }
 
-# One thing that works or not.
+# One thing that works or not. What it leaves out it says in lines that begin with blanks and SKIP: never silently.
 step() { # NAME COMMAND...
-	local name=$1 log="$work/step.log"
+	local name=$1 log="$work/step.log" rc=0
 	shift
 	say "$name"
-	if "$@" >"$log" 2>&1; then ok; else bad "$name"; tail -60 "$log"; return 1; fi
+	"$@" >"$log" 2>&1 || rc=1
+	skipped=$((skipped + $(grep -c '^  *SKIP' "$log")))
+	grep '^  *SKIP' "$log"
+	if [ $rc -eq 0 ]; then ok; else bad "$name"; tail -60 "$log"; fi
+	return $rc
 }
 
 configure_in() { # DIR CONFIGURE_ARGUMENT...
