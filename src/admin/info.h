@@ -42,6 +42,10 @@ struct admin_info {
 	const struct admin_certificate *certificates; /* each file and side once */
 	size_t certificate_count;
 
+	struct {
+		uint64_t tls, users, rules; /* certificates, keys, CA files; auth_file; auth_hba_file and auth_ident_file */
+	} unusable; /* how often what stands in them could not be used, since the start */
+
 	uint64_t max_client_conn; /* all workers together */
 	uint64_t log_dropped;     /* log lines nobody took */
 	uint64_t log_suppressed;  /* log lines the control thread left out as repetitions; workers tell theirs */

@@ -292,6 +292,26 @@ static void certificates(struct buf *out, const struct admin_info *info)
 	}
 }
 
+static void unusable(struct buf *out, const struct admin_info *info)
+{
+	static const char name[] = "pgiam_file_failures_total";
+	const struct {
+		const char *files;
+		uint64_t n;
+	} rows[] = {
+		{"tls", info->unusable.tls},
+		{"auth_file", info->unusable.users},
+		{"auth_hba_file", info->unusable.rules},
+	};
+
+	head(out, name, COUNTER,
+	     "Times files were read again and could not be used: what they said before holds. auth_hba_file: or auth_ident_file.");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		labelled(out, name, "files", rows[i].files);
+		buf_printf(out, "} %" PRIu64 "\n", rows[i].n);
+	}
+}
+
 static void process(struct buf *out, const struct admin_info *info, const struct collect_result *r)
 {
 	head(out, "pgiam_build_info", GAUGE, "The version running.");
@@ -322,6 +342,7 @@ void metrics_render(const struct admin_info *info, const struct collect_result *
 	process(out, info, r);
 	credentials(out, info);
 	certificates(out, info);
+	unusable(out, info);
 	workers(out, r);
 	whole(out, r->stats);
 	db_values(out, r->stats);

@@ -6,7 +6,7 @@
 #include "app/conf_listen.h"
 #include "app/conf_sources.h"
 #include "base/mem.h"
-#include "proxy/hba.h"
+#include "proxy/auth_store.h"
 
 static void words_free(char **words)
 {
@@ -26,8 +26,7 @@ static void conf_free(struct conf *c)
 	words_free(priv->ignore_startup);
 	words_free(priv->http_host_names);
 	free(priv->client_uids);
-	hba_free(priv->hba);
-	hba_ident_free(priv->ident);
+	auth_store_unref(c->auth);
 	tls_live_unref(priv->opts.client_tls);
 	conf_values_free(&priv->values);
 	free(priv);

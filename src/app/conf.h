@@ -81,6 +81,7 @@ struct conf {
 	const char *credential_provider; /* the one of the chain, or NULL */
 	struct conf_tls *tls; /* all there are */
 	size_t tls_count;
+	struct auth_store *auth; /* the files that say who may log in, or NULL; the workers' opts have it, too */
 	struct resolver_opts resolver;
 	enum log_level log_level;
 	enum log_format log_format;

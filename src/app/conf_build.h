@@ -20,8 +20,6 @@ struct conf_private {
 	char **client_users, **ignore_startup; /* what opts points to; NULL-terminated */
 	char **http_host_names;                /* the same */
 	uid_t *client_uids;
-	struct hba *hba; /* what opts.auth points to */
-	struct hba_ident *ident;
 };
 
 struct conf_builder {

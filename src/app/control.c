@@ -26,6 +26,7 @@
 #include "io/log_writer.h"
 #include "io/offload.h"
 #include "io/process.h"
+#include "proxy/auth_store.h"
 
 #define HTTP_BACKLOG         64
 #define HTTP_MAX_CONNECTIONS 64
@@ -90,13 +91,14 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 	struct control *c = arg;
 	struct self_usage self = {0};
 	struct log_writer_stats log = log_writer_stats(c->log.writer);
-
+	struct auth_summary auth;
 	size_t certificates;
 
 	for (size_t i = 0; i < c->conf->identity_count; i++)
 		fill_credentials(c, i);
 	if (want_process)
 		self_usage(&self);
+	auth_store_summary(c->conf->auth, &auth);
 	*out = (struct admin_info){
 		.version = PACKAGE_VERSION,
 		.started_wall_us = c->started_wall_us,
@@ -105,6 +107,7 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 		.credentials_count = c->conf->identity_count,
 		.skew_us = c->aws ? aws_skew_us(c->aws) : 0,
 		.certificates = certificates_now(c->certificates, &certificates),
+		.unusable = {.users = auth.users_failures, .rules = auth.rules_failures},
 		.max_client_conn = c->max_client_conn,
 		.log_dropped = log.dropped,
 		.log_suppressed = log_suppressed(c->log.log),
@@ -115,6 +118,8 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 				.max_fds = self.max_fds },
 	};
 	out->certificate_count = certificates;
+	for (size_t i = 0; i < c->conf->tls_count; i++)
+		out->unusable.tls += tls_live_failures(c->conf->tls[i].live);
 }
 
 /* Of each kind, sockets that were passed on stand in place of those the configuration names, as in PgBouncer. */

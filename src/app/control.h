@@ -4,7 +4,7 @@
  * SIGTERM   accepts no more, lets transactions finish for shutdown_timeout, ends with 0
  * SIGINT    the same with a grace of CONTROL_INT_GRACE_US at most
  * SIGQUIT, or a second SIGTERM or SIGINT: at once
- * SIGHUP    reads certificates, keys and CA files again (app/reload.h)
+ * SIGHUP    reads certificates, keys, CA files and those of auth_file again (app/reload.h)
  *
  * Nothing that fails after the start ends the process: no credentials, no database, no name service. */
 #ifndef PGIAM_APP_CONTROL_H

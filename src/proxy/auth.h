@@ -4,6 +4,8 @@
 
 #include "proxy/auth_users.h"
 
+struct auth_store;
+
 /* auth_type, in the order of the option's values. */
 enum auth_type {
 	AUTH_TYPE_TRUST,
@@ -18,9 +20,7 @@ enum auth_type {
 
 struct auth_opts {
 	enum auth_type type;
-	const char *file;                  /* auth_file, or NULL */
-	const struct hba *hba;             /* of AUTH_TYPE_HBA */
-	const struct hba_ident *ident;     /* auth_ident_file, or NULL */
+	struct auth_store *store;          /* the files; one for all workers; NULL: none is needed */
 	unsigned char key[AUTH_KEY_BYTES]; /* random, one for all workers (auth_users_secret) */
 };
 

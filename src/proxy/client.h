@@ -4,7 +4,6 @@
 
 #include "io/addr.h"
 #include "pg/startup.h"
-#include "proxy/auth_store.h"
 #include "proxy/cancel.h"
 #include "proxy/hash_queue.h"
 #include "proxy/keyring.h"
@@ -34,7 +33,6 @@ struct client_env {
 	struct registry *registry;
 	struct keyring *keys;
 	struct cancels *cancels;
-	struct auth_store *auth_store; /* NULL: no auth_file */
 	struct hash_queue *hashes;
 	struct stats_snapshot *totals;
 	struct list *clients;

@@ -41,6 +41,7 @@ void client_auth_free(struct client *c)
 	client_scram_free(a->scram);
 	auth_secret_clear(&a->secret);
 	startup_free(&a->startup);
+	auth_rules_unref(a->rules);
 	mem_free_wipe(a, sizeof(*a));
 	c->auth = NULL;
 }
@@ -189,7 +190,7 @@ static bool ask_hba(struct client *c, struct hba_answer *out)
 	                               .replication = is_replication(&c->auth->startup),
 	                               .database = c->database,
 	                               .user = c->user};
-	bool found = hba_find(c->env->opts->auth.hba, &who, out);
+	bool found = hba_find(c->auth->rules->hba, &who, out);
 	char host[ADDR_TEXT];
 	struct err e;
 
@@ -208,18 +209,21 @@ void client_auth_begin(struct client *c, struct startup *s)
 	const struct auth_opts *o = &c->env->opts->auth;
 	struct client_auth *a = mem_zalloc(sizeof(*a));
 	struct hba_answer how = {.method = o->type};
+	const struct clock *clock = loop_clock(c->env->loop);
+	struct log *log = loop_log(c->env->loop);
 
 	a->startup = *s;
 	*s = (struct startup){.kind = STARTUP_MESSAGE};
 	timer_init(&a->penalty, c->env->loop, on_penalty_over, c);
 	c->auth = a;
 	client_set_state(c, CLIENT_AUTH);
+	a->rules = auth_store_rules(o->store, clock, log);
 	if (o->type == AUTH_TYPE_HBA && !ask_hba(c, &how))
 		return;
 	a->method = methods[how.method];
 	a->map = how.map;
 	if (a->method->secret)
-		a->known = auth_users_secret(auth_store_users(c->env->auth_store), o->key, c->user, &a->secret);
+		a->known = auth_store_secret(o->store, clock, log, o->key, c->user, &a->secret);
 	a->method->begin(c);
 	while (one_message(c)) /* it may not have waited for the question */
 		;

@@ -9,9 +9,9 @@
 #ifndef PGIAM_PROXY_CLIENT_AUTH_H
 #define PGIAM_PROXY_CLIENT_AUTH_H
 
+#include "proxy/auth_store.h"
 #include "proxy/client_login.h"
 #include "proxy/hash_queue.h"
-#include "proxy/hba.h"
 
 /* What is sent before the verdict is small: PostgreSQL takes passwords of up to 65535 bytes. */
 #define CLIENT_AUTH_PASSWORD_MAX 8192
@@ -42,7 +42,8 @@ struct client_auth {
 	struct startup startup;     /* what it asked for */
 	struct auth_secret secret;  /* what it must prove, or one made up */
 	bool known;                 /* the former */
-	const char *map;            /* of auth_hba_file's line; NULL: none */
+	const struct auth_rules *rules; /* a reference: it is judged by what the files said when it came; NULL: none */
+	const char *map;            /* of auth_hba_file's line, in rules; NULL: none */
 	struct hash_op *hash;       /* non-NULL exactly while it is computed */
 	struct client_lookup *lookup; /* non-NULL exactly while a name is looked up */
 	struct client_scram *scram; /* of client_auth_scram.c */

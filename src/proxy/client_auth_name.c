@@ -11,7 +11,7 @@ static void decide(struct client *c, const char *system)
 {
 	const struct client_auth *a = c->auth;
 
-	if (hba_ident_allows(c->env->opts->auth.ident, a->map, system, c->user)) {
+	if (hba_ident_allows(a->rules ? a->rules->ident : NULL, a->map, system, c->user)) {
 		client_enter(c);
 		return;
 	}

@@ -63,6 +63,11 @@ void hba_free(struct hba *h)
 	free(h);
 }
 
+size_t hba_count(const struct hba *h)
+{
+	return h ? h->n : 0;
+}
+
 /* ---- reading ---- */
 
 static int bad(const struct auth_line *l, struct err *e, const char *what, const char *word)

@@ -20,6 +20,7 @@ struct hba_ident;
 /* Owned; NULL with e (ERR_CONFIG) naming the line. */
 struct hba *hba_parse(struct slice text, struct err *e);
 void hba_free(struct hba *h); /* NULL is fine */
+size_t hba_count(const struct hba *h); /* lines; h may be NULL */
 
 struct hba_client {
 	const struct addr *peer;
@@ -47,6 +48,7 @@ const char *hba_missing_map(const struct hba *h, const struct hba_ident *m);
 
 struct hba_ident *hba_ident_parse(struct slice text, struct err *e);
 void hba_ident_free(struct hba_ident *m); /* NULL is fine */
+size_t hba_ident_count(const struct hba_ident *m); /* lines; m may be NULL */
 
 /* Is there a line for this map? m may be NULL. */
 bool hba_ident_has(const struct hba_ident *m, const char *map);

@@ -27,6 +27,11 @@ void hba_ident_free(struct hba_ident *m)
 	free(m);
 }
 
+size_t hba_ident_count(const struct hba_ident *m)
+{
+	return m ? m->n : 0;
+}
+
 static int take(const struct auth_line *l, struct hba_ident *m, struct err *e)
 {
 	const struct auth_item *item[3];

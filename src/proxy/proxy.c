@@ -345,7 +345,6 @@ struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o)
 		.registry = &p->registry,
 		.keys = p->keys,
 		.cancels = &p->cancels,
-		.auth_store = auth_store_new(d->loop, o->auth.file),
 		.hashes = &p->hashes,
 		.totals = p->totals,
 		.clients = &p->clients,
@@ -365,7 +364,6 @@ void proxy_free(struct proxy *p)
 	defer_clear(&p->check_stopped);
 	registry_fini(&p->registry);
 	hash_queue_fini(&p->hashes);
-	auth_store_free(p->client_env.auth_store);
 	keyring_free(p->keys);
 	stats_snapshot_free(p->totals);
 	iobuf_pool_free(p->bufs);

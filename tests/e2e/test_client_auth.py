@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import os
 import pwd
+import signal
 import subprocess
 import time
 
@@ -166,6 +167,51 @@ def test_file_is_read_again(guarded):
     os.unlink(path)
     assert wire.eventually(lambda: by_psycopg(pgiam, "ann", "third", "tcp") == "app_user" and
                            "No such file" in pgiam.log(), 10)
+
+
+def test_rules_are_read_again(plain, pgiam_for, workdir):
+    """auth_hba_file and auth_ident_file, when they change and on SIGHUP; broken ones change nothing, are told and counted."""
+    me, paths = pwd.getpwuid(os.getuid()).pw_name, {n: os.path.join(workdir, n) for n in ("users", "hba", "ident")}
+
+    def write(name, text):
+        put(paths[name], text, mode=0o600)
+
+    def told(failed):
+        before = pgiam.log().count("SIGHUP: ")
+        pgiam.process.send_signal(signal.SIGHUP)
+        assert wire.eventually(lambda: pgiam.log().count("SIGHUP: ") > before)
+        assert pgiam.log().rsplit("SIGHUP: ", 1)[1].split("failed=")[1].startswith(str(failed))
+    write("users", '"joe" "%s"\n' % scram_secret(PASSWORD))
+    write("hba", "local all all peer map=m\nhost all all 127.0.0.1/32 reject\n")
+    write("ident", "m %s app\n" % me)
+    pgiam = pgiam_for(plain, database=dict(auth="none", user="app_user"), auth_type="hba", auth_file=paths["users"],
+                      auth_hba_file=paths["hba"], auth_ident_file=paths["ident"], unix_socket_dir=workdir)
+    with pgiam.connect(user="app", host=workdir, sslmode=None) as kept:
+        assert "rejects connection" in by_psycopg(pgiam, "joe", PASSWORD, "tcp")
+        write("hba", "local all all peer map=m\nhost all all 127.0.0.1/32 scram-sha-256\n")
+        assert wire.eventually(lambda: by_psycopg(pgiam, "joe", PASSWORD, "tcp") == "app_user")
+        write("ident", "m %s other\n" % me)
+        told(0)
+        assert "Peer authentication failed" in by_psycopg(pgiam, "app", None, "unix")
+        assert by_psycopg(pgiam, "other", None, "unix") == "app_user"
+        assert pgiam.metric("pgiam_file_failures_total", files="auth_hba_file") == 0
+        write("ident", "n %s app\n" % me)
+        told(1)
+        assert pgiam.logged('auth_hba_file or auth_ident_file cannot be used: what they said before holds.*no map')
+        write("users", "broken\n")
+        told(2)
+        write("hba", "host all all 0.0.0.0/0 trust\n")  # a door nobody opens by editing a file
+        told(2)
+        assert pgiam.logged("other hosts are let in by trust")
+        for name in paths:
+            os.unlink(paths[name])
+            os.mkfifo(paths[name])
+        told(2)
+        assert by_psycopg(pgiam, "joe", PASSWORD, "tcp") == "app_user"
+        assert by_psycopg(pgiam, "other", None, "unix") == "app_user"
+        assert pgiam.metric("pgiam_file_failures_total", files="auth_hba_file") >= 4
+        assert pgiam.metric("pgiam_file_failures_total", files="auth_file") >= 3
+        assert kept.execute("select 1").fetchone() == (1,)
 
 
 def test_psql_asks_for_a_password(guarded):

@@ -308,7 +308,7 @@ def test_sighup(rds, pgiam_for, files):
     before = serial(pgiam)
     with pgiam.connect() as conn:
         pgiam.process.send_signal(signal.SIGHUP)
-        assert pgiam.logged("SIGHUP: certificates, keys and CA files read again; other options need a restart.*failed=0")
+        assert pgiam.logged("SIGHUP: certificates, keys, CA files and auth files read again; other options need a restart.*failed=0")
         files.renew()
         pgiam.process.send_signal(signal.SIGHUP)
         assert wire.eventually(lambda: serial(pgiam) != before)

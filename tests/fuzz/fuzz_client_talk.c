@@ -98,7 +98,7 @@ static void choose(struct world *w, struct rd *r)
 	s->opts.client_tls_required = w->tls_required;
 	s->opts.max_client_conn = choices & FEW_CLIENTS ? 1 : 20;
 	s->opts.max_logins = choices & FEW_LOGINS ? 2 : 20;
-	s->opts.auth = (struct auth_opts){.type = client / 4 % 4, .file = prove_file(client / 16), .key = "a key of 32 bytes for the fuzzer"};
+	s->opts.auth = (struct auth_opts){.type = client / 4 % 4, .store = prove_store(client / 16), .key = "a key of 32 bytes for the fuzzer"};
 	w->asks = s->opts.auth.type != AUTH_TYPE_TRUST;
 	s->opts.client_users = w->few_users ? users : NULL;
 	s->opts.client_idle_timeout_us = choices & IDLE_TIMEOUT ? 3 * SEC : 0;

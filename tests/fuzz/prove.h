@@ -3,15 +3,16 @@
 #define PGIAM_TESTS_FUZZ_PROVE_H
 
 #include "pg/scram.h"
+#include "proxy/auth_store.h"
 #include "steps.h"
 #include "told.h"
 
 #define PROVE_PASSWORD "correct-h0rse-battery"
 #define PROVE_FILES    3
 
-/* auth_files: "joe" and "ann" with secrets of different kinds, the password is the same. Made once, in a directory that goes
+/* With auth_files: "joe" and "ann" with secrets of different kinds, the password is the same. Made once, in a directory that goes
  * with the process. */
-const char *prove_file(unsigned i);
+struct auth_store *prove_store(unsigned i);
 
 struct prover {
 	struct talk *t;

@@ -13,39 +13,60 @@ const char auth_all_kinds[] = "; the users\n"
 			      "\"scram\" \"SCRAM-SHA-256$4096:c2l4dGVlbiBvZiBieXRlcw==$LRJYryxMjdSSXnxnIq0BLtU2RNs3aV9aBUr3wpD4TpM=:FPDdztLeMknaI1yIjTBiAKR+t3Xewm1NytHChZ/27y4=\"\n"
 			      "\"empty\" \"\"\n";
 
-static const char *path(void)
+static const char *path(enum auth_file which)
 {
-	static char name[64];
+	static char name[AUTH_FILE_COUNT][64];
 
-	if (!name[0])
-		snprintf(name, sizeof(name), "/tmp/pgiam-sim-auth-%ld", (long)getpid());
-	return name;
+	snprintf(name[which], sizeof(name[which]), "/tmp/pgiam-sim-auth-%ld-%d", (long)getpid(), (int)which);
+	return name[which];
 }
 
-void auth_write(struct sim *s, const char *users)
+void auth_write(enum auth_file which, const char *text)
 {
-	FILE *f = fopen(path(), "w");
+	FILE *f = fopen(path(which), "w");
 
-	(void)s;
 	assert_non_null(f);
-	assert_true(fputs(users, f) >= 0);
+	assert_true(fputs(text, f) >= 0);
 	assert_int_equal(fclose(f), 0);
 }
 
-struct sim *auth_world(enum auth_type type, const char *users)
+static void bad_file(void *arg, enum auth_file which, struct err *e)
 {
+	(void)arg;
+	fail_msg("%d: %s", (int)which, e->msg);
+}
+
+struct sim *auth_world_of(enum auth_type type, const char *users, const char *hba, const char *ident)
+{
+	const char *const texts[AUTH_FILE_COUNT] = {users, hba, ident};
+	struct auth_store_opts o = {.remote_trust = true};
 	struct sim *s = sim_new();
 
-	auth_write(s, users);
-	s->opts.auth = (struct auth_opts){.type = type, .file = path(), .key = "0123456789abcdef0123456789abcde"};
+	for (enum auth_file i = AUTH_FILE_USERS; i < AUTH_FILE_COUNT; i++) {
+		if (!texts[i])
+			continue;
+		auth_write(i, texts[i]);
+		o.path[i] = path(i);
+	}
+	s->opts.auth = (struct auth_opts){
+		.type = type, .store = auth_store_new(&o, bad_file, NULL), .key = "0123456789abcdef0123456789abcde"};
 	sim_start(s);
 	return s;
 }
 
+struct sim *auth_world(enum auth_type type, const char *users)
+{
+	return auth_world_of(type, users, NULL, NULL);
+}
+
 void auth_end(struct sim *s)
 {
+	struct auth_store *store = s->opts.auth.store;
+
 	sim_free(s);
-	unlink(path());
+	auth_store_unref(store);
+	for (enum auth_file i = AUTH_FILE_USERS; i < AUTH_FILE_COUNT; i++)
+		unlink(path(i));
 }
 
 uint32_t auth_request(const struct sim_client *c, struct slice *data)

@@ -353,17 +353,17 @@ static void file_changes(void **state)
 
 	(void)state;
 	assert_true(try_login(s, "plain", "sesame"));
-	auth_write(s, "\"plain\" \"another\"\n");
+	auth_write(AUTH_FILE_USERS, "\"plain\" \"another\"\n");
 	sim_pass(s, 2 * SEC);
 	assert_false(try_login(s, "plain", "sesame"));
 	assert_true(try_login(s, "plain", "another"));
 	assert_true(sim_logged(s, "auth_file was read again"));
-	auth_write(s, "\"plain\" \"broken\n");
+	auth_write(AUTH_FILE_USERS, "\"plain\" \"broken\n");
 	sim_pass(s, 2 * SEC);
 	assert_true(try_login(s, "plain", "another")); /* what it said before holds */
 	assert_true(sim_logged(s, "line 1: behind the user there is no secret in double quotes"));
 	assert_false(sim_logged(s, "broken\\n"));
-	auth_write(s, "\"plain\" \"third\"\n");
+	auth_write(AUTH_FILE_USERS, "\"plain\" \"third\"\n");
 	sim_pass(s, 2 * SEC);
 	assert_true(try_login(s, "plain", "third"));
 	auth_end(s);

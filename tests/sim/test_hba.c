@@ -2,24 +2,10 @@
 #include "auth.h"
 
 #include "pg/message.h"
-#include "proxy/hba.h"
 
-static struct sim *world(const char *lines, struct hba **h)
+static struct sim *world(const char *lines)
 {
-	struct sim *s = auth_world(AUTH_TYPE_HBA, auth_all_kinds);
-	struct err e;
-
-	*h = hba_parse(slice_str(lines), &e);
-	if (!*h)
-		fail_msg("%s", e.msg);
-	s->opts.auth.hba = *h;
-	return s;
-}
-
-static void end(struct sim *s, struct hba *h)
-{
-	auth_end(s);
-	hba_free(h);
+	return auth_world_of(AUTH_TYPE_HBA, auth_all_kinds, lines, NULL);
 }
 
 static struct sim_client *remote(struct sim *s, const char *user)
@@ -33,11 +19,10 @@ static struct sim_client *remote(struct sim *s, const char *user)
 
 static void first_line_that_fits(void **state)
 {
-	struct hba *h;
 	struct sim *s = world("host all plain 127.0.0.0/8 trust\n"
 	                      "host all mallory all reject\n"
 	                      "hostssl all all 192.0.2.0/24 trust\n"
-	                      "host app plain 192.0.2.0/24 password\n", &h);
+	                      "host app plain 192.0.2.0/24 password\n");
 	struct sim_client *c;
 
 	(void)state;
@@ -55,7 +40,7 @@ static void first_line_that_fits(void **state)
 	                 "pg_hba.conf rejects connection for host \"127.0.0.1\", user \"mallory\", database \"app\", no encryption");
 	c = auth_client(s, "nobody", "nowhere");
 	sim_expect_fatal(c, "28000", "no pg_hba.conf entry for host \"127.0.0.1\", user \"nobody\", database \"nowhere\"");
-	end(s, h);
+	auth_end(s);
 }
 
 /* With that value of the startup parameter, the line for physical replication, a reject, is this client's or is not. */
@@ -81,20 +66,18 @@ static void replication_has_lines_of_its_own(void **state)
 		const char *value;
 		bool physical;
 	} cases[] = {{"true", true}, {"1", true}, {"database", false}, {"Off", false}, {"0", false}};
-	struct hba *h;
-	struct sim *s = world("host all plain 127.0.0.0/8 password\nhost replication plain 127.0.0.0/8 reject\n", &h);
+	struct sim *s = world("host all plain 127.0.0.0/8 password\nhost replication plain 127.0.0.0/8 reject\n");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		replicates(s, sim_connect(s), cases[i].value, cases[i].physical);
-	end(s, h);
+	auth_end(s);
 }
 
 /* Rule 6: a remote client under trust has proven nothing. */
 static void trust_is_no_login(void **state)
 {
-	struct hba *h;
-	struct sim *s = world("host all all 127.0.0.0/8 trust\nhost all scram all trust\nhost all all all password\n", &h);
+	struct sim *s = world("host all all 127.0.0.0/8 trust\nhost all scram all trust\nhost all all all password\n");
 	struct sim_client *c;
 
 	(void)state;
@@ -107,7 +90,7 @@ static void trust_is_no_login(void **state)
 	auth_say_password(c, "sesame");
 	sim_settle(s);
 	assert_string_equal(c->sqlstate, "53300"); /* the server's own */
-	end(s, h);
+	auth_end(s);
 }
 
 static void no_certificate_no_peer(void **state)
@@ -143,13 +126,12 @@ static void replication_is_what_the_server_takes_for_it(void **state)
 		{"false", false}, {"fal", false}, {"F", false}, {"no", false}, {"n", false}, {"OF", false}, {"off", false},
 		{"0", false}, {"database", false},
 	};
-	struct hba *h;
-	struct sim *s = world("host replication plain all reject\nhost all plain all password\n", &h);
+	struct sim *s = world("host replication plain all reject\nhost all plain all password\n");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		replicates(s, sim_connect_remote(s), cases[i].value, cases[i].physical);
-	end(s, h);
+	auth_end(s);
 }
 
 int main(void)

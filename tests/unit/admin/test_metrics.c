@@ -79,6 +79,7 @@ static const struct admin_credentials identities[] = {
 static const struct admin_info info = {
 	.certificates = certificates,
 	.certificate_count = 2,
+	.unusable = {.tls = 4, .users = 5, .rules = 6},
 	.version = "1.2.3",
 	.started_wall_us = 1760000000123456,
 	.credentials = identities,
@@ -120,6 +121,9 @@ static void whole_page(void **state)
 	expect(&p, "pgiam_clock_skew_seconds", -1.5);
 	expect(&p, "pgiam_certificate_expiry_timestamp_seconds{file=\"/a \\\"b\\\".pem\",shown_to=\"clients\"}", 1790000000);
 	expect(&p, "pgiam_certificate_expiry_timestamp_seconds{file=\"/a.pem\",shown_to=\"servers\"}", -5);
+	expect(&p, "pgiam_file_failures_total{files=\"tls\"}", 4);
+	expect(&p, "pgiam_file_failures_total{files=\"auth_file\"}", 5);
+	expect(&p, "pgiam_file_failures_total{files=\"auth_hba_file\"}", 6);
 	expect(&p, "pgiam_worker_unresponsive{worker=\"0\"}", 0);
 	expect(&p, "pgiam_worker_unresponsive{worker=\"1\"}", 1);
 	expect(&p, "pgiam_clients", 5);

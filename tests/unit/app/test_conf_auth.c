@@ -12,7 +12,7 @@ static void needs_a_file(void **state)
 	conf_test_bad(t, DB "auth_type = scram-sha-256\n", NULL, "t.ini:4|auth_type: needs auth_file");
 	conf_test_bad(t, DB "auth_type = md5\nauth_file = /no/such\n", NULL,
 		      "t.ini:5|auth_file: cannot open /no/such: No such file");
-	conf_test_bad(t, DB "auth_type = plain\nauth_file = /\n", NULL, "t.ini:5|auth_file: / is not a regular file");
+	conf_test_bad(t, DB "auth_type = plain\nauth_file = /\n", NULL, "t.ini:5|auth_file: / is no regular file");
 	conf_test_write("extra", "\"joe\" \"x\"\njoe x\n");
 	conf_test_bad(t, DB "auth_type = plain\nauth_file = extra\n", NULL,
 		      "t.ini:5|auth_file: extra: line 2: it begins with no user in double quotes");
@@ -74,14 +74,15 @@ static void hba(void **state)
 	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL,
 		      "t.ini:5|auth_hba_file: extra: line 2: no IP address");
 	conf_test_write("extra", "local all all peer\nhost all all all md5\n");
-	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL, "t.ini:4|auth_type: needs auth_file");
+	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL,
+		      "t.ini:5|auth_hba_file: extra: line 2: needs auth_file");
 	conf_test_write("extra", "local all all peer\nhost all all all trust\n");
 	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL,
 		      "t.ini:5|auth_hba_file: extra: line 2: other hosts are let in by trust");
 	conf_test_good(t, DB "auth_type = hba\nauth_hba_file = extra\nallow_remote_trust = 1\n", NULL, NULL);
 	conf_test_write("extra", "hostssl all all all cert\n");
 	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL,
-		      "t.ini:4|auth_type: cert needs TLS with client_tls_ca_file");
+		      "t.ini:5|auth_hba_file: extra: line 1: cert needs TLS with client_tls_ca_file");
 	conf_test_write("extra", "local all all peer map=m\n");
 	conf_test_bad(t, DB "auth_type = hba\nauth_hba_file = extra\n", NULL,
 		      "t.ini:5|auth_hba_file: extra: auth_ident_file has no map \"m\"");
