@@ -1,5 +1,6 @@
 /* The configuration in words, for `pgiam check`. */
 #include "app/conf_build.h"
+#include "proxy/auth_store.h"
 
 static void list(struct buf *out, const struct conf_listen *v, size_t n)
 {
@@ -30,6 +31,30 @@ static void describe_client_tls(struct tls_live *live, struct buf *out)
 	tls_ctx_unref(tls);
 }
 
+static const char *auth_type(const struct conf *c)
+{
+	const char *set = c->priv->values.set[OPT_AUTH_TYPE].text;
+
+	return set ? set : options_get(OPT_AUTH_TYPE)->def;
+}
+
+/* Counted, and nothing of what is in them. */
+static void describe_auth(const struct conf *c, struct buf *out)
+{
+	struct auth_summary is;
+
+	auth_store_summary(c->auth, &is);
+	buf_printf(out, "           auth_type %s\n", auth_type(c));
+	if (is.path[AUTH_FILE_USERS])
+		buf_printf(out, "           auth_file %s: users with a secret of SCRAM %zu, of md5 %zu, in clear %zu\n",
+			   is.path[AUTH_FILE_USERS], is.users[AUTH_KIND_SCRAM], is.users[AUTH_KIND_MD5],
+			   is.users[AUTH_KIND_PLAIN]);
+	if (is.path[AUTH_FILE_HBA])
+		buf_printf(out, "           auth_hba_file %s: lines %zu\n", is.path[AUTH_FILE_HBA], is.lines);
+	if (is.path[AUTH_FILE_IDENT])
+		buf_printf(out, "           auth_ident_file %s: lines %zu\n", is.path[AUTH_FILE_IDENT], is.mappings);
+}
+
 static void describe_clients(const struct conf *c, struct buf *out)
 {
 	const struct proxy_opts *o = &c->priv->opts;
@@ -40,6 +65,7 @@ static void describe_clients(const struct conf *c, struct buf *out)
 	if (o->client_tls)
 		describe_client_tls(o->client_tls, out);
 	buf_printf(out, "; at most %u\n", o->max_client_conn);
+	describe_auth(c, out);
 	if (o->client_users) {
 		buf_add_str(out, "           database users:");
 		for (const char *const *u = o->client_users; *u; u++)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "app/options.h"
@@ -257,6 +258,77 @@ static void shares_of_several_workers(void **state)
 	assert_non_null(strstr(r->out, "pool_size 10, login_parallel 5, logins a second 5 to start with, 50 at most\n"));
 }
 
+/* Whoever reads a FIFO waits for whoever writes to it: alarm() ends the test. */
+static void a_fifo_holds_nobody_up(void **state)
+{
+#define DB "[databases]\nx = host=" RDS
+	static const struct {
+		const char *text, *option;
+	} cases[] = {
+		{DB " tls_ca=fifo\n", "tls_ca"},
+		{DB "\n[pgiam]\nserver_tls_ca_file = fifo\n", "server_tls_ca_file"},
+		{DB "\n[pgiam]\nclient_tls_ca_file = fifo\n", "client_tls_ca_file"},
+		{DB "\n[pgiam]\nclient_tls_cert_file = fifo\nclient_tls_key_file = t.ini\n", "client_tls_cert_file"},
+		{DB "\n[pgiam]\nserver_tls_cert_file = fifo\nserver_tls_key_file = t.ini\n", "server_tls_cert_file"},
+		{DB "\n[pgiam]\nauth_type = md5\nauth_file = fifo\n", "auth_file"},
+		{DB "\n[pgiam]\nauth_type = hba\nauth_hba_file = fifo\n", "auth_hba_file"},
+		{DB "\n[pgiam]\nauth_ident_file = fifo\n", "auth_ident_file"},
+	};
+	struct run *r = *state;
+
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	alarm(20);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fclose(file(cases[i].text));
+		assert_int_equal(check(r, "t.ini", NULL, NULL), CMD_CONFIG);
+		if (!strstr(r->err, cases[i].option) || !strstr(r->err, "fifo is no regular file"))
+			fail_msg("%s: %s", cases[i].option, r->err);
+	}
+	assert_int_equal(check(r, "fifo", NULL, NULL), CMD_CONFIG);
+	assert_non_null(strstr(r->err, "error: fifo is no regular file"));
+	assert_int_equal(check(r, "/dev/zero", NULL, NULL), CMD_CONFIG);
+	assert_non_null(strstr(r->err, "error: /dev/zero is no regular file"));
+	alarm(0);
+	unlink("fifo");
+}
+
+/* Who may log in, in numbers: no name of a user and no secret. */
+static void who_may_log_in(void **state)
+{
+	struct run *r = *state;
+	FILE *f = fopen("users", "w");
+
+	assert_non_null(f);
+	fputs("\"ann\" \"sesame\"\n\"joe\" \"md5d41d8cd98f00b204e9800998ecf8427e\"\n\"eve\" \"open\"\n\"off\" \"\"\n", f);
+	fclose(f);
+	f = fopen("hba", "w");
+	assert_non_null(f);
+	fputs("local all all peer map=m\nhost app ann 127.0.0.1/32 md5 # comment\n\nhost all all 10.0.0.0/8 reject\n", f);
+	fclose(f);
+	f = fopen("ident", "w");
+	assert_non_null(f);
+	fputs("m root ann\n", f);
+	fclose(f);
+	chmod("users", 0600);
+	assert_int_equal(check(r, "--host", RDS, NULL), CMD_OK);
+	assert_non_null(strstr(r->out, "           auth_type trust\n"));
+	assert_null(strstr(r->out, "auth_file"));
+	fclose(file(DB "\n[pgiam]\nauth_type = plain\nauth_file = users\n"));
+	assert_int_equal(check(r, "t.ini", NULL, NULL), CMD_OK);
+	assert_non_null(strstr(r->out, "           auth_type plain\n"
+				       "           auth_file users: users with a secret of SCRAM 0, of md5 1, in clear 2\n"));
+	fclose(file(DB "\n[pgiam]\nauth_type = hba\nauth_file = users\nauth_hba_file = hba\nauth_ident_file = ident\n"));
+	assert_int_equal(check(r, "t.ini", NULL, NULL), CMD_OK);
+	assert_non_null(strstr(r->out, "           auth_type hba\n"));
+	assert_non_null(strstr(r->out, "           auth_hba_file hba: lines 3\n           auth_ident_file ident: lines 1\n"));
+	assert_null(strstr(r->out, "sesame"));
+	assert_null(strstr(r->out, "ann"));
+	assert_null(strstr(r->out, "d41d8"));
+	unlink("users");
+	unlink("hba");
+	unlink("ident");
+}
+
 static void help(void **state)
 {
 	struct run *r = *state;
@@ -342,6 +414,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exit_codes),
 		cmocka_unit_test(shares_of_several_workers),
+		cmocka_unit_test(a_fifo_holds_nobody_up),
+		cmocka_unit_test(who_may_log_in),
 		cmocka_unit_test(help),
 		cmocka_unit_test(all_of_pgbouncer),
 		cmocka_unit_test(every_reason_is_told),
