@@ -9,8 +9,8 @@
 #include "aws/kit.h"
 #include "aws/region_finder.h"
 #include "aws/secret_store.h"
-#include "aws/source.h"
 #include "aws/source_secret.h"
+#include "aws/source_token.h"
 #include "base/mem.h"
 
 #define NAME_MAX_BYTES 2048
@@ -134,18 +134,18 @@ int64_t aws_skew_us(const struct aws *a)
 struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts *o, struct loop *worker,
 				     struct mailbox *worker_mail)
 {
-	struct source_opts opts = {
-		.desk = a->member[o->identity].desk,
+	struct source_token_opts opts = {
+		.source = {.desk = a->member[o->identity].desk,
+			   .skew = &a->kit->skew,
+			   .worker = worker,
+			   .worker_mail = worker_mail},
 		.region_desk = a->member[o->identity].region_desk,
 		.env = a->kit->deps.env,
-		.skew = &a->kit->skew,
 		.token = o->token,
 		.region = o->region,
-		.worker = worker,
-		.worker_mail = worker_mail,
 	};
 
-	return source_new(&opts);
+	return source_token_new(&opts);
 }
 
 static struct secret_kept *keep_secret(struct aws *a, const struct aws_secret_opts *o)
@@ -173,7 +173,12 @@ struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secr
 					    struct mailbox *worker_mail)
 {
 	struct source_secret_opts opts = {
-		.desk = keep_secret(a, o)->desk, .id = o->id, .worker = worker, .worker_mail = worker_mail};
+		.source = {.desk = keep_secret(a, o)->desk,
+			   .skew = &a->kit->skew,
+			   .worker = worker,
+			   .worker_mail = worker_mail},
+		.id = o->id,
+	};
 
 	return source_secret_new(&opts);
 }

@@ -56,6 +56,16 @@ void desk_unref(struct desk *d)
 	free(d);
 }
 
+void *desk_value_ref(const struct desk *d, void *value)
+{
+	return d->how->ref(value);
+}
+
+void desk_value_unref(const struct desk *d, void *value)
+{
+	d->how->unref(value);
+}
+
 static void op_unref(struct desk_op *op)
 {
 	if (atomic_fetch_sub_explicit(&op->refs, 1, memory_order_acq_rel) != 1)

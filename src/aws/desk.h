@@ -37,6 +37,10 @@ void desk_close(struct desk *d);
 struct desk *desk_ref(struct desk *d); /* thread-safe */
 void desk_unref(struct desk *d);       /* thread-safe */
 
+/* Of the values that are kept here, as the keeper's ref and unref. */
+void *desk_value_ref(const struct desk *d, void *value);
+void desk_value_unref(const struct desk *d, void *value);
+
 /* On a worker's loop; as the keeper's get, answered on that loop. refused may be NULL. The answer does not come
  * once worker_mail is closed. */
 struct desk_op *desk_ask(struct desk *d, struct mailbox *worker_mail, void *refused, desk_cb cb, void *arg);

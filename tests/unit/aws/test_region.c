@@ -9,7 +9,7 @@
 #include "aws/imds.h"
 #include "aws/profile_load.h"
 #include "aws/region_finder.h"
-#include "aws/source.h"
+#include "aws/source_token.h"
 #include "aws/sts.h"
 
 #define PUT_URL "http://169.254.169.254/latest/api/token"
@@ -353,16 +353,16 @@ static void source(void **state)
 	struct mailbox *mail = mailbox_new(f->loop, NULL, NULL), *worker_mail = mailbox_new(worker, NULL, NULL);
 	struct fake_provider provider;
 	struct region_seat seat = {f->finder, NULL};
-	struct source_opts o = {.env = f->env, .worker = worker, .worker_mail = worker_mail};
+	struct source_token_opts o = {.source = {.worker = worker, .worker_mail = worker_mail}, .env = f->env};
 	struct cache *cache;
 	struct secret_source *s;
 	struct taken a = {0}, b = {0}, c = {0};
 
 	fake_provider_init(&provider);
 	cache = cache_new(f->loop, &provider.base, NULL);
-	o.desk = desk_new(cache, mail);
+	o.source.desk = desk_new(cache, mail);
 	o.region_desk = region_finder_desk(&seat, mail);
-	s = source_new(&o);
+	s = source_token_new(&o);
 	s->ops->start(s, &rq, take, &a); /* neither is there; the region fails first */
 	settle(f, worker);
 	fake_http_fault(&f->http, HTTP_FAULT_CONNECT);
@@ -391,7 +391,7 @@ static void source(void **state)
 	assert_int_equal(f->http.starts, 3);
 	s->ops->free(s);
 	desk_close(o.region_desk);
-	desk_close(o.desk);
+	desk_close(o.source.desk);
 	cache_free(cache);
 	mailbox_close(worker_mail);
 	mailbox_close(mail);

@@ -147,7 +147,7 @@ static int setup(void **state)
 		&(struct secret_store_opts){.deps = &f->deps, .cache = f->cache, .id = "prod/db", .region = "us-east-1"});
 	f->desk = secret_store_desk(f->store, f->two.control_mail);
 	f->source = source_secret_new(&(struct source_secret_opts){
-		.desk = f->desk, .id = "prod/db", .worker = f->two.worker, .worker_mail = f->two.worker_mail});
+		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail}, .id = "prod/db"});
 	*state = f;
 	return 0;
 }
@@ -334,7 +334,7 @@ static void another_worker(void **state)
 	begin(f);
 	gives(f, "p1");
 	second = source_secret_new(&(struct source_secret_opts){
-		.desk = f->desk, .id = "prod/db", .worker = f->two.worker, .worker_mail = f->two.worker_mail});
+		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail}, .id = "prod/db"});
 	f->source = second;
 	gives(f, "p1");
 	assert_true(refused(f));

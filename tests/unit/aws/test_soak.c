@@ -10,7 +10,7 @@
 #include "aws/cache.h"
 #include "aws/date.h"
 #include "aws/desk.h"
-#include "aws/source.h"
+#include "aws/source_token.h"
 #include "base/buf.h"
 #include "http/http_client.h"
 
@@ -338,7 +338,7 @@ static void begin(struct world *w, struct provider *(*new)(const struct provider
 		  const char *const *env, world_answer answer, const struct outage *outages)
 {
 	static const struct http_client_ops ops = {world_start, world_cancel, NULL};
-	struct source_opts o;
+	struct source_token_opts o;
 
 	w->step_us = 20 * SEC;
 	w->answer = answer;
@@ -352,12 +352,12 @@ static void begin(struct world *w, struct provider *(*new)(const struct provider
 	rotate_token(w);
 	w->cache = cache_new(w->two.control, new (&w->deps), &w->skew);
 	w->desk = desk_new(w->cache, w->two.control_mail);
-	o = (struct source_opts){.desk = w->desk,
-				 .env = env,
-				 .skew = &w->skew,
-				 .worker = w->two.worker,
-				 .worker_mail = w->two.worker_mail};
-	w->source = source_new(&o);
+	o = (struct source_token_opts){.source = {.desk = w->desk,
+						  .skew = &w->skew,
+						  .worker = w->two.worker,
+						  .worker_mail = w->two.worker_mail},
+				       .env = env};
+	w->source = source_token_new(&o);
 }
 
 static int setup(void **state)

@@ -3,7 +3,7 @@
 #include "two.h"
 #include "aws/aws.h"
 #include "aws/desk.h"
-#include "aws/source.h"
+#include "aws/source_token.h"
 
 #define HOST "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
 #define HOUR (3600 * SEC)
@@ -23,7 +23,7 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = mem_zalloc(sizeof(*f));
-	struct source_opts o;
+	struct source_token_opts o;
 
 	f->two.clock = fake_clock_make();
 	two_start(&f->two, NULL);
@@ -31,12 +31,12 @@ static int setup(void **state)
 	skew_init(&f->skew);
 	f->cache = cache_new(f->two.control, &f->provider.base, &f->skew);
 	f->desk = desk_new(f->cache, f->two.control_mail);
-	o = (struct source_opts){.desk = f->desk,
-				 .env = no_env,
-				 .skew = &f->skew,
-				 .worker = f->two.worker,
-				 .worker_mail = f->two.worker_mail};
-	f->source = source_new(&o);
+	o = (struct source_token_opts){.source = {.desk = f->desk,
+						  .skew = &f->skew,
+						  .worker = f->two.worker,
+						  .worker_mail = f->two.worker_mail},
+				       .env = no_env};
+	f->source = source_token_new(&o);
 	*state = f;
 	return 0;
 }
