@@ -3,20 +3,16 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include "aws/call.h"
-#include "aws/service.h"
-#include "base/enc.h"
+#include "aws/service_call.h"
+#include "base/buf.h"
 #include "base/mem.h"
-#include "io/loop.h"
 
 #define NAME_MAX_BYTES 512
 #define ARN_MAX_BYTES  2048
 #define BODY_MAX       (ARN_MAX_BYTES + 256)
 
 struct secrets_manager {
-	struct call *call; /* one of the two is under way */
-	struct defer defer;
-	struct err err;
+	struct service_call *call; /* until it is answered */
 	const char *stage;
 	secrets_manager_cb cb;
 	void *arg;
@@ -76,98 +72,53 @@ int secrets_manager_id(const char *id, char region[64], struct err *e)
 
 /* ---- the call ---- */
 
-static void finish(struct secrets_manager *s, const struct secrets_manager_answer *a)
-{
-	s->cb(s->arg, a);
-	defer_clear(&s->defer);
-	free(s);
-}
-
-static void cannot(void *arg)
-{
-	struct secrets_manager *s = arg;
-
-	finish(s, &(struct secrets_manager_answer){.e = &s->err, .cause = PROVIDER_CAUSE_SETTINGS});
-}
-
-static void advise(struct err *e, const char *code)
-{
-	static const struct {
-		const char *code, *hint;
-	} hints[] = {
-		{"ResourceNotFoundException",
-		 "Is secret_id right, and the region? A secret of another account is named by its ARN."},
-		{"AccessDeniedException",
-		 "The credentials need secretsmanager:GetSecretValue on this secret, and kms:Decrypt where it has a "
-		 "key of its own."},
-		{"DecryptionFailure", "The credentials need kms:Decrypt on the secret's key, and the key has to be enabled."},
-		{"InvalidRequestException", "Is the secret scheduled for deletion?"},
-	};
-
-	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
-		if (strcmp(hints[i].code, code) == 0)
-			err_hint(e, "%s", hints[i].hint);
-}
+static const struct service_hint hints[] = {
+	{"ResourceNotFoundException", "Is secret_id right, and the region? A secret of another account is named by its ARN."},
+	{"AccessDeniedException",
+	 "The credentials need secretsmanager:GetSecretValue on this secret, and kms:Decrypt where it has a key of its own."},
+	{"DecryptionFailure", "The credentials need kms:Decrypt on the secret's key, and the key has to be enabled."},
+	{"InvalidRequestException", "Is the secret scheduled for deletion?"},
+	{NULL, NULL},
+};
 
 static void heard(void *arg, const struct call_answer *a)
 {
 	struct secrets_manager *s = arg;
-	struct secrets_manager_answer out = {.cause = a->reply ? PROVIDER_CAUSE_ANSWER : a->cause,
-					     .retry_after_us = a->retry_after_us};
-	struct secret_value *v = NULL;
+	struct secrets_manager_answer out = {.e = a->e, .cause = a->cause, .retry_after_us = a->retry_after_us};
+	struct err e;
 
-	s->call = NULL;
 	if (a->reply) {
-		v = secret_value_parse(a->reply->body, s->stage, &s->err);
-	} else {
-		s->err = *a->e;
-		advise(&s->err, a->code);
+		out.value = secret_value_parse(a->reply->body, s->stage, &e);
+		out.e = out.value ? NULL : &e;
 	}
-	out.value = v;
-	out.e = v ? NULL : &s->err;
-	finish(s, &out);
-	secret_value_unref(v);
+	s->cb(s->arg, &out);
+	secret_value_unref(out.value);
+	free(s);
 }
 
 struct secrets_manager *secrets_manager_get(const struct provider_deps *d, const struct secrets_manager_request *rq,
 					    secrets_manager_cb cb, void *arg)
 {
-	struct http_header headers[] = {
-		{"content-type", slice_str("application/x-amz-json-1.1")   },
-		{"x-amz-target", slice_str("secretsmanager.GetSecretValue")},
-	};
 	struct secrets_manager *s = mem_zalloc(sizeof(*s));
-	struct service_place place;
 	struct buf body;
 
 	s->stage = rq->stage;
 	s->cb = cb;
 	s->arg = arg;
-	defer_init(&s->defer, d->loop, cannot, s);
-	if (service_find(d->env, SERVICE_SECRETS_MANAGER, rq->region, NULL, &place, &s->err) != 0) {
-		err_prefix(&s->err, "secretsmanager");
-		defer_set(&s->defer);
-		return s;
-	}
 	buf_init(&body, BODY_MAX);
 	buf_printf(&body, "{\"SecretId\": \"%s\", \"VersionStage\": \"%s\"}", rq->id, rq->stage); /* nothing to escape */
-	s->call = call_start(d,
-			     &(struct call_request){
-				     .who = "secretsmanager GetSecretValue",
-				     .method = "POST",
-				     .url = place.url,
-				     .headers = headers,
-				     .header_count = 2,
-				     .body = buf_slice(&body),
-				     .signer = rq->signer,
-				     .service = "secretsmanager",
-				     .region = place.region,
-				     .attempts = CALL_ATTEMPTS,
-				     .connect_us = CALL_CONNECT_US,
-				     .total_us = CALL_TOTAL_US,
-				     .cleartext = place.cleartext,
-			     },
-			     heard, s);
+	s->call = service_call_start(d,
+				     &(struct service_request){
+					     .service = SERVICE_SECRETS_MANAGER,
+					     .who = "secretsmanager GetSecretValue",
+					     .region = rq->region,
+					     .content_type = "application/x-amz-json-1.1",
+					     .header = {"x-amz-target", "secretsmanager.GetSecretValue"},
+					     .body = buf_slice(&body),
+					     .signer = rq->signer,
+					     .hints = hints,
+				     },
+				     heard, s);
 	buf_free(&body);
 	return s;
 }
@@ -176,7 +127,6 @@ void secrets_manager_cancel(struct secrets_manager *s)
 {
 	if (!s)
 		return;
-	call_cancel(s->call);
-	defer_clear(&s->defer);
+	service_call_cancel(s->call);
 	free(s);
 }

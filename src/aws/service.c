@@ -8,7 +8,7 @@
 #include "aws/url.h"
 
 static const struct {
-	const char *host; /* before the region */
+	const char *host; /* before the region; of those that are signed for also the name to sign */
 	const char *host_fips;
 	const char *env;     /* AWS_ENDPOINT_URL_... */
 	bool dual_stack;     /* there are such names */
@@ -155,6 +155,7 @@ int service_find(const char *const *env, enum service_id id, const char *region,
 	if (!endpoint_region_ok(region))
 		return err_set(e, ERR_REGION, "\"%s\" has not the form of a region name", region);
 	snprintf(out->region, sizeof(out->region), "%s", region);
+	out->service = services[id].host;
 	if (url)
 		return place_override(url, what, out, e);
 	return place_usual(env, id, region, out, e);

@@ -23,6 +23,7 @@ struct service_place {
 	char url[SERVICE_URL_SIZE]; /* "https://sts.eu-west-1.amazonaws.com/": ends in a slash, a path may
 				       follow */
 	char region[64];            /* to sign for: the asked one, but for STS's global endpoint */
+	const char *service;        /* to sign for; literal */
 	bool cleartext;             /* http://, which only an override on loopback may be */
 };
 

@@ -6,9 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "aws/call.h"
 #include "aws/region_finder.h"
-#include "aws/service.h"
+#include "aws/service_call.h"
 #include "aws/sts_reply.h"
 #include "base/buf.h"
 #include "base/enc.h"
@@ -24,11 +23,8 @@ struct sts {
 	char *endpoint_url;         /* or NULL */
 	struct credentials *source; /* that sign, or NULL */
 	struct buf body;
-	/* one of the three is under way */
-	struct region_finder_op *finding;
-	struct call *call;
-	struct defer defer;
-	struct err err;
+	struct region_finder_op *finding; /* one of the two is under way */
+	struct service_call *call;
 	sts_cb cb;
 	void *arg;
 };
@@ -54,82 +50,50 @@ bool sts_session_name_ok(const char *name)
 	return true;
 }
 
+static const struct service_hint hints[] = {
+	{"AccessDenied", "The role's trust policy must allow this caller (for a web identity: its issuer, subject and "
+			 "audience), and the external id must be the one it asks for."},
+	{"ExpiredToken", "The credentials that sign, or the web identity token, have expired."},
+	{"ExpiredTokenException", "The web identity token has expired: is it still being renewed?"},
+	{"InvalidIdentityToken", "IAM knows no OIDC provider for the token's issuer, or the token is not its."},
+	{"RegionDisabled", "STS is not activated in this region: activate it, or set AWS_REGION to another."},
+	{"RegionDisabledException", "STS is not activated in this region: activate it, or set AWS_REGION to another."},
+	{"InvalidClientTokenId", "The access key does not exist, or not in this partition."},
+	{NULL, NULL},
+};
+
 static void sts_free(struct sts *s)
 {
-	defer_clear(&s->defer);
 	buf_free(&s->body);
 	credentials_unref(s->source);
 	free(s->endpoint_url);
 	free(s);
 }
 
-static void finish(struct sts *s, const struct sts_answer *a)
-{
-	s->cb(s->arg, a);
-	sts_free(s);
-}
-
-static void cannot(void *arg)
-{
-	struct sts *s = arg;
-	struct sts_answer a = {.e = &s->err};
-
-	finish(s, &a);
-}
-
-/* What to do about the refusals people meet most. */
-static void advise(struct err *e, const char *code)
-{
-	static const struct {
-		const char *code, *hint;
-	} hints[] = {
-		{"AccessDenied",            "The role's trust policy must allow this caller (for a web identity: its "
-				 "issuer, subject and audience), "
-				 "and the external id must be the one it asks for."},
-		{"ExpiredToken",            "The credentials that sign, or the web identity token, have expired."  },
-		{"ExpiredTokenException",   "The web identity token has expired: is it still being renewed?"       },
-		{"InvalidIdentityToken",
-		 "IAM knows no OIDC provider for the token's issuer, or the token is not its."                     },
-		{"RegionDisabled",
-		 "STS is not activated in this region: activate it, or set AWS_REGION to another."                 },
-		{"RegionDisabledException",
-		 "STS is not activated in this region: activate it, or set AWS_REGION to another."                 },
-		{"InvalidClientTokenId",    "The access key does not exist, or not in this partition."             },
-	};
-
-	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
-		if (strcmp(hints[i].code, code) == 0)
-			err_hint(e, "%s", hints[i].hint);
-	}
-}
-
 static void heard(void *arg, const struct call_answer *a)
 {
 	struct sts *s = arg;
 	struct sts_answer out = {.cause = a->cause, .retry_after_us = a->retry_after_us};
+	struct credentials *creds = NULL;
 	struct sts_identity who;
+	struct err e;
+	bool ok = false;
 
-	s->call = NULL;
 	if (!a->reply) {
-		s->err = *a->e;
-		advise(&s->err, a->code);
-		err_prefix(&s->err, "%s", s->provider);
-		out.e = &s->err;
+		e = *a->e;
+		err_prefix(&e, "%s", s->provider);
 	} else if (s->action == STS_CALLER_IDENTITY) {
-		if (sts_reply_identity(a->reply->body, s->provider, &who, &s->err) != 0)
-			out.e = &s->err;
-		out.arn = out.e ? NULL : who.arn;
-		out.account = out.e ? NULL : who.account;
+		ok = sts_reply_identity(a->reply->body, s->provider, &who, &e) == 0;
+		out.arn = ok ? who.arn : NULL;
+		out.account = ok ? who.account : NULL;
 	} else {
-		out.creds = sts_reply_credentials(s->action, a->reply->body, s->provider, &s->err);
-		out.e = out.creds ? NULL : &s->err;
+		out.creds = creds = sts_reply_credentials(s->action, a->reply->body, s->provider, &e);
+		ok = creds != NULL;
 	}
-	{
-		struct credentials *creds = out.creds;
-
-		finish(s, &out);
-		credentials_unref(creds);
-	}
+	out.e = ok ? NULL : &e;
+	s->cb(s->arg, &out);
+	credentials_unref(creds);
+	sts_free(s);
 }
 
 struct provider_answer sts_to_provider(const struct sts_answer *s)
@@ -169,8 +133,7 @@ static int make_body(const struct provider_deps *d, const struct sts_request *rq
 		if (!sts_session_name_ok(session))
 			return err_set(
 				e, ERR_CREDENTIALS,
-				"%s: a role session name has 2 to 64 of the characters A-Z a-z 0-9 _+=,.@-",
-				rq->provider);
+				"a role session name has 2 to 64 of the characters A-Z a-z 0-9 _+=,.@-");
 		add(b, "RoleArn", slice_str(rq->role_arn));
 		add(b, "RoleSessionName", slice_str(session));
 	}
@@ -180,71 +143,59 @@ static int make_body(const struct provider_deps *d, const struct sts_request *rq
 		buf_printf(b, "&DurationSeconds=%u", rq->duration_sec);
 	if (rq->external_id)
 		add(b, "ExternalId", slice_str(rq->external_id));
-	return b->full ? err_set(e, ERR_CREDENTIALS, "%s: the request is too long", rq->provider) : 0;
+	return b->full ? err_set(e, ERR_CREDENTIALS, "the request is too long") : 0;
 }
 
-static int call(struct sts *s, const char *region)
+static void call(struct sts *s, const char *region)
 {
-	static const char form[] = "application/x-www-form-urlencoded; charset=utf-8";
-	struct http_header headers[] = {
-		{"content-type", slice_str(form)              },
-		{"accept",       slice_str("application/json")},
-	};
-	struct service_place place;
-
-	if (service_find(s->deps.env, SERVICE_STS, region, s->endpoint_url, &place, &s->err) != 0)
-		return -1;
-	s->call = call_start(&s->deps,
-			     &(struct call_request){
-				     .who = actions[s->action].who,
-				     .method = "POST",
-				     .url = place.url,
-				     .headers = headers,
-				     .header_count = 2,
-				     .body = buf_slice(&s->body),
-				     .signer = s->source,
-				     .service = "sts",
-				     .region = place.region,
-				     .attempts = CALL_ATTEMPTS,
-				     .connect_us = CALL_CONNECT_US,
-				     .total_us = CALL_TOTAL_US,
-				     .cleartext = place.cleartext,
-			     },
-			     heard, s);
-	return 0;
+	s->call = service_call_start(&s->deps,
+				     &(struct service_request){
+					     .service = SERVICE_STS,
+					     .who = actions[s->action].who,
+					     .region = region,
+					     .endpoint_url = s->endpoint_url,
+					     .content_type = "application/x-www-form-urlencoded; charset=utf-8",
+					     .header = {"accept", "application/json"},
+					     .body = buf_slice(&s->body),
+					     .signer = s->source,
+					     .hints = hints,
+				     },
+				     heard, s);
 }
 
-/* s->err says why. */
-static void give_up(struct sts *s)
+static void refuse(struct sts *s, const struct err *e)
 {
-	err_prefix(&s->err, "%s", s->provider);
-	defer_set(&s->defer);
+	s->call = service_call_refuse(&s->deps, e, heard, s);
 }
 
-static void region_heard(void *arg, const char *region, const struct err *e)
+static void region_heard(void *arg, const char *region, const struct err *why)
 {
 	struct sts *s = arg;
+	struct err e;
 
 	s->finding = NULL;
-	if (!region) {
-		s->err = *e;
-		s->err.code = ERR_CREDENTIALS;
-		err_hint(&s->err, "Set AWS_REGION, or region in the profile.");
+	if (region) {
+		call(s, region);
+		return;
 	}
-	if (!region || call(s, region) != 0)
-		give_up(s);
+	e = *why;
+	e.code = ERR_CREDENTIALS;
+	err_hint(&e, "Set AWS_REGION, or region in the profile.");
+	refuse(s, &e);
 }
 
 /* The region of the endpoint: of who asks, of the environment, or what there is to find. */
-static int begin(struct sts *s, const char *region)
+static int begin(struct sts *s, const char *region, struct err *e)
 {
-	if (!region && service_region(s->deps.env, &region, &s->err) != 0)
+	if (!region && service_region(s->deps.env, &region, e) != 0)
 		return -1;
-	if (region)
-		return call(s, region);
+	if (region) {
+		call(s, region);
+		return 0;
+	}
 	if (!s->deps.region) {
-		err_set(&s->err, ERR_CREDENTIALS, "no region for the STS endpoint: AWS_REGION is not set");
-		err_hint(&s->err, "Set AWS_REGION, or region in the profile.");
+		err_set(e, ERR_CREDENTIALS, "no region for the STS endpoint: AWS_REGION is not set");
+		err_hint(e, "Set AWS_REGION, or region in the profile.");
 		return -1;
 	}
 	s->finding = region_finder_get(s->deps.region, NULL, region_heard, s);
@@ -254,6 +205,7 @@ static int begin(struct sts *s, const char *region)
 struct sts *sts_start(const struct provider_deps *d, const struct sts_request *rq, sts_cb cb, void *arg)
 {
 	struct sts *s = mem_zalloc(sizeof(*s));
+	struct err e;
 
 	s->deps = *d;
 	s->action = rq->action;
@@ -262,12 +214,9 @@ struct sts *sts_start(const struct provider_deps *d, const struct sts_request *r
 	s->source = rq->action == STS_WEB_IDENTITY ? NULL : credentials_ref(rq->source);
 	s->cb = cb;
 	s->arg = arg;
-	defer_init(&s->defer, d->loop, cannot, s);
 	buf_init_secret(&s->body, BODY_MAX);
-	if (make_body(d, rq, &s->body, &s->err) != 0)
-		defer_set(&s->defer);
-	else if (begin(s, rq->region) != 0)
-		give_up(s);
+	if (make_body(d, rq, &s->body, &e) != 0 || begin(s, rq->region, &e) != 0)
+		refuse(s, &e);
 	return s;
 }
 
@@ -276,6 +225,6 @@ void sts_cancel(struct sts *s)
 	if (!s)
 		return;
 	region_finder_cancel(s->finding);
-	call_cancel(s->call);
+	service_call_cancel(s->call);
 	sts_free(s);
 }
