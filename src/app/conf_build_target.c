@@ -14,7 +14,6 @@
 #define SQL_MAX  8192 /* a query of pgiam's own goes into one buffer; as long as a line of the file may be */
 
 /* Values of the options, in the table's order. */
-enum { AUTH_IAM, AUTH_PASSWORD, AUTH_NONE, AUTH_DSQL, AUTH_SECRET };
 enum { SSLMODE_DISABLE, SSLMODE_ALLOW, SSLMODE_PREFER, SSLMODE_REQUIRE, SSLMODE_VERIFY_CA, SSLMODE_VERIFY_FULL };
 enum { SSLNEGOTIATION_POSTGRES, SSLNEGOTIATION_DIRECT };
 
@@ -161,8 +160,8 @@ static void build_profile(struct targets *ts)
 
 	if (strcasecmp(name, "auto") != 0)
 		kind = (enum profile_kind)profile_from_name(name);
-	else if (conf_build_target_text(ts, OPT_AUTH) && conf_build_target_num(ts, OPT_AUTH) == AUTH_DSQL)
-		kind = PROFILE_DSQL; /* by another name */
+	else if (conf_build_target_auth_profile(ts) != PROFILE_COUNT)
+		kind = conf_build_target_auth_profile(ts); /* by another name */
 	else if (kind == PROFILE_REDSHIFT)
 		conf_build_target_bad(ts, OPT_HOST, NULL, "%s is Redshift, which is not in this version",
 				      t->host);
@@ -189,103 +188,6 @@ static void build_protocol(struct targets *ts)
 	if (t->max_protocol < t->min_protocol)
 		conf_build_target_bad(ts, OPT_MAX_PROTOCOL_VERSION, NULL,
 				      "is less than min_protocol_version");
-}
-
-static bool has_password(const struct targets *ts)
-{
-	return conf_build_target_text(ts, OPT_PASSWORD) || conf_build_target_text(ts, OPT_PASSWORD_FILE) ||
-	       conf_build_target_text(ts, OPT_PASSWORD_ENV);
-}
-
-/* Is there such a token for this name? */
-static bool signs_for(const char *host, enum aws_token token)
-{
-	enum profile_kind kind = conf_kind_of_host(host);
-
-	return token == AWS_TOKEN_DSQL ? kind == PROFILE_DSQL : kind == PROFILE_RDS || kind == PROFILE_RDS_PROXY;
-}
-
-/* The name that is signed has to be an endpoint's own. */
-static void check_signed_name(struct targets *ts)
-{
-	const struct target *t = ts->t;
-	bool dsql = ts->token == AWS_TOKEN_DSQL;
-	const char *what = dsql ? "Aurora DSQL" : "RDS", *name = t->iam_host ? t->iam_host : t->host;
-	enum aws_token other = dsql ? AWS_TOKEN_RDS : AWS_TOKEN_DSQL;
-
-	if (signs_for(name, ts->token))
-		return;
-	if (signs_for(name, other))
-		conf_build_target_bad(ts, OPT_AUTH, dsql ? "Use auth=iam." : "Use auth=dsql.",
-				      "%s takes no token of %s: it is an endpoint of %s", name, what,
-				      dsql ? "RDS" : "Aurora DSQL");
-	else if (t->iam_host)
-		conf_build_target_warn(ts, "iam_host: %s does not look like the name of an %s endpoint",
-				       t->iam_host, what);
-	else
-		conf_build_target_bad(ts, OPT_IAM_HOST,
-				      dsql ? "Set iam_host to the endpoint's own name, as in "
-					     "abcdefghij.dsql.us-east-1.on.aws."
-					   : "Set iam_host to the endpoint's own name, as in "
-					     "mydb.abc123.us-east-1.rds.amazonaws.com: "
-					     "the database compares the token with it.",
-				      "is missing: %s is not the name of an %s endpoint, and a token signed "
-				      "for it would be refused",
-				      t->host, what);
-}
-
-const char *conf_build_target_auth(const struct targets *ts)
-{
-	static const char *const names[] = {[TARGET_AUTH_IAM] = "iam",
-					    [TARGET_AUTH_PASSWORD] = "password",
-					    [TARGET_AUTH_NONE] = "none",
-					    [TARGET_AUTH_SECRET] = "secret"};
-	bool dsql = ts->t->auth == TARGET_AUTH_IAM && ts->token == AWS_TOKEN_DSQL;
-
-	return dsql ? "dsql" : names[ts->t->auth];
-}
-
-static void build_auth(struct targets *ts)
-{
-	struct target *t = ts->t;
-	bool rds = signs_for(t->host, AWS_TOKEN_RDS);
-	bool dsql = signs_for(t->iam_host ? t->iam_host : t->host, AWS_TOKEN_DSQL);
-
-	t->auth = TARGET_AUTH_NONE;
-	if (conf_build_target_text(ts, OPT_AUTH)) {
-		switch (conf_build_target_num(ts, OPT_AUTH)) {
-		case AUTH_IAM: t->auth = TARGET_AUTH_IAM; break;
-		case AUTH_DSQL:
-			t->auth = TARGET_AUTH_IAM;
-			ts->token = AWS_TOKEN_DSQL;
-			break;
-		case AUTH_PASSWORD: t->auth = TARGET_AUTH_PASSWORD; break;
-		case AUTH_SECRET: t->auth = TARGET_AUTH_SECRET; break;
-		default: break;
-		}
-	} else if (has_password(ts)) {
-		t->auth = TARGET_AUTH_PASSWORD;
-	} else if (conf_build_target_text(ts, OPT_SECRET_ID)) {
-		t->auth = TARGET_AUTH_SECRET;
-	} else if (t->iam_host || rds || dsql) {
-		t->auth = TARGET_AUTH_IAM;
-		ts->token = dsql ? AWS_TOKEN_DSQL : AWS_TOKEN_RDS;
-	} else {
-		conf_build_target_bad(
-			ts, OPT_AUTH,
-			"For IAM give iam_host, the endpoint's own name; for a password, auth=password and "
-			"password_file; for a server that asks for nothing, auth=none.",
-			"has to be said: %s is not the name of an RDS endpoint", t->host);
-		return;
-	}
-	if (t->auth != TARGET_AUTH_PASSWORD && has_password(ts))
-		conf_build_target_bad(ts, OPT_AUTH, NULL, "a password is given, and auth=%s does not use it",
-				      conf_build_target_auth(ts));
-	if (t->auth != TARGET_AUTH_SECRET && conf_build_target_text(ts, OPT_SECRET_ID))
-		conf_build_target_bad(ts, OPT_AUTH, NULL, "secret_id is given, and auth=%s does not use it",
-				      conf_build_target_auth(ts));
-	if (t->auth == TARGET_AUTH_IAM)
-		check_signed_name(ts);
 }
 
 /* ---- rule 1: nothing secret travels unverified ---- */
@@ -465,7 +367,7 @@ static void build_one(struct targets *ts, struct conf_target *ct)
 		return;
 	build_profile(ts);
 	build_protocol(ts);
-	build_auth(ts);
+	conf_build_target_login(ts);
 	if (!ts->failed)
 		conf_build_secret(ts, ct);
 	build_tls(ts, ct);

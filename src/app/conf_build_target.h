@@ -20,8 +20,14 @@ conf_build_target_bad(struct targets *ts, enum option_id id, const char *hint, c
 /* A warning about the database. */
 void __attribute__((format(printf, 2, 3))) conf_build_target_warn(struct targets *ts, const char *fmt, ...);
 
-/* "iam", "dsql", ... */
+/* How ts->t, whose names are known, is logged in to: its auth, and ts->token. */
+void conf_build_target_login(struct targets *ts);
+
+/* The same as the option's value: "iam", "dsql", ... */
 const char *conf_build_target_auth(const struct targets *ts);
+
+/* The kind of server that the option stands for; PROFILE_COUNT: any. */
+enum profile_kind conf_build_target_auth_profile(const struct targets *ts);
 
 /* As conf_build_text and conf_build_num. */
 const char *conf_build_target_text(const struct targets *ts, enum option_id id);

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 #include "aws/source_explain.h"
-#include "aws/token.h"
+#include "aws/token_kind.h"
 #include "base/mem.h"
 
 _Static_assert(SOURCE_ANSWER_MAX >= TOKEN_MAX, "a token is an answer");
@@ -50,7 +50,7 @@ static int mint(const struct source *s, const struct secret_request *rq, struct 
 	};
 
 	if (aws_region(t->region, rq->host, t->env, region, NULL, e) != 0 ||
-	    (t->token == AWS_TOKEN_DSQL ? token_dsql(&token, made, e) : token_rds(&token, made, e)) != 0)
+	    token_kind_get(t->token)->mint(&token, made, e) != 0)
 		return -1;
 	a->secret = buf_slice(made);
 	return 0;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include "aws/endpoint.h"
+#include "aws/token_kind.h"
 
 int token_host_normalize(const char *host, char out[TOKEN_HOST_SIZE], struct err *e)
 {
@@ -73,9 +73,9 @@ static bool has_trailing_dot(const char *host)
 
 static bool is_foreign(const char *host)
 {
-	enum endpoint_kind kind = endpoint_parse(host).kind;
+	enum aws_token token;
 
-	return !token_host_is_address(host) && !is_localhost(host) && !endpoint_is_rds(kind) && kind != ENDPOINT_DSQL;
+	return !token_host_is_address(host) && !is_localhost(host) && !token_kind_of_host(host, &token);
 }
 
 static const struct {

@@ -13,9 +13,8 @@
 #include <unistd.h>
 #include "aws/aws.h"
 #include "aws/date.h"
-#include "aws/endpoint.h"
-#include "aws/token.h"
 #include "aws/token_host.h"
+#include "aws/token_kind.h"
 #include "base/clock.h"
 #include "base/harden.h"
 
@@ -158,10 +157,13 @@ static int print_secret(struct slice s)
 	return CMD_OK;
 }
 
-/* The host name says what takes the token. */
+/* The host name says what takes the token; of any other it is signed for RDS. */
 static int mint(const struct token_request *rq, struct buf *token, struct err *e)
 {
-	return endpoint_parse(rq->host).kind == ENDPOINT_DSQL ? token_dsql(rq, token, e) : token_rds(rq, token, e);
+	enum aws_token kind = AWS_TOKEN_RDS;
+
+	token_kind_of_host(rq->host, &kind);
+	return token_kind_get(kind)->mint(rq, token, e);
 }
 
 static int print_token(struct token_request *rq, const struct args *a, const char *const *env, struct err *e)

@@ -156,6 +156,9 @@ static void auth(void **state)
 	assert_string_equal(w->opts.targets[0]->profile->name, "dsql");
 	assert_int_equal(w->opts.targets[0]->server_lifetime_us, 0); /* what cannot be reset serves one client */
 	conf_worker_free(w);
+	/* what one database is says nothing of the next */
+	conf_test_good(t, "[databases]\na = host=" DSQL " auth=dsql\nb = host=" RDS " auth=iam\n", NULL, NULL);
+	assert_int_equal(t->c->secrets[1].token, AWS_TOKEN_RDS);
 	w = db_good(t, "host=vpce-1.example iam_host=" DSQL " tls_server_name=" DSQL);
 	assert_int_equal(t->c->secrets[0].token, AWS_TOKEN_DSQL);
 	assert_string_equal(w->opts.targets[0]->profile->name, "dsql");
