@@ -9,6 +9,7 @@
 #include "aws/kit.h"
 #include "aws/region_finder.h"
 #include "aws/secret_store.h"
+#include "aws/secret_walk.h"
 #include "aws/source_secret.h"
 #include "aws/source_token.h"
 #include "base/mem.h"
@@ -28,7 +29,7 @@ struct member {
 /* A secret that databases name. */
 struct secret_kept {
 	struct list node;
-	char *id, *region;
+	char *name; /* for people; no other's of this identity */
 	struct secret_store *store;
 	struct desk *desk;
 };
@@ -100,8 +101,7 @@ static void free_secret(struct secret_kept *k)
 	list_del(&k->node);
 	desk_close(k->desk);
 	secret_store_free(k->store);
-	free(k->id);
-	free(k->region);
+	free(k->name);
 	free(k);
 }
 
@@ -148,39 +148,52 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 	return source_token_new(&opts);
 }
 
-static struct secret_kept *keep_secret(struct aws *a, const struct aws_secret_opts *o)
+static struct desk *find_secret(const struct member *m, const char *name)
 {
-	struct member *m = &a->member[o->identity];
-	struct secret_kept *k;
-
 	list_each(node, tmp, &m->secrets)
 	{
-		k = container_of(node, struct secret_kept, node);
-		if (strcmp(k->id, o->id) == 0 && strcmp(k->region, o->region) == 0)
-			return k;
+		struct secret_kept *k = container_of(node, struct secret_kept, node);
+
+		if (strcmp(k->name, name) == 0)
+			return k->desk;
 	}
-	k = mem_zalloc(sizeof(*k));
-	k->id = mem_strdup(o->id);
-	k->region = mem_strdup(o->region);
+	return NULL;
+}
+
+/* Takes the reader. */
+static struct desk *keep_secret(struct aws *a, struct member *m, const char *name, struct secret_reader *reader)
+{
+	struct secret_kept *k = mem_zalloc(sizeof(*k));
+
+	k->name = mem_strdup(name);
 	k->store = secret_store_new(&(struct secret_store_opts){
-		.deps = &a->kit->deps, .cache = m->cache, .id = o->id, .region = o->region});
+		.deps = &a->kit->deps, .cache = m->cache, .reader = reader, .name = name});
 	k->desk = secret_store_desk(k->store, a->mail);
 	list_add_tail(&m->secrets, &k->node);
-	return k;
+	return k->desk;
 }
 
 struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secret_opts *o, struct loop *worker,
 					    struct mailbox *worker_mail)
 {
+	struct member *m = &a->member[o->identity];
+	char *name = mem_printf("the secret %s in %s", o->id, o->region);
 	struct source_secret_opts opts = {
-		.source = {.desk = keep_secret(a, o)->desk,
+		.source = {.desk = find_secret(m, name),
 			   .skew = &a->kit->skew,
 			   .worker = worker,
 			   .worker_mail = worker_mail},
-		.id = o->id,
+		.from = name,
+		.hint = "If the secret was changed a moment ago, the next logins read it again; see also its rotation in "
+			"Secrets Manager.",
 	};
+	struct secret_source *s;
 
-	return source_secret_new(&opts);
+	if (!opts.source.desk)
+		opts.source.desk = keep_secret(a, m, name, secret_walk_new(&a->kit->deps, o->id, o->region));
+	s = source_secret_new(&opts);
+	free(name);
+	return s;
 }
 
 void aws_collect(const struct aws *a, size_t identity, struct aws_stats *out)

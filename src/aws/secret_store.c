@@ -1,38 +1,30 @@
-/* A reading is a walk over the stages, begun with credentials; it ends with the first version that was not turned
- * down of late. Whoever asks meanwhile waits for its end and gets what it brought: nobody starts a second one. As in
- * aws/cache.c, answers are given a turn after the fact, from what there is then. */
+/* A reading begins with credentials to sign it, and goes on in the reader. Whoever asks meanwhile waits for its end and gets
+ * what it brought: nobody starts a second one. As in aws/cache.c, answers are given a turn after the fact, from what there
+ * is then; but nothing is read that nobody asks for: a database without logins costs no calls. */
 #include "aws/secret_store.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include "aws/secrets_manager.h"
+#include "aws/date.h"
 #include "base/list.h"
 #include "base/mem.h"
-
-/* In the order of the walk. */
-static const char *const stages[] = {"AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"};
-#define STAGES (sizeof(stages) / sizeof(stages[0]))
 
 struct secret_store {
 	struct provider_deps deps;
 	struct cache *cache;
-	char *id, *region;
-	/* the walk */
-	struct cache_op *asking;      /* at most one of the two is not NULL: none, no walk is under way */
-	struct secrets_manager *call;
-	size_t stage;                 /* whose version is being read */
-	struct credentials *signer;   /* of the walk */
-	struct secret_value *current; /* that it has read; NULL: not yet */
+	struct secret_reader *reader;
+	char *name;
+	/* a reading: at most one of the two is not NULL */
+	struct cache_op *asking;    /* for credentials */
+	struct credentials *signer; /* ... which the reader has */
 	/* what it leaves */
-	struct secret_value *value;    /* what is given out; NULL: none yet */
-	struct credentials *doubted;   /* the service turned these down; NULL: none */
-	char tried[STAGES][SECRET_VALUE_VERSION_MAX + 1]; /* versions that servers turned down, newest first; "" */
-	uint64_t tried_us;             /* when the last of them was, monotonic */
-	uint64_t walked_us;            /* when somebody last demanded a walk; 0: never */
-	uint64_t retry_us;             /* none before without a value, monotonic */
-	unsigned failures;             /* in a row */
-	struct err last_err;           /* of the last of them */
-	struct list waiters;           /* secret_store_op.node */
+	struct secret_value *value;  /* the last read, perhaps expired by now; NULL: none yet */
+	int64_t due_wall_us;         /* to be read again from then on; 0: never */
+	struct credentials *doubted; /* the service turned these down; NULL: none */
+	uint64_t demanded_us;        /* when somebody last demanded a reading; 0: never */
+	uint64_t retry_us;           /* none before unless demanded, monotonic, after a failure */
+	unsigned failures;           /* in a row */
+	struct err last_err;         /* of the last of them */
+	struct list waiters;         /* secret_store_op.node */
 };
 
 struct secret_store_op {
@@ -43,17 +35,25 @@ struct secret_store_op {
 	void *arg;
 };
 
-static void read_stage(struct secret_store *s);
-
 static uint64_t now_us(const struct secret_store *s)
 {
 	return loop_now_us(s->deps.loop);
 }
 
+static int64_t wall_us(const struct secret_store *s)
+{
+	return skew_wall_us(s->deps.skew, loop_clock(s->deps.loop));
+}
+
+static bool lives_for(const struct secret_store *s, int64_t us)
+{
+	return s->value && secret_value_valid_at(s->value, wall_us(s) + us);
+}
+
 static void answer(void *arg)
 {
 	struct secret_store_op *op = arg;
-	struct secret_value *v = secret_value_ref(op->store->value);
+	struct secret_value *v = lives_for(op->store, 0) ? secret_value_ref(op->store->value) : NULL;
 
 	list_del(&op->node);
 	op->cb(op->arg, v, v ? NULL : &op->store->last_err);
@@ -61,36 +61,18 @@ static void answer(void *arg)
 	free(op);
 }
 
-/* ---- the walk ---- */
+/* ---- a reading ---- */
 
-static bool is_walking(const struct secret_store *s)
+static bool is_reading(const struct secret_store *s)
 {
-	return s->asking || s->call;
+	return s->asking || s->signer;
 }
 
-static void end_walk(struct secret_store *s)
+static void end_reading(struct secret_store *s)
 {
 	credentials_unref(s->signer);
-	secret_value_unref(s->current);
 	s->signer = NULL;
-	s->current = NULL;
 	list_each(node, tmp, &s->waiters) defer_set(&container_of(node, struct secret_store_op, node)->defer);
-}
-
-static void give(struct secret_store *s, struct secret_value *v)
-{
-	bool news = !s->value || strcmp(s->value->version, v->version) != 0;
-
-	secret_value_ref(v);
-	secret_value_unref(s->value);
-	s->value = v;
-	s->failures = 0;
-	credentials_unref(s->doubted);
-	s->doubted = NULL;
-	if (news)
-		log_info(loop_log(s->deps.loop), "secret read", LS("secret", s->id), LS("version", v->version),
-			 LS("stage", v->stage));
-	end_walk(s);
 }
 
 static void fail(struct secret_store *s, const struct err *e, uint64_t wish_us)
@@ -102,17 +84,45 @@ static void fail(struct secret_store *s, const struct err *e, uint64_t wish_us)
 	s->failures++;
 	s->retry_us = now_us(s) + us;
 	s->last_err = *e;
-	err_prefix(&s->last_err, "secret_id %s", s->id);
+	err_prefix(&s->last_err, "%s", s->name);
 	log_warning(loop_log(s->deps.loop), "secret not read", LU("failures", s->failures), LERR(&s->last_err));
-	end_walk(s);
+	end_reading(s);
 }
 
-static bool was_tried(const struct secret_store *s, const struct secret_value *v)
+static void log_read(struct secret_store *s, const struct secret_value *v)
 {
-	for (size_t i = 0; i < STAGES; i++)
-		if (strcmp(s->tried[i], v->version) == 0)
-			return true;
-	return false;
+	char when[DATE_RFC3339_SIZE];
+
+	if (v->expires_wall_us)
+		date_format_rfc3339(v->expires_wall_us, when);
+	log_info(loop_log(s->deps.loop), "secret read", LS("secret", s->name), LS("by", v->how),
+		 LS("version", v->version[0] ? v->version : NULL), LS("expires", v->expires_wall_us ? when : NULL));
+}
+
+/* From half of its life on, or ahead of its end as credentials are, whichever is later. */
+static int64_t due_wall_us(const struct secret_store *s, const struct secret_value *v)
+{
+	int64_t ahead = (v->expires_wall_us - wall_us(s)) / 2;
+
+	if (v->expires_wall_us == 0)
+		return 0;
+	return v->expires_wall_us - (ahead < CACHE_AHEAD_US ? ahead : CACHE_AHEAD_US);
+}
+
+static void take(struct secret_store *s, struct secret_value *v)
+{
+	bool news = !s->value || !secret_value_same(s->value, v);
+
+	secret_value_ref(v);
+	secret_value_unref(s->value);
+	s->value = v;
+	s->due_wall_us = due_wall_us(s, v);
+	s->failures = 0;
+	credentials_unref(s->doubted);
+	s->doubted = NULL;
+	if (news)
+		log_read(s, v);
+	end_reading(s);
 }
 
 /* Who may have asked with credentials that AWS no longer takes asks with others next time. */
@@ -124,39 +134,20 @@ static void doubt(struct secret_store *s, enum provider_cause cause)
 	s->doubted = credentials_ref(s->signer);
 }
 
-static void on_read(void *arg, const struct secrets_manager_answer *a)
+static void on_read(void *arg, const struct secret_reader_answer *a)
 {
 	struct secret_store *s = arg;
+	struct err e;
 
-	s->call = NULL;
-	if (s->stage == 0 && !a->value) {
+	if (!a->value) {
 		doubt(s, a->cause);
 		fail(s, a->e, a->retry_after_us);
-		return;
-	}
-	if (s->stage == 0)
-		s->current = secret_value_ref(a->value);
-	/* There need not be any version in the other stages. */
-	if (a->value && !was_tried(s, a->value)) {
-		give(s, a->value);
-	} else if (++s->stage < STAGES) {
-		read_stage(s);
+	} else if (!secret_value_valid_at(a->value, wall_us(s))) {
+		err_set(&e, ERR_CREDENTIALS, "what was answered has expired already: is this machine's clock right?");
+		fail(s, &e, 0);
 	} else {
-		memset(s->tried, 0, sizeof(s->tried)); /* all were: from the beginning */
-		give(s, s->current);
+		take(s, a->value);
 	}
-}
-
-static void read_stage(struct secret_store *s)
-{
-	s->call = secrets_manager_get(&s->deps,
-				      &(struct secrets_manager_request){
-					      .id = s->id,
-					      .stage = stages[s->stage],
-					      .region = s->region,
-					      .signer = s->signer,
-				      },
-				      on_read, s);
 }
 
 static void on_credentials(void *arg, struct credentials *c, const struct err *e)
@@ -169,40 +160,34 @@ static void on_credentials(void *arg, struct credentials *c, const struct err *e
 		return;
 	}
 	s->signer = credentials_ref(c);
-	s->stage = 0;
-	read_stage(s);
+	s->reader->ops->read(s->reader, s->signer, on_read, s);
 }
 
-static void walk(struct secret_store *s)
+static void begin_reading(struct secret_store *s)
 {
 	s->asking = cache_get(s->cache, s->doubted, on_credentials, s);
 }
 
 /* ---- asking ---- */
 
-static void note_refusal(struct secret_store *s, const struct secret_value *v)
+/* May somebody who was turned down with what is here have it read again? */
+static bool may_demand(struct secret_store *s, const struct secret_value *refused)
 {
-	if (now_us(s) - s->tried_us > SECRET_STORE_TRIED_US)
-		memset(s->tried, 0, sizeof(s->tried));
-	s->tried_us = now_us(s);
-	if (was_tried(s, v))
-		return;
-	memmove(s->tried[1], s->tried[0], (STAGES - 1) * sizeof(s->tried[0]));
-	memcpy(s->tried[0], v->version, sizeof(v->version));
+	if (!refused || !s->value || !secret_value_same(refused, s->value))
+		return false; /* there is another already */
+	if (s->reader->ops->refused)
+		s->reader->ops->refused(s->reader, refused);
+	if (s->demanded_us && now_us(s) < s->demanded_us + SECRET_STORE_DEMAND_US)
+		return false;
+	s->demanded_us = now_us(s);
+	return true;
 }
 
-/* Is there something to read before this can be answered? */
-static bool wants_walk(struct secret_store *s, const struct secret_value *refused)
+static bool is_due(const struct secret_store *s)
 {
-	if (!s->value)
-		return s->failures == 0 || now_us(s) >= s->retry_us;
-	if (!refused || strcmp(refused->version, s->value->version) != 0)
-		return false;
-	note_refusal(s, refused);
-	if (s->walked_us && now_us(s) < s->walked_us + SECRET_STORE_DEMAND_US)
-		return false;
-	s->walked_us = now_us(s);
-	return true;
+	bool due = !lives_for(s, CACHE_RESERVE_US) || (s->due_wall_us && wall_us(s) >= s->due_wall_us);
+
+	return due && (s->failures == 0 || now_us(s) >= s->retry_us);
 }
 
 struct secret_store_op *secret_store_get(struct secret_store *s, const struct secret_value *refused,
@@ -215,9 +200,9 @@ struct secret_store_op *secret_store_get(struct secret_store *s, const struct se
 	op->arg = arg;
 	defer_init(&op->defer, s->deps.loop, answer, op);
 	list_add_tail(&s->waiters, &op->node);
-	if (!is_walking(s) && wants_walk(s, refused))
-		walk(s);
-	if (!is_walking(s))
+	if (!is_reading(s) && (may_demand(s, refused) || is_due(s)))
+		begin_reading(s);
+	if (!is_reading(s))
 		defer_set(&op->defer);
 	return op;
 }
@@ -237,10 +222,10 @@ struct secret_store *secret_store_new(const struct secret_store_opts *o)
 
 	s->deps = *o->deps;
 	s->cache = o->cache;
-	s->id = mem_strdup(o->id);
-	s->region = mem_strdup(o->region);
+	s->reader = o->reader;
+	s->name = mem_strdup(o->name);
 	list_init(&s->waiters);
-	walk(s);
+	begin_reading(s);
 	return s;
 }
 
@@ -248,13 +233,12 @@ void secret_store_free(struct secret_store *s)
 {
 	if (s->asking)
 		cache_cancel(s->asking);
-	secrets_manager_cancel(s->call);
+	s->reader->ops->cancel(s->reader);
+	s->reader->ops->free(s->reader);
 	credentials_unref(s->signer);
 	credentials_unref(s->doubted);
-	secret_value_unref(s->current);
 	secret_value_unref(s->value);
-	free(s->id);
-	free(s->region);
+	free(s->name);
 	free(s);
 }
 

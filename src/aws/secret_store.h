@@ -1,20 +1,14 @@
-/* One secret of Secrets Manager, kept on the control loop: read once for all who wait, kept until somebody is
- * turned down with it, and read again then, at a bounded rate.
- *
- * While a secret is rotated the database may already want the version that is being set (AWSPENDING), or, where
- * it lags behind, still the one before (AWSPREVIOUS): if AWSCURRENT is what was turned down, these are given,
- * each once. Spec: Secrets Manager user guide, "Rotation by Lambda function". */
+/* One database user's password, kept on the control loop: read once for all who wait, kept until its life nears the end or
+ * somebody is turned down with it, and read again then, at a bounded rate. */
 #ifndef PGIAM_AWS_SECRET_STORE_H
 #define PGIAM_AWS_SECRET_STORE_H
 
 #include "aws/cache.h"
 #include "aws/desk.h"
-#include "aws/secret_value.h"
+#include "aws/secret_reader.h"
 
 /* Readings that somebody demands after a refusal are at least this far apart. */
 #define SECRET_STORE_DEMAND_US UINT64_C(10000000)
-/* For so long a version that was turned down is not given again, unless nothing else is left. */
-#define SECRET_STORE_TRIED_US UINT64_C(60000000)
 /* After the n-th failure in a row: base * 2^n, at most max. */
 #define SECRET_STORE_BACKOFF_US     UINT64_C(1000000)
 #define SECRET_STORE_BACKOFF_MAX_US UINT64_C(60000000)
@@ -22,12 +16,12 @@
 struct secret_store;
 struct secret_store_op;
 
-/* Copied, but for deps' parts and the cache, which signs: borrowed for the store's life. */
+/* deps is copied; its parts and the cache, which signs, are borrowed for the store's life. */
 struct secret_store_opts {
 	const struct provider_deps *deps;
 	struct cache *cache;
-	const char *id;     /* one that secrets_manager_id takes */
-	const char *region;
+	struct secret_reader *reader; /* taken */
+	const char *name;             /* for people; copied */
 };
 
 /* Reads it at once, so that the first login need not wait. */
@@ -37,8 +31,8 @@ void secret_store_free(struct secret_store *s); /* with no get pending */
 /* Exactly one of v and e is not NULL; both borrowed. Comes once, never inside get, never after cancel. */
 typedef void (*secret_store_cb)(void *arg, struct secret_value *v, const struct err *e);
 
-/* If `refused` is not NULL (compared by version, not kept), a server turned it down: another is given if there is
- * one, the same again if not. */
+/* One that has not expired. If `refused` is not NULL (compared, not kept), a server turned it down: another is given if
+ * there is one, the same again if not. */
 struct secret_store_op *secret_store_get(struct secret_store *s, const struct secret_value *refused,
 					 secret_store_cb cb, void *arg);
 void secret_store_cancel(struct secret_store_op *op);

@@ -7,15 +7,9 @@
 #include "base/enc.h"
 #include "base/mem.h"
 
-static void set(struct err *e, const char *what)
-{
-	err_set(e, ERR_CREDENTIALS, "secretsmanager: %s", what);
-	err_hint(e, "The secret has to hold JSON as RDS's own do: {\"username\": ..., \"password\": ...}.");
-}
-
 static bool is_version(struct slice s)
 {
-	if (s.n == 0 || s.n > SECRET_VALUE_VERSION_MAX)
+	if (s.n > SECRET_VALUE_VERSION_MAX)
 		return false;
 	for (size_t i = 0; i < s.n; i++)
 		if (!isalnum(s.p[i]) && s.p[i] != '-')
@@ -34,83 +28,40 @@ static bool is_name(struct slice s)
 	return true;
 }
 
-/* A number, or digits in a string, as older secrets have it; 0 if it is neither. */
-static uint16_t port_of(const struct json *j)
+static char *name_of(struct slice s)
 {
-	struct slice text = json_string(j, "port");
-	double number;
-	unsigned port = 0;
-
-	if (json_number(j, "port", &number))
-		return number >= 1 && number <= UINT16_MAX ? (uint16_t)number : 0;
-	for (size_t i = 0; i < text.n; i++) {
-		if (!isdigit(text.p[i]) || port > UINT16_MAX)
-			return 0;
-		port = port * 10 + (unsigned)(text.p[i] - '0');
-	}
-	return port <= UINT16_MAX ? (uint16_t)port : 0;
-}
-
-static char *name_of(const struct json *j, const char *key)
-{
-	struct slice s = json_string(j, key);
-
 	return s.n > 0 && is_name(s) ? slice_dup(s) : NULL;
 }
 
-/* What the secret itself says, into v. */
-static int parse_secret(struct secret_value *v, struct slice text, struct err *e)
+struct secret_value *secret_value_new(const struct secret_value_parts *parts, struct err *e)
 {
-	struct json *j = json_parse(text);
-	int rc = -1;
+	struct secret_value *v;
+	const char *wrong = NULL;
 
-	if (!j)
-		set(e, "the secret is not a JSON object");
-	else if (json_string(j, "password").n == 0)
-		set(e, "the secret has no password");
-	else if (!enc_is_utf8(json_string(j, "password")))
-		set(e, "the secret's password is not UTF-8");
-	else if (!is_name(json_string(j, "username")))
-		set(e, "the secret's username is too long, or no name");
-	else
-		rc = 0;
-	if (rc == 0) {
-		secret_set(&v->password, json_string(j, "password"));
-		v->user = name_of(j, "username");
-		v->host = name_of(j, "host");
-		v->dbname = name_of(j, "dbname");
-		v->port = port_of(j);
+	if (parts->password.n == 0)
+		wrong = "there is no password in it";
+	else if (!enc_is_utf8(parts->password) || memchr(parts->password.p, 0, parts->password.n))
+		wrong = "its password is not UTF-8";
+	else if (!is_name(parts->user))
+		wrong = "its user is too long, or no name";
+	else if (!is_version(parts->version))
+		wrong = "its version is none";
+	if (wrong) {
+		err_set(e, ERR_CREDENTIALS, "%s", wrong);
+		return NULL;
 	}
-	json_free(j);
-	return rc;
-}
-
-struct secret_value *secret_value_parse(struct slice reply, const char *stage, struct err *e)
-{
-	struct secret_value *v = mem_zalloc(sizeof(*v));
-	struct json *j = json_parse(reply);
-	struct slice version = json_string(j, "VersionId"), text = json_string(j, "SecretString"),
-		     binary = json_string(j, "SecretBinary");
-	struct buf decoded;
-	int rc = -1;
-
+	v = mem_zalloc(sizeof(*v));
 	atomic_init(&v->refs, 1);
-	v->stage = stage;
-	buf_init_secret(&decoded, SECRET_VALUE_MAX);
-	if (!is_version(version)) {
-		set(e, "the answer is not one of GetSecretValue");
-	} else if (text.n == 0 && (binary.n == 0 || enc_base64_decode(&decoded, binary) != 0)) {
-		set(e, "the answer holds no secret that can be read");
-	} else {
-		memcpy(v->version, version.p, version.n);
-		rc = parse_secret(v, text.n > 0 ? text : buf_slice(&decoded), e);
-	}
-	buf_free(&decoded);
-	json_free(j);
-	if (rc == 0)
-		return v;
-	secret_value_unref(v);
-	return NULL;
+	v->how = parts->how;
+	if (parts->version.n > 0)
+		memcpy(v->version, parts->version.p, parts->version.n);
+	secret_set(&v->password, parts->password);
+	v->user = name_of(parts->user);
+	v->host = name_of(parts->host);
+	v->dbname = name_of(parts->dbname);
+	v->port = parts->port;
+	v->expires_wall_us = parts->expires_wall_us;
+	return v;
 }
 
 struct secret_value *secret_value_ref(struct secret_value *v)
@@ -129,4 +80,81 @@ void secret_value_unref(struct secret_value *v)
 	free(v->host);
 	free(v->dbname);
 	free(v);
+}
+
+bool secret_value_valid_at(const struct secret_value *v, int64_t wall_us)
+{
+	return v->expires_wall_us == 0 || wall_us < v->expires_wall_us;
+}
+
+bool secret_value_same(const struct secret_value *a, const struct secret_value *b)
+{
+	return a == b || (a->version[0] && strcmp(a->version, b->version) == 0);
+}
+
+/* ---- of Secrets Manager ---- */
+
+/* A number, or digits in a string, as older secrets have it; 0 if it is neither. */
+static uint16_t port_of(const struct json *j)
+{
+	struct slice text = json_string(j, "port");
+	double number;
+	unsigned port = 0;
+
+	if (json_number(j, "port", &number))
+		return number >= 1 && number <= UINT16_MAX ? (uint16_t)number : 0;
+	for (size_t i = 0; i < text.n; i++) {
+		if (!isdigit(text.p[i]) || port > UINT16_MAX)
+			return 0;
+		port = port * 10 + (unsigned)(text.p[i] - '0');
+	}
+	return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+/* What the secret itself says. */
+static struct secret_value *parse_secret(struct slice version, const char *stage, struct slice text, struct err *e)
+{
+	struct json *j = json_parse(text);
+	struct secret_value *v = NULL;
+
+	if (!j)
+		err_set(e, ERR_CREDENTIALS, "it is not a JSON object");
+	else
+		v = secret_value_new(
+			&(struct secret_value_parts){
+				.how = stage,
+				.version = version,
+				.password = json_string(j, "password"),
+				.user = json_string(j, "username"),
+				.host = json_string(j, "host"),
+				.dbname = json_string(j, "dbname"),
+				.port = port_of(j),
+			},
+			e);
+	json_free(j);
+	return v;
+}
+
+struct secret_value *secret_value_parse(struct slice reply, const char *stage, struct err *e)
+{
+	struct json *j = json_parse(reply);
+	struct slice version = json_string(j, "VersionId"), text = json_string(j, "SecretString"),
+		     binary = json_string(j, "SecretBinary");
+	struct secret_value *v = NULL;
+	struct buf decoded;
+
+	buf_init_secret(&decoded, SECRET_VALUE_MAX);
+	if (version.n == 0)
+		err_set(e, ERR_CREDENTIALS, "the answer is not one of GetSecretValue");
+	else if (text.n == 0 && (binary.n == 0 || enc_base64_decode(&decoded, binary) != 0))
+		err_set(e, ERR_CREDENTIALS, "the answer holds no secret that can be read");
+	else
+		v = parse_secret(version, stage, text.n > 0 ? text : buf_slice(&decoded), e);
+	buf_free(&decoded);
+	json_free(j);
+	if (v)
+		return v;
+	err_prefix(e, "secretsmanager");
+	err_hint(e, "The secret has to hold JSON as RDS's own do: {\"username\": ..., \"password\": ...}.");
+	return NULL;
 }

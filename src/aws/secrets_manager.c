@@ -14,7 +14,7 @@
 struct secrets_manager {
 	struct service_call *call; /* until it is answered */
 	const char *stage;
-	secrets_manager_cb cb;
+	secret_reader_cb cb;
 	void *arg;
 };
 
@@ -84,7 +84,7 @@ static const struct service_hint hints[] = {
 static void heard(void *arg, const struct call_answer *a)
 {
 	struct secrets_manager *s = arg;
-	struct secrets_manager_answer out = {.e = a->e, .cause = a->cause, .retry_after_us = a->retry_after_us};
+	struct secret_reader_answer out = {.e = a->e, .cause = a->cause, .retry_after_us = a->retry_after_us};
 	struct err e;
 
 	if (a->reply) {
@@ -97,7 +97,7 @@ static void heard(void *arg, const struct call_answer *a)
 }
 
 struct secrets_manager *secrets_manager_get(const struct provider_deps *d, const struct secrets_manager_request *rq,
-					    secrets_manager_cb cb, void *arg)
+					    secret_reader_cb cb, void *arg)
 {
 	struct secrets_manager *s = mem_zalloc(sizeof(*s));
 	struct buf body;

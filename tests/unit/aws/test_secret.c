@@ -3,6 +3,7 @@
 #include "fake_http.h"
 #include "two.h"
 #include "aws/secret_store.h"
+#include "aws/secret_walk.h"
 #include "aws/secrets_manager.h"
 #include "aws/skew.h"
 #include "aws/source_secret.h"
@@ -29,7 +30,7 @@ static void says(const char *reply, const char *user, const char *password, unsi
 
 	assert_non_null(v);
 	assert_string_equal(v->version, "v-1");
-	assert_string_equal(v->stage, "AWSCURRENT");
+	assert_string_equal(v->how, "AWSCURRENT");
 	assert_true(slice_eq_str(secret_slice(&v->password), password));
 	assert_true(user ? v->user && strcmp(v->user, user) == 0 : !v->user);
 	assert_int_equal(v->port, port);
@@ -143,11 +144,13 @@ static int setup(void **state)
 	skew_init(&f->skew);
 	f->deps = (struct provider_deps){.loop = f->two.control, .env = env, .http = &f->http.base, .skew = &f->skew};
 	f->cache = cache_new(f->two.control, &f->provider.base, &f->skew);
-	f->store = secret_store_new(
-		&(struct secret_store_opts){.deps = &f->deps, .cache = f->cache, .id = "prod/db", .region = "us-east-1"});
+	f->store = secret_store_new(&(struct secret_store_opts){.deps = &f->deps,
+								.cache = f->cache,
+								.reader = secret_walk_new(&f->deps, "prod/db", "us-east-1"),
+								.name = "the secret prod/db"});
 	f->desk = secret_store_desk(f->store, f->two.control_mail);
 	f->source = source_secret_new(&(struct source_secret_opts){
-		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail}, .id = "prod/db"});
+		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail}, .from = "the secret prod/db", .hint = "Look."});
 	*state = f;
 	return 0;
 }
@@ -334,7 +337,7 @@ static void another_worker(void **state)
 	begin(f);
 	gives(f, "p1");
 	second = source_secret_new(&(struct source_secret_opts){
-		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail}, .id = "prod/db"});
+		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail}, .from = "the secret prod/db", .hint = "Look."});
 	f->source = second;
 	gives(f, "p1");
 	assert_true(refused(f));
@@ -414,7 +417,7 @@ static void going_away(void **state)
 	gives(f, "p1");
 	err_set(&e, ERR_AUTH_PASSWORD, "refused");
 	f->source->ops->explain(f->source, &(struct secret_request){"db.example", 5432, "u1"}, &e);
-	assert_non_null(strstr(e.detail, "user \"u1\" is from the secret prod/db, version v-1, read as AWSCURRENT"));
+	assert_non_null(strstr(e.detail, "user \"u1\" is from the secret prod/db (AWSCURRENT, version v-1)."));
 	assert_null(strstr(e.detail, "p1"));
 	/* in the middle of a reading */
 	assert_true(refused(f));
