@@ -217,6 +217,27 @@ const char *parse_auth_name(uint32_t request)
 	return info ? info->name : "unknown";
 }
 
+#define SASL_NAME_MAX 20
+
+void parse_sasl_names(struct slice data, struct buf *out)
+{
+	struct rd r = rd_init(data);
+	struct slice offer;
+
+	for (bool first = true; (offer = rd_cstr(&r)).n > 0 && rd_ok(&r); first = false) {
+		char name[SASL_NAME_MAX + 1] = "";
+
+		for (size_t i = 0; i < offer.n && i < SASL_NAME_MAX; i++) {
+			unsigned char c = offer.p[i];
+			bool fits = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+
+			name[i] = fits ? (char)c : '?';
+		}
+		if (buf_printf(out, "%s%s", first ? "" : ", ", name) != 0)
+			return;
+	}
+}
+
 int parse_sasl_offers(struct slice data, const char *mechanism)
 {
 	struct rd r = rd_init(data);

@@ -3,8 +3,8 @@
 #define PGIAM_PG_PARSE_H
 
 #include <stdint.h>
+#include "base/buf.h"
 #include "base/err.h"
-#include "base/slice.h"
 
 /* ErrorResponse and NoticeResponse. Every field is optional (CVE-2026-6666); absent ones are empty. Borrowed.
  * 0, or -1 if the body is no list of fields. */
@@ -63,5 +63,9 @@ const char *parse_auth_name(uint32_t request);
 
 /* Is mechanism in AuthenticationSASL's list? -1 if the list is malformed, else 0 or 1. */
 int parse_sasl_offers(struct slice data, const char *mechanism);
+
+/* Adds the list's mechanisms to out for people, as many as there is room for: "A, B". What no name has (RFC 4422: up to 20
+ * of A-Z, 0-9, '-' and '_') is shown as '?' and cut. */
+void parse_sasl_names(struct slice data, struct buf *out);
 
 #endif

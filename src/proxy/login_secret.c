@@ -133,6 +133,20 @@ static int may_answer(const struct login *l, uint32_t request, struct err *e)
 	return 0;
 }
 
+static int no_mechanism(const struct login *l, struct slice offers, const char *why, struct err *e)
+{
+	struct buf names;
+
+	buf_init(&names, 200);
+	parse_sasl_names(offers, &names);
+	err_set(e, ERR_AUTH_METHOD, "login: the server offers %s", why);
+	err_detail(e, "It offers user \"%s\" %s.", l->user, names.n ? buf_cstr(&names) : "none at all");
+	err_hint(e, "pgiam logs in with scram-sha-256, md5, a password or an IAM token (pam): the server's pg_hba.conf has to "
+		    "ask this user for one of these.");
+	buf_free(&names);
+	return -1;
+}
+
 /* The strongest of the SASL mechanisms it offers. */
 static int choose_mechanism(struct login *l, struct slice offers, struct err *e)
 {
@@ -141,10 +155,10 @@ static int choose_mechanism(struct login *l, struct slice offers, struct err *e)
 	if (plus < 0 || plain < 0)
 		return err_set(e, ERR_SERVER_PROTOCOL, "login: the server sent a malformed list of SASL mechanisms");
 	if (!plus && !plain)
-		return err_set(e, ERR_AUTH_METHOD, "login: the server offers no SASL mechanism that pgiam knows");
+		return no_mechanism(l, offers, "no SASL mechanism that pgiam knows", e);
 	l->mechanism = plus && stream_is_tls(l->stream) ? SCRAM_SHA_256_PLUS : plain ? SCRAM_SHA_256 : NULL;
 	if (!l->mechanism)
-		return err_set(e, ERR_AUTH_METHOD, "login: the server offers only SCRAM-SHA-256-PLUS, without TLS");
+		return no_mechanism(l, offers, "only SCRAM-SHA-256-PLUS, without TLS", e);
 	return 0;
 }
 

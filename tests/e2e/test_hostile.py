@@ -1,5 +1,6 @@
 """Servers that lie, break off, or split what they say: pgiam refuses them with a reason and goes on."""
 import base64
+import contextlib
 import struct
 import threading
 import time
@@ -274,7 +275,30 @@ def test_77_iterations_do_not_stop_the_others(fake_factory, pgiam_factory, plain
     assert done > 20  # a loop that computes the hash itself answers one or two
 
 
-@pytest.mark.parametrize("mechanisms", [["OAUTHBEARER"], ["SCRAM-SHA-1"], [""], ["x" * 5000], ["SCRAM-SHA-256"] * 2000])
+@pytest.mark.parametrize("offer, shown", [
+    (["OAUTHBEARER"], "OAUTHBEARER"), (["SCRAM-SHA-1", "GS2-KRB5"], "SCRAM-SHA-1, GS2-KRB5"), (["scram-sha-256"], "?????-???-256"),
+    ([], "none at all")])
+def test_19_mechanisms_that_nobody_here_knows(scram_login, offer, shown):
+    """No secret goes out, and the client learns what was offered and what to do."""
+    said = []
+
+    def login(conn):
+        conn.auth(10, b"".join(wire.cstring(m) for m in offer) + b"\0")
+        with contextlib.suppress(wire.Closed):
+            said.append(conn.recv())
+        raise fakepg.Done
+
+    pgiam = scram_login(login)
+    fields = pgiam.refusal()
+    assert fields["S"] == "FATAL" and fields["C"] == "28000", fields
+    assert fields["M"] == "login: the server offers no SASL mechanism that pgiam knows"
+    assert fields["D"].startswith('It offers user "app_user" %s.' % shown), fields
+    assert "scram-sha-256" in fields["H"] and "pg_hba.conf" in fields["H"]
+    assert not said, said
+    assert pgiam.logged("no SASL mechanism that pgiam knows")
+
+
+@pytest.mark.parametrize("mechanisms", [[""], ["x" * 5000], ["SCRAM-SHA-256"] * 2000])
 def test_19_mechanisms(scram_login, mechanisms):
     def login(conn):
         conn.auth(10, b"".join(wire.cstring(m) for m in mechanisms) + b"\0")

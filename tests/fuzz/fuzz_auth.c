@@ -29,6 +29,7 @@ static void same_body(struct buf *out, struct slice in)
 static void auth(struct slice in)
 {
 	struct slice data;
+	struct buf names;
 	uint32_t request;
 	int plus, plain;
 
@@ -38,6 +39,12 @@ static void auth(struct slice in)
 	plain = parse_sasl_offers(data, SCRAM_SHA_256);
 	plus = parse_sasl_offers(data, SCRAM_SHA_256_PLUS);
 	must((plain < 0) == (plus < 0));
+	buf_init(&names, 60);
+	parse_sasl_names(data, &names);
+	must(names.n <= 60);
+	for (size_t i = 0; i < names.n; i++)
+		must(names.p[i] >= ' ' && names.p[i] <= '_');
+	buf_free(&names);
 	must(plain < 0 || (data.n > 0 && data.p[data.n - 1] == 0));
 }
 

@@ -313,6 +313,33 @@ static void sasl_offers(void **state)
 	assert_int_equal(parse_sasl_offers(BYTES("SCRAM-SHA-256\0"), "SCRAM-SHA-256"), -1);
 }
 
+static void check_names(struct slice list, size_t max, const char *want)
+{
+	struct buf b;
+
+	buf_init(&b, max);
+	parse_sasl_names(list, &b);
+	assert_string_equal(buf_cstr(&b), want);
+	buf_free(&b);
+}
+
+static void check_names_cut(struct slice cut, bool whole)
+{
+	check_names(cut, 100, whole || cut.n >= 24 ? "OAUTHBEARER, SCRAM-SHA-1" : cut.n >= 12 ? "OAUTHBEARER" : "");
+}
+
+static void sasl_names(void **state)
+{
+	static const struct slice two = {(const unsigned char *)"OAUTHBEARER\0SCRAM-SHA-1\0", 25};
+
+	(void)state;
+	each_cut(two, check_names_cut);
+	check_names(two, 23, "OAUTHBEARER");
+	check_names(BYTES("\0"), 100, "");
+	check_names(BYTES("a\xffZ_9\n%s\0\0"), 100, "??Z_9???");
+	check_names(BYTES("ABCDEFGHIJKLMNOPQRSTUVWXYZ\0B\0\0"), 100, "ABCDEFGHIJKLMNOPQRST, B");
+}
+
 /* What our builders write, our parsers read. */
 static void round_trips(void **state)
 {
@@ -348,7 +375,8 @@ int main(void)
 		cmocka_unit_test(into_an_err),  cmocka_unit_test(parameter_status),
 		cmocka_unit_test(backend_keys), cmocka_unit_test(ready),
 		cmocka_unit_test(negotiate),    cmocka_unit_test(auth_requests),
-		cmocka_unit_test(sasl_offers),  cmocka_unit_test(round_trips),
+		cmocka_unit_test(sasl_offers),
+		cmocka_unit_test(sasl_names),  cmocka_unit_test(round_trips),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
