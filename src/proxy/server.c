@@ -163,7 +163,7 @@ static void own_query(struct server *s, enum server_state st, const char *sql)
 	relay_query(&s->relay, sql);
 }
 
-/* What a client left running may end by itself, as with PostgreSQL, within bounds of time (and of bytes, in relay.c). */
+/* What a client left running may end by itself, as with PostgreSQL, within bounds of time (and of bytes, in relay_down.c). */
 static void drain(struct server *s)
 {
 	uint64_t gone = loop_now_us(server_loop(s)) - s->abandoned_us;
