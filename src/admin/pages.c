@@ -152,7 +152,7 @@ static bool write_database(struct json *j, const struct collect_health *h, const
 	const struct admin_credentials *c =
 		h->identity == COLLECT_NO_IDENTITY ? NULL : &info->credentials[h->identity];
 	bool lacking = c && !c->valid;
-	bool stale = c && h->why && h->why->code == ERR_CREDENTIALS;
+	bool stale = c && h->why && (h->why->code == ERR_CREDENTIALS || h->why->code == ERR_CREDENTIALS_AWAY);
 	bool ok = !lacking && (stale || h->why == NULL);
 
 	json_open(j, '{');

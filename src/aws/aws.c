@@ -198,11 +198,6 @@ struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secr
 
 void aws_collect(const struct aws *a, size_t identity, struct aws_stats *out)
 {
-	static const char *const causes[] = {
-#define X(cause, label) [cause] = label,
-		PROVIDER_CAUSE_TABLE(X)
-#undef X
-	};
 	_Static_assert(AWS_CAUSES == PROVIDER_CAUSE_COUNT, "a cause without a name");
 	struct cache_stats s = {0};
 
@@ -212,7 +207,7 @@ void aws_collect(const struct aws *a, size_t identity, struct aws_stats *out)
 	out->expires_wall_us = s.creds ? s.creds->expires_wall_us : 0;
 	out->refreshes = s.refreshes;
 	for (size_t i = 0; i < AWS_CAUSES; i++)
-		out->failures[i] = (struct aws_count){causes[i], s.failures[i]};
+		out->failures[i] = (struct aws_count){provider_cause_label((enum provider_cause)i), s.failures[i]};
 	out->valid = s.valid;
 	out->why = s.why;
 }

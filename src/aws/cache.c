@@ -25,7 +25,8 @@ struct cache {
 	int64_t due_wall_us;       /* they are to be renewed from then on; 0: never */
 	struct timer timer;        /* the next fetch that nobody has to ask for */
 	uint64_t fetched_us;       /* when the last fetch began, monotonic */
-	uint64_t retry_us;         /* none before, monotonic; 0: no failure to recover from */
+	uint64_t retry_us;         /* none before, monotonic; 0: no failure to recover from. And without usable ones ... */
+	uint64_t wanted_us;        /* ... none before, if somebody wants some */
 	unsigned failures;         /* in a row */
 	struct err last_err;       /* of the last of them */
 	struct list waiters;       /* cache_op.node, until there is news */
@@ -35,6 +36,7 @@ struct cache {
 struct cache_op {
 	struct list node;
 	struct defer defer;
+	struct timer patience;
 	struct cache *cache;
 	cache_cb cb;
 	void *arg;
@@ -100,6 +102,8 @@ static void answer(void *arg)
 	struct err e;
 
 	list_del(&op->node);
+	timer_clear(&op->patience);
+	defer_clear(&op->defer);
 	if (usable(c)) {
 		/* A reference of its own: the callback may start what replaces them. */
 		struct credentials *creds = credentials_ref(c->creds);
@@ -148,26 +152,36 @@ static void schedule_refresh(struct cache *c)
 	timer_set(&c->timer, (uint64_t)delay);
 }
 
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void failed(struct cache *c, const struct err *e, enum provider_cause cause, uint64_t retry_after_us)
 {
-	uint64_t delay = CACHE_BACKOFF_MAX_US;
+	uint64_t asked = lesser(retry_after_us, CACHE_RETRY_AFTER_MAX_US), delay = CACHE_BACKOFF_MAX_US;
 
 	if (c->failures < 6)
 		delay = CACHE_BACKOFF_US << c->failures;
-	delay = jitter(delay < CACHE_BACKOFF_MAX_US ? delay : CACHE_BACKOFF_MAX_US);
-	if (retry_after_us > CACHE_RETRY_AFTER_MAX_US)
-		retry_after_us = CACHE_RETRY_AFTER_MAX_US;
-	if (delay < retry_after_us)
-		delay = retry_after_us + jitter(CACHE_BACKOFF_US);
+	if (asked > 0)
+		asked += jitter(CACHE_BACKOFF_US);
+	delay = greater(jitter(lesser(delay, CACHE_BACKOFF_MAX_US)), asked);
 	/* Their end changes what a source says (static stability), and is no time to be told of a back-off. */
 	if (usable(c) && c->creds->expires_wall_us && (int64_t)delay > c->creds->expires_wall_us - wall_us(c))
 		delay = (uint64_t)(c->creds->expires_wall_us - wall_us(c));
 	c->failures++;
 	c->failures_by[cause]++;
 	c->last_err = *e;
+	provider_cause_code(cause, &c->last_err);
 	c->retry_us = loop_now_us(c->loop) + delay;
+	c->wanted_us = loop_now_us(c->loop) + lesser(delay, greater(CACHE_WANTED_US, asked));
 	timer_set(&c->timer, delay);
-	log_warning(loop_log(c->loop), "no aws credentials", LS("identity", c->name), LERR(e), LU("failures", c->failures),
+	log_warning(loop_log(c->loop), "no aws credentials", LS("identity", c->name), LERR(&c->last_err), LU("failures", c->failures),
 		    LU("retry_ms", delay / CLOCK_US_PER_MS),
 		    LS("kept", usable(c) ? c->creds->provider : NULL));
 }
@@ -189,7 +203,7 @@ static void fetched(void *arg, const struct provider_answer *a)
 		credentials_unref(c->creds);
 		c->creds = credentials_ref(a->creds);
 		c->failures = 0;
-		c->retry_us = 0;
+		c->retry_us = c->wanted_us = 0;
 		c->refreshes++;
 		log_fetched(c);
 		schedule_refresh(c);
@@ -252,14 +266,16 @@ static bool demand(struct cache *c, const struct credentials *refused)
 /* Is news on its way that a waiter needs? Starts the fetch that is due. */
 static bool must_wait(struct cache *c)
 {
-	uint64_t now = loop_now_us(c->loop);
+	uint64_t now = loop_now_us(c->loop), from = usable(c) ? c->retry_us : c->wanted_us;
 	bool due = c->due_wall_us && wall_us(c) >= c->due_wall_us;
 	/* Would the provider say anything new? A fetch a second is enough where all it has is nearly expired.
 	 */
 	bool hopeful = !usable(c) || (c->creds->renewable && now >= c->fetched_us + CACHE_BACKOFF_US);
 
-	if (!c->fetch && now >= c->retry_us && hopeful && (due || !comfortable(c)))
+	if (!c->fetch && now >= from && hopeful && (due || !comfortable(c)))
 		fetch(c);
+	else if (!c->fetch && !usable(c)) /* told of the last failure; the next attempt is for who comes back */
+		timer_set(&c->timer, from - now);
 	return c->fetch && !comfortable(c);
 }
 
@@ -272,15 +288,19 @@ struct cache_op *cache_get(struct cache *c, const struct credentials *refused, c
 	op->cb = cb;
 	op->arg = arg;
 	defer_init(&op->defer, c->loop, answer, op);
+	timer_init(&op->patience, c->loop, answer, op);
 	list_add_tail(&c->waiters, &op->node);
 	if (!must_wait(c) && !wait)
 		defer_set(&op->defer);
+	else if (c->failures > 0)
+		timer_set(&op->patience, CACHE_PATIENCE_US);
 	return op;
 }
 
 void cache_cancel(struct cache_op *op)
 {
 	list_del(&op->node);
+	timer_clear(&op->patience);
 	defer_clear(&op->defer);
 	free(op);
 }

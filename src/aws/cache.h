@@ -15,8 +15,12 @@
 /* After the n-th failure in a row: base * 2^n, at most max, each with jitter down to its half. */
 #define CACHE_BACKOFF_US     UINT64_C(1000000)
 #define CACHE_BACKOFF_MAX_US UINT64_C(60000000)
+/* ... but where there are none that are valid, and somebody wants some, no longer than this, ... */
+#define CACHE_WANTED_US UINT64_C(1000000)
 /* ... and as long as the source asks for, up to this. */
 #define CACHE_RETRY_AFTER_MAX_US UINT64_C(300000000)
+/* Who waits for a fetch after one that failed is told of that failure after so long. */
+#define CACHE_PATIENCE_US UINT64_C(5000000)
 /* Refreshes that somebody demands although nothing is due are at least this far apart. */
 #define CACHE_DEMAND_US UINT64_C(10000000)
 

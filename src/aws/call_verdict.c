@@ -78,7 +78,8 @@ enum call_verdict call_verdict_of(enum http_fault fault, int status, const char 
 
 enum provider_cause call_verdict_cause(enum call_verdict v, enum http_fault fault)
 {
-	if (fault == HTTP_FAULT_REQUEST || fault == HTTP_FAULT_FORBIDDEN)
+	/* An unknown certificate is a bundle to set (AWS_CA_BUNDLE), or somebody in between: neither passes. */
+	if (fault == HTTP_FAULT_REQUEST || fault == HTTP_FAULT_FORBIDDEN || fault == HTTP_FAULT_TLS_VERIFY)
 		return PROVIDER_CAUSE_SETTINGS;
 	if (fault == HTTP_FAULT_TOO_LARGE || fault == HTTP_FAULT_PROTOCOL)
 		return PROVIDER_CAUSE_ANSWER;

@@ -14,6 +14,7 @@ struct chain {
 	struct provider base;
 	struct provider **member;
 	size_t count;
+	bool named; /* somebody asked for its one member, which is configured thereby */
 };
 
 struct chain_op {
@@ -52,7 +53,8 @@ static void chain_heard(void *arg, const struct provider_answer *a)
 {
 	struct chain_op *op = arg;
 	struct chain *c = (struct chain *)op->base.provider;
-	struct provider_answer none = {.result = PROVIDER_NOT_CONFIGURED, .e = &op->reasons};
+	struct provider_answer none = {
+		.result = PROVIDER_NOT_CONFIGURED, .e = &op->reasons, .cause = PROVIDER_CAUSE_ABSENT};
 
 	op->asking = NULL;
 	if (a->result != PROVIDER_NOT_CONFIGURED) {
@@ -61,10 +63,16 @@ static void chain_heard(void *arg, const struct provider_answer *a)
 	}
 	err_detail(&op->reasons, "%s.", a->e->msg);
 	buf_printf(&op->skipped, "%s\n", a->e->msg);
-	if (op->next < c->count)
+	if (op->next < c->count) {
 		chain_ask(op);
-	else
-		chain_finish(op, &none);
+		return;
+	}
+	if (c->named) {
+		none.result = PROVIDER_FAILED;
+		none.cause = a->cause;
+		none.retry_after_us = a->retry_after_us;
+	}
+	chain_finish(op, &none);
 }
 
 static void chain_ask(struct chain_op *op)
@@ -152,7 +160,7 @@ struct provider *chain_default(const struct provider_deps *d)
 
 struct provider *chain_only(const struct provider_deps *d, const char *name)
 {
-	struct provider *made;
+	struct provider *made, *chain;
 	size_t i = 0;
 
 	while (strcasecmp(members[i].name, name) != 0) {
@@ -160,5 +168,7 @@ struct provider *chain_only(const struct provider_deps *d, const char *name)
 		assert(i < MEMBERS); /* the loader takes no other */
 	}
 	made = members[i].make(d);
-	return chain_new(&made, 1); /* its words, where there are no credentials */
+	chain = chain_new(&made, 1); /* its words, where there are no credentials */
+	((struct chain *)chain)->named = true;
+	return chain;
 }

@@ -12,7 +12,7 @@ struct provider *chain_new(struct provider *const *providers, size_t count);
 struct provider *chain_default(const struct provider_deps *d);
 
 /* The one member of it with this name: "env", "web-identity", "profile", "container" or "imds", in upper or lower
- * case. */
+ * case. Somebody asked for it: that it is not configured is a failure. */
 struct provider *chain_only(const struct provider_deps *d, const char *name) __attribute__((returns_nonnull));
 
 #endif

@@ -59,7 +59,11 @@ static void answer_early(void *arg)
 {
 	struct imds_op *op = arg;
 
-	finish(op, &(struct imds_answer){.e = &op->err, .result = op->early, .cause = PROVIDER_CAUSE_SETTINGS});
+	bool absent = op->early == PROVIDER_NOT_CONFIGURED;
+
+	finish(op, &(struct imds_answer){.e = &op->err,
+					 .result = op->early,
+					 .cause = absent ? PROVIDER_CAUSE_ABSENT : PROVIDER_CAUSE_SETTINGS});
 }
 
 /* ---- answers ---- */

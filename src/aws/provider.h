@@ -35,23 +35,29 @@ enum provider_result {
 			    would silently run under another identity */
 };
 
-/* X(cause, label of metrics): what kept a provider from giving credentials. */
+/* X(cause, label of metrics, code of the error): what kept a provider from giving credentials. ERR_CREDENTIALS_AWAY: it
+ * passes, and who waits may get them; else somebody has to mend something. */
 #define PROVIDER_CAUSE_TABLE(X)                                                                              \
-	X(PROVIDER_CAUSE_SETTINGS, "settings") /* of this machine: variables, files */                       \
-	X(PROVIDER_CAUSE_ABSENT, "not_configured")                                                           \
-	X(PROVIDER_CAUSE_UNREACHABLE, "unreachable")                                                         \
-	X(PROVIDER_CAUSE_SERVER, "server_error")                                                             \
-	X(PROVIDER_CAUSE_THROTTLED, "throttled")                                                             \
-	X(PROVIDER_CAUSE_REFUSED, "refused")                                                                 \
-	X(PROVIDER_CAUSE_ANSWER, "bad_answer")                                                               \
-	X(PROVIDER_CAUSE_EXPIRED, "expired")
+	X(PROVIDER_CAUSE_SETTINGS, "settings", ERR_CREDENTIALS) /* of this machine: variables, files */      \
+	X(PROVIDER_CAUSE_ABSENT, "not_configured", ERR_CREDENTIALS)                                          \
+	X(PROVIDER_CAUSE_UNREACHABLE, "unreachable", ERR_CREDENTIALS_AWAY)                                   \
+	X(PROVIDER_CAUSE_SERVER, "server_error", ERR_CREDENTIALS_AWAY)                                       \
+	X(PROVIDER_CAUSE_THROTTLED, "throttled", ERR_CREDENTIALS_AWAY)                                       \
+	X(PROVIDER_CAUSE_REFUSED, "refused", ERR_CREDENTIALS)                                                \
+	X(PROVIDER_CAUSE_ANSWER, "bad_answer", ERR_CREDENTIALS)                                              \
+	X(PROVIDER_CAUSE_EXPIRED, "expired", ERR_CREDENTIALS)
 
 enum provider_cause {
-#define X(cause, label) cause,
+#define X(cause, label, code) cause,
 	PROVIDER_CAUSE_TABLE(X)
 #undef X
 		PROVIDER_CAUSE_COUNT
 };
+
+const char *provider_cause_label(enum provider_cause cause);
+
+/* Gives the error that tells of this cause the code that goes with it. */
+void provider_cause_code(enum provider_cause cause, struct err *e);
 
 /* Borrowed: valid during the callback. */
 struct provider_answer {

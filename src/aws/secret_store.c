@@ -75,9 +75,19 @@ static void end_reading(struct secret_store *s)
 	list_each(node, tmp, &s->waiters) defer_set(&container_of(node, struct secret_store_op, node)->defer);
 }
 
+/* With a value that lives nobody is in a hurry; its end is worth an attempt. */
+static uint64_t backoff_us(const struct secret_store *s)
+{
+	bool alive = lives_for(s, 0);
+	uint64_t us = SECRET_STORE_BACKOFF_US << (!alive ? 0 : s->failures < 6 ? s->failures : 6);
+	uint64_t left = alive && s->value->expires_wall_us ? (uint64_t)(s->value->expires_wall_us - wall_us(s)) : us;
+
+	return us < left ? us : left;
+}
+
 static void fail(struct secret_store *s, const struct err *e, uint64_t wish_us)
 {
-	uint64_t us = SECRET_STORE_BACKOFF_US << (s->failures < 6 ? s->failures : 6);
+	uint64_t us = backoff_us(s);
 
 	us = us < wish_us ? wish_us : us;
 	us = us > SECRET_STORE_BACKOFF_MAX_US ? SECRET_STORE_BACKOFF_MAX_US : us;
@@ -140,8 +150,10 @@ static void on_read(void *arg, const struct secret_reader_answer *a)
 	struct err e;
 
 	if (!a->value) {
+		e = *a->e;
+		provider_cause_code(a->cause, &e);
 		doubt(s, a->cause);
-		fail(s, a->e, a->retry_after_us);
+		fail(s, &e, a->retry_after_us);
 	} else if (!secret_value_valid_at(a->value, wall_us(s))) {
 		err_set(&e, ERR_CREDENTIALS, "what was answered has expired already: is this machine's clock right?");
 		fail(s, &e, 0);

@@ -9,7 +9,7 @@
 
 /* Readings that somebody demands after a refusal are at least this far apart. */
 #define SECRET_STORE_DEMAND_US UINT64_C(10000000)
-/* After the n-th failure in a row: base * 2^n, at most max. */
+/* After the n-th failure in a row: base * 2^n, at most max; only base where there is nothing to give out. */
 #define SECRET_STORE_BACKOFF_US     UINT64_C(1000000)
 #define SECRET_STORE_BACKOFF_MAX_US UINT64_C(60000000)
 

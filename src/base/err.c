@@ -75,8 +75,7 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 	if (!e)
 		return -1;
 	/* built aside: the arguments may be e's own texts */
-	fresh.code = code;
-	memcpy(fresh.sqlstate, err_info(code)->sqlstate, sizeof(fresh.sqlstate));
+	err_recode(&fresh, code);
 	fresh.from_server = false;
 	va_start(ap, fmt);
 	format(fresh.msg, sizeof(fresh.msg), fmt, ap);
@@ -85,6 +84,12 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 	memset(fresh.hint, 0, sizeof(fresh.hint));
 	*e = fresh;
 	return -1;
+}
+
+void err_recode(struct err *e, enum err_code code)
+{
+	e->code = code;
+	memcpy(e->sqlstate, err_info(code)->sqlstate, sizeof(e->sqlstate));
 }
 
 /* Puts a and b with sep between them into out (size bytes, may hold b or a itself). */

@@ -41,10 +41,12 @@
 	X(ERR_LOGIN_TIMEOUT, "08001", "login_timeout", BUSY,                                                  \
 	  "The server accepted the connection but did not finish the login within server_connect_timeout.")   \
 	X(ERR_LOGIN_REFUSED, "08004", "login_refused", FINAL, NULL)                                           \
-	X(ERR_LOGIN_QUEUE, "53300", "login_queue", QUEUED,                                                    \
+	X(ERR_LOGIN_QUEUE, "53300", "login_queue", OURS,                                                      \
 	  "More logins are waiting than this database's login rate allows; see login_rate.")                  \
 	X(ERR_CREDENTIALS, "28000", "credentials", FINAL,                                                     \
 	  "Give pgiam AWS credentials; `pgiam token` shows what it finds.")                                   \
+	X(ERR_CREDENTIALS_AWAY, "57P03", "credentials_away", OURS,                                            \
+	  "Where the credentials come from is away or overloaded; pgiam goes on asking.")                     \
 	X(ERR_REGION, "28000", "region", FINAL, "Set region= for this database, or AWS_REGION.")              \
 	/* clients */                                                                                         \
 	X(ERR_CLIENT_PROTOCOL, "08P01", "client_protocol", FINAL, NULL)                                       \
@@ -77,7 +79,7 @@ enum err_class {
 	ERR_CLASS_AWAY,     /* nobody is there */
 	ERR_CLASS_BUSY,     /* somebody is there, and too slow or overloaded */
 	ERR_CLASS_STARTING, /* it starts, stops or recovers, and says so */
-	ERR_CLASS_QUEUED,   /* this process is busy itself */
+	ERR_CLASS_OURS,     /* it is on this side, and passes: too many logins at once, a secret still to come */
 	ERR_CLASS_COUNT
 };
 
@@ -107,6 +109,9 @@ enum err_class err_class(const struct err *e);
  * `return err_set(...)` reads well. e may be NULL. Over-long text is cut at a character. "%m" is errno's
  * text. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same under another code, and with its SQLSTATE. */
+void err_recode(struct err *e, enum err_code code);
 
 /* Puts "context: " in front of the message. Returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

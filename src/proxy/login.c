@@ -127,7 +127,10 @@ static void on_deadline(void *arg)
 
 	if (l->state == LOGIN_REACH)
 		return; /* upstream has the same deadline and knows more about it */
-	err_set(&e, ERR_LOGIN_TIMEOUT, "login: no end within server_connect_timeout (%s)", rows[l->state].name);
+	if (l->secret_op) /* it is not the server that is slow */
+		err_set(&e, ERR_CREDENTIALS_AWAY, "login: the credentials did not come within server_connect_timeout");
+	else
+		err_set(&e, ERR_LOGIN_TIMEOUT, "login: no end within server_connect_timeout (%s)", rows[l->state].name);
 	if (l->state == LOGIN_VERDICT)
 		err_detail(&e, "The secret was sent, and no verdict came. On RDS the instance's authentication helper may be "
 		               "overloaded, or cannot reach IAM.");

@@ -64,6 +64,7 @@ static void on_deadline(void *arg)
 	err_set(&e, ERR_QUERY_WAIT, "no server connection became free within query_wait_timeout");
 	if (p->failures > 0) {
 		err_detail(&e, "The last login failed: %s", p->last_error.msg);
+		err_hint(&e, "%s", err_hint_text(&p->last_error));
 		e.from_server = p->last_error.from_server;
 	} else {
 		err_detail(&e, "All %u server connections of this pool are in use.", (unsigned)p->total);

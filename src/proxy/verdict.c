@@ -4,7 +4,7 @@
  *
  * A refusal is not asked for again soon: it costs the database an IAM check each time. A server that is away is: it costs
  * nothing, and whoever waits wants it the moment it is back. One that is starting up has answered nobody: that passes
- * (pitfall 59). */
+ * (pitfall 59). So do credentials that are away: whoever waits gets in when they are back. */
 #include "proxy/verdict.h"
 
 #include <stddef.h>
@@ -32,7 +32,7 @@ static const struct rule {
 	{ERR_CLASS_AWAY,     ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_NEWCOMERS, GOVERNOR_REFUSED, AWAY_US   }},
 	{ERR_CLASS_BUSY,     ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_NEWCOMERS, GOVERNOR_STRAIN,  AWAY_US   }},
 	{ERR_CLASS_STARTING, ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_NOBODY,    GOVERNOR_STRAIN,  AWAY_US   }},
-	{ERR_CLASS_QUEUED,   ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_NOBODY,    GOVERNOR_REFUSED, AWAY_US   }},
+	{ERR_CLASS_OURS,     ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_NOBODY,    GOVERNOR_REFUSED, AWAY_US   }},
 	{ERR_CLASS_FINAL,    ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_ALL,       GOVERNOR_REFUSED, REFUSED_US}},
 };
 

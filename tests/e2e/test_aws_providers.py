@@ -1,4 +1,5 @@
 """Credentials from each source, proven by a login: what the stand-in for AWS issues, the RDS stand-in accepts."""
+import threading
 import time
 
 import pytest
@@ -64,35 +65,69 @@ def test_failing_stops_the_chain(serve, aws, write):
     """A role that is refused is not replaced by the instance's."""
     token = write("t")
     aws.sts.roles = {"arn:aws:iam::123456789012:role/other": {}}
-    one = serve(aws.env(AWS_EC2_METADATA_DISABLED="false", AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN=ROLE),
-                query_wait_timeout=3)
+    one = serve(aws.env(AWS_EC2_METADATA_DISABLED="false", AWS_WEB_IDENTITY_TOKEN_FILE=token, AWS_ROLE_ARN=ROLE))
+    begin = time.monotonic()
     assert "AccessDenied" in one.complaint()
+    assert time.monotonic() - begin < 5  # waiting would not mend it
     assert not aws.asked("imds")
 
 
 def test_imds_is_given_up_quickly(serve, aws):
     """Silence where the metadata service would be costs a second, and never version 1."""
     aws.fault("imds", times=None, hang=True)
-    begin = time.monotonic()
-    one = serve(aws.env(AWS_EC2_METADATA_DISABLED="false"))
-    assert "does not answer" in one.complaint()
-    assert time.monotonic() - begin < 10
+    one = serve(aws.env(AWS_EC2_METADATA_DISABLED="false"), query_wait_timeout=4)
+    said = one.complaint()
+    assert "does not answer" in said and "hop limit" in said
+    assert len(aws.asked("imds")) > 1  # not one attempt of four seconds
     assert {r.method for r in aws.asked("imds")} == {"PUT"}
 
 
-def test_comes_back(serve, aws):
-    """The source is away at start: clients wait within their bound, and are served as soon as it is back."""
+PASSING = [dict(hang=True), dict(drop=True), dict(status=503), dict(status=500, body="<html>"),
+           dict(code="ThrottlingException", status=400), dict(status=429, headers={"Retry-After": "1"})]
+LASTING = [dict(huge=1 << 20), dict(redirect="http://127.0.0.1:1/"), dict(status=200, body="{"), dict(status=403)]
+
+
+def name_of(fault):
+    return "-".join(fault)
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=name_of)
+def test_away_at_start(serve, aws, fault):
+    """The source is away at start: clients wait within their bound, and are served once it is back."""
+    aws.fault("container", times=None, **fault)
+    one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"))
+    back = threading.Timer(3, aws.clear)
+    begin = time.monotonic()
+    back.start()
+    assert one.logs_in()
+    assert time.monotonic() - begin > 2.5
+    back.join()
+
+
+def test_named_and_away_at_start(serve, aws):
+    """Where an operator says that it is the instance's role, nobody there is no reason to do without."""
+    env = aws.env(AWS_EC2_METADATA_DISABLED="false", AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:1/")
+    begin = time.monotonic()
+    assert "no AWS credentials found" in serve(env).complaint()
+    assert time.monotonic() - begin < 10
+    assert "query_wait_timeout" in serve(env, credential_provider="imds", query_wait_timeout=3).complaint()
+
+
+def test_away_for_too_long(serve, aws):
+    """Clients learn what they have waited for, and the next is served once the source is back."""
     aws.fault("container", times=None, status=503)
-    one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"), query_wait_timeout=2)
-    assert "503" in one.complaint()
+    one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"), query_wait_timeout=3)
+    begin = time.monotonic()
+    said = one.complaint()
+    assert 2.5 < time.monotonic() - begin < 8
+    for part in ("query_wait_timeout", "DETAIL:  The last login failed: login: container: HTTP status 503",
+                 "HINT:  Where the credentials come from is away"):
+        assert part in said
     aws.clear()
-    assert patiently(one.logs_in)
+    assert one.logs_in()
 
 
-@pytest.mark.parametrize("fault", [
-    dict(hang=True), dict(drop=True), dict(huge=1 << 20), dict(redirect="http://127.0.0.1:1/"), dict(status=200, body="{"),
-    dict(status=500, body="<html>"), dict(code="ThrottlingException", status=400), dict(status=429, headers={"Retry-After": "1"}),
-], ids=lambda f: "-".join(f))
+@pytest.mark.parametrize("fault", PASSING + LASTING, ids=name_of)
 def test_one_misfortune(serve, aws, fault):
     """Any one misfortune is got over: by a retry of the call, or of the whole fetch."""
     aws.fault("container", times=1, **fault)

@@ -194,6 +194,7 @@ static void look(struct sim_client *c, uint8_t type, struct slice body)
 		copy_text(c->severity, sizeof(c->severity), pe.severity);
 		copy_text(c->sqlstate, sizeof(c->sqlstate), pe.sqlstate);
 		copy_text(c->text, sizeof(c->text), pe.message);
+		copy_text(c->detail, sizeof(c->detail), pe.detail);
 		copy_text(c->hint, sizeof(c->hint), pe.hint);
 		break;
 	case 'R':

@@ -19,7 +19,7 @@ struct sim_client {
 	size_t said_n;
 	uint64_t rows, messages;
 	char sqlstate[6], text[256], severity[16]; /* of the last error */
-	char hint[256];
+	char detail[256], hint[256];
 	char tx;               /* of the last ReadyForQuery */
 	unsigned char auth[2048]; /* body of the last authentication request */
 	size_t auth_n;

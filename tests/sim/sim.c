@@ -63,7 +63,7 @@ static void secret_answer(void *arg)
 		return;
 	secret_end(op);
 	if (s->error) {
-		err_set(&e, ERR_CREDENTIALS, "%s", s->error);
+		err_set(&e, s->error_code ? s->error_code : ERR_CREDENTIALS, "%s", s->error);
 		cb(cb_arg, NULL, &e);
 	} else {
 		cb(cb_arg, &(struct secret_answer){.secret = slice_str(s->secret), .user = s->user}, NULL);

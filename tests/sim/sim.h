@@ -30,7 +30,8 @@ struct sim_secret {
 	struct loop *loop;
 	const char *secret;  /* what it answers */
 	const char *user;    /* and who logs in; NULL: who asked */
-	const char *error;   /* or what it fails with */
+	const char *error;   /* or what it fails with, ... */
+	enum err_code error_code; /* ... and as what */
 	bool silent;         /* or neither */
 	bool retry;          /* what refused() says */
 	unsigned asked, refused, explained, pending;

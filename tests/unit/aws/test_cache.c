@@ -1,96 +1,4 @@
-#include "config.h" /* for memmem */
-#include "fake.h"
-#include "aws/cache.h"
-
-#define HOUR (3600 * SEC)
-#define MIN  (60 * SEC)
-
-struct fixture {
-	struct fake_clock clock;
-	struct log *log;
-	struct loop *loop;
-	struct fake_provider provider;
-	struct skew skew;
-	struct cache *cache;
-	unsigned warnings;
-	bool secret_logged;
-};
-
-static void count_line(void *arg, const char *line, size_t n)
-{
-	struct fixture *f = arg;
-
-	if (memmem(line, n, "warning", 7))
-		f->warnings++;
-	if (memmem(line, n, "secret", 6) || memmem(line, n, "session", 7))
-		f->secret_logged = true;
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = mem_zalloc(sizeof(*f));
-
-	f->clock = fake_clock_make();
-	f->log = log_new(&f->clock.base, LOG_DEBUG, LOG_KEY_VALUE, count_line, f);
-	f->loop = loop_new(&f->clock.base, f->log, NULL);
-	fake_provider_init(&f->provider);
-	skew_init(&f->skew);
-	f->cache = cache_new(f->loop, &f->provider.base, &f->skew);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	cache_free(f->cache);
-	assert_true(f->provider.freed);
-	assert_false(f->secret_logged);
-	loop_free(f->loop);
-	log_free(f->log);
-	free(f);
-	return 0;
-}
-
-struct answer {
-	unsigned times;
-	struct credentials *creds; /* owned */
-	struct err e;
-};
-
-static void take(void *arg, struct credentials *c, const struct err *e)
-{
-	struct answer *a = arg;
-
-	assert_int_equal(c == NULL, e != NULL);
-	a->times++;
-	credentials_unref(a->creds);
-	a->creds = credentials_ref(c);
-	if (e)
-		a->e = *e;
-}
-
-/* Asks and lets the loop turn: the key of what came, NULL after an error, "" if nothing came. */
-static const char *ask(struct fixture *f, struct answer *a)
-{
-	struct cache_op *op = cache_get(f->cache, NULL, take, a);
-
-	a->times = 0;
-	fake_settle(f->loop);
-	if (a->times == 0) {
-		cache_cancel(op);
-		return "";
-	}
-	assert_int_equal(a->times, 1);
-	return a->creds ? a->creds->access_key : NULL;
-}
-
-static void forget(struct answer *a)
-{
-	credentials_unref(a->creds);
-	memset(a, 0, sizeof(*a));
-}
+#include "cache_kit.h"
 
 /* Ten at once: one fetch, ten answers, none inside cache_get or the provider's callback. */
 static void single_flight(void **state)
@@ -217,56 +125,6 @@ static void failure_keeps_old(void **state)
 	/* and back */
 	fake_pass(&f->clock, f->loop, 61 * SEC);
 	fake_give(&f->provider, "TWO", 0, true);
-	assert_string_equal(ask(f, &a), "TWO");
-	forget(&a);
-}
-
-/* The first fetch fails: who waits is told, who comes next as well and at once, and it mends itself. */
-static void fails_fast(void **state)
-{
-	struct fixture *f = *state;
-	struct answer a = {0};
-
-	cache_get(f->cache, NULL, take, &a);
-	fake_settle(f->loop);
-	assert_int_equal(a.times, 0);
-	fake_fail(&f->provider, PROVIDER_NOT_CONFIGURED, "no AWS credentials found");
-	fake_settle(f->loop);
-	assert_int_equal(a.times, 1);
-	assert_string_equal(a.e.msg, "no AWS credentials found");
-	assert_null(ask(f, &a));
-	assert_int_equal(f->provider.starts, 1);
-	fake_pass(&f->clock, f->loop, SEC + 100000);
-	assert_int_equal(f->provider.starts, 2);
-	assert_string_equal(ask(f, &a), "");
-	fake_give(&f->provider, "ONE", 0, true);
-	assert_string_equal(ask(f, &a), "ONE");
-	forget(&a);
-}
-
-/* Credentials end while their source is away: that moment is worth an attempt, whatever the back-off. Who asks then waits
- * for it, and is not told of a failure from before. */
-static void end_ends_backoff(void **state)
-{
-	struct fixture *f = *state;
-	struct answer a = {0};
-
-	fake_give(&f->provider, "ONE", T0 + HOUR, true);
-	fake_pass(&f->clock, f->loop, HOUR - 10 * MIN);
-	while (f->clock.wall_us < T0 + HOUR - 20 * SEC) {
-		if (f->provider.cb)
-			fake_fail(&f->provider, PROVIDER_FAILED, "away");
-		fake_pass(&f->clock, f->loop, SEC);
-	}
-	while (!f->provider.cb && f->clock.wall_us < T0 + HOUR)
-		fake_pass(&f->clock, f->loop, SEC / 10);
-	if (f->clock.wall_us < T0 + HOUR)
-		fake_fail(&f->provider, PROVIDER_FAILED, "away"); /* the next would be up to a minute later */
-	if (f->clock.wall_us < T0 + HOUR)
-		fake_pass(&f->clock, f->loop, T0 + HOUR - f->clock.wall_us);
-	assert_string_equal(ask(f, &a), "");
-	assert_non_null(f->provider.cb);
-	fake_give(&f->provider, "TWO", T0 + 2 * HOUR, true);
 	assert_string_equal(ask(f, &a), "TWO");
 	forget(&a);
 }
@@ -415,27 +273,6 @@ static void short_lived(void **state)
 	forget(&a);
 }
 
-/* A source that asks to be left alone is, within reason. */
-static void retry_after(void **state)
-{
-	struct fixture *f = *state;
-	struct err e;
-	struct provider_answer a = {.result = PROVIDER_FAILED, .e = &e, .retry_after_us = 120 * SEC};
-
-	err_set(&e, ERR_CREDENTIALS, "busy");
-	fake_answer(&f->provider, &a);
-	for (int i = 0; i < 12; i++)
-		fake_pass(&f->clock, f->loop, 10 * SEC);
-	assert_int_equal(f->provider.starts, 1);
-	fake_pass(&f->clock, f->loop, 2 * SEC);
-	assert_int_equal(f->provider.starts, 2);
-	a.retry_after_us = 3600 * SEC;
-	fake_answer(&f->provider, &a);
-	fake_pass(&f->clock, f->loop, 302 * SEC);
-	assert_int_equal(f->provider.starts, 3);
-	fake_give(&f->provider, "ONE", 0, true);
-}
-
 /* This machine's clock is ten minutes fast: credentials with five minutes left by it are good for fifteen. */
 static void skewed_clock(void **state)
 {
@@ -517,14 +354,12 @@ int main(void)
 		T(early_refresh),
 		T(jitter),
 		T(failure_keeps_old),
-		T(fails_fast),
-		T(backoff_starts_anew), T(end_ends_backoff),
+		T(backoff_starts_anew),
 		T(wall_clock_decides),
 		T(expired_from_provider),
 		T(not_renewable),
 		T(refused),
 		T(short_lived),
-		T(retry_after),
 		T(skewed_clock),
 		T(cancelled),
 		T(meddling_waiter),

@@ -405,7 +405,7 @@ static void causes(void **state)
 	assert_int_equal(call_verdict_cause(CALL_VERDICT_TRANSIENT, HTTP_FAULT_RESOLVE),
 			 PROVIDER_CAUSE_UNREACHABLE);
 	assert_int_equal(call_verdict_cause(CALL_VERDICT_FINAL, HTTP_FAULT_TLS_VERIFY),
-			 PROVIDER_CAUSE_UNREACHABLE);
+			 PROVIDER_CAUSE_SETTINGS);
 	assert_int_equal(call_verdict_cause(CALL_VERDICT_FINAL, HTTP_FAULT_TOO_LARGE), PROVIDER_CAUSE_ANSWER);
 	assert_int_equal(call_verdict_cause(CALL_VERDICT_DONE, HTTP_FAULT_NONE), PROVIDER_CAUSE_ANSWER);
 	assert_int_equal(call_verdict_cause(CALL_VERDICT_TRANSIENT, HTTP_FAULT_NONE), PROVIDER_CAUSE_SERVER);

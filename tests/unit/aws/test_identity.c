@@ -308,7 +308,8 @@ static void one_member(void **state)
 		fake_settle(f->loop);
 		assert_int_equal(f->times, 1);
 		if (*cases[i].says) {
-			assert_int_equal(f->a.result, PROVIDER_NOT_CONFIGURED);
+			assert_int_equal(f->a.result, PROVIDER_FAILED); /* somebody asked for it */
+			assert_int_equal(f->a.cause, PROVIDER_CAUSE_ABSENT);
 			assert_non_null(strstr(f->e.detail, cases[i].says));
 		} else {
 			assert_string_equal(f->key, "AKIAENV");

@@ -349,6 +349,37 @@ static void another_worker(void **state)
 	second->ops->free(second);
 }
 
+/* However long it was away: who wants it has it asked again as soon as it may be, and knows that it passes. */
+static void away(void **state)
+{
+	struct fixture *f = *state;
+
+	settle(f);
+	start(f);
+	settle(f);
+	fake_give(&f->provider, "ASIAONE", 0, true);
+	settle(f);
+	for (unsigned i = 1; i <= 10; i++) {
+		struct http_reply busy = {.status = 429, .why = "", .verified = true};
+
+		busy.header[HTTP_REPLY_RETRY_AFTER] = slice_str("7"); /* for longer than a call waits */
+		fake_http_answer(f->http.last, &busy);
+		settle(f);
+		assert_int_equal(f->e.code, ERR_CREDENTIALS_AWAY);
+		assert_int_equal(f->times, 2 * i - 1);
+		pass(f, 6 * SEC);
+		start(f);
+		settle(f);
+		assert_int_equal(f->times, 2 * i); /* as it wants to be left alone */
+		pass(f, 2 * SEC);
+		start(f);
+		settle(f);
+		assert_int_equal(f->http.starts, i + 1);
+	}
+	holds(f, "AWSCURRENT", 1);
+	assert_string_equal(f->password, "p1");
+}
+
 static void failures(void **state)
 {
 	struct fixture *f = *state;
@@ -440,6 +471,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_new_version, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_stages, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_worker, setup, teardown),
+		cmocka_unit_test_setup_teardown(away, setup, teardown),
 		cmocka_unit_test_setup_teardown(failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_credentials, setup, teardown),
 		cmocka_unit_test_setup_teardown(going_away, setup, teardown),

@@ -283,6 +283,14 @@ static void log_in(struct world *w)
 	fail_msg("logins pile up");
 }
 
+static bool is_waited(const struct world *w)
+{
+	for (int i = 0; i < LOGINS_MAX; i++)
+		if (w->login[i].op)
+			return true;
+	return false;
+}
+
 /* ---- time ---- */
 
 static void count_line(void *arg, const char *line, size_t n)
@@ -300,6 +308,16 @@ static void pass(struct world *w, int64_t us)
 		loop_turn(w->two.worker, 0);
 		loop_turn(w->two.control, 0);
 	}
+}
+
+/* While somebody waits, in seconds: a jump would count as time that was waited. */
+static void pass_waiting(struct world *w, int64_t us)
+{
+	while (us > SEC && is_waited(w)) {
+		pass(w, SEC);
+		us -= SEC;
+	}
+	pass(w, us);
 }
 
 /* The kubelet: a new token every hour. */
@@ -328,10 +346,9 @@ static void live(struct world *w, int64_t span_us)
 		}
 		for (int i = 0; i < (storm ? 5 : 1); i++)
 			log_in(w);
-		pass(w, storm ? SEC : w->step_us);
+		pass_waiting(w, storm ? SEC : w->step_us);
 	}
-	for (int i = 0; i < 31; i++) /* in steps: a jump would count as time the last one waited */
-		pass(w, SEC);
+	pass_waiting(w, 31 * SEC);
 }
 
 static void begin(struct world *w, struct provider *(*new)(const struct provider_deps *),

@@ -104,6 +104,7 @@ static void kinds(void **state)
                 {ERR_TLS_VERIFY,      NULL,    true },
 		{ERR_LOGIN_TIMEOUT,   NULL,    true },
                 {ERR_CREDENTIALS,     NULL,    true },
+		{ERR_CREDENTIALS_AWAY, NULL,   true },
 		{ERR_SERVER_PROTOCOL, NULL,    true },
                 {ERR_LOGIN_REFUSED,   "57P03", true },
 		{ERR_LOGIN_REFUSED,   "57P01", true },

@@ -1,0 +1,116 @@
+/* Credentials that cannot be had: what is worth waiting for is waited for, by those who are only just connecting as well,
+ * and the rest is told at once. */
+#include "sim.h"
+#include "pg/parse.h"
+
+/* A server that asks for a password which nobody has. */
+static struct sim *begin(enum err_code code, bool names_user)
+{
+	struct sim *s = sim_new();
+
+	s->target.auth = TARGET_AUTH_PASSWORD;
+	s->pg.auth = AUTH_CLEARTEXT;
+	s->pg.password = s->secret.secret;
+	s->secret.error = "imds: status 503";
+	s->secret.error_code = code;
+	s->secret.ops.names_user = names_user;
+	sim_start(s);
+	return s;
+}
+
+static void waited_for(void **state)
+{
+	(void)state;
+	for (int names_user = 0; names_user < 2; names_user++) {
+		struct sim *s = begin(ERR_CREDENTIALS_AWAY, names_user);
+		struct sim_client *c = sim_login(s, "joe", NULL);
+
+		sim_pass(s, 60 * SEC);
+		sim_expect(c, "");
+		/* asked for all the time, and never in a hurry */
+		assert_in_range(s->secret.asked, 60 / 3, 60);
+		s->secret.error = NULL;
+		sim_pass(s, 3 * SEC);
+		sim_expect(c, "RSKZ");
+		sim_works(c);
+		sim_free(s);
+	}
+}
+
+static void not_for_ever(void **state)
+{
+	struct sim *s = begin(ERR_CREDENTIALS_AWAY, false);
+	struct sim_client *c = sim_login(s, "joe", NULL);
+
+	(void)state;
+	sim_pass(s, 119 * SEC);
+	sim_expect(c, "");
+	sim_pass(s, 2 * SEC);
+	sim_expect_fatal(c, "08006", "query_wait_timeout");
+	assert_non_null(strstr(c->detail, "imds: status 503"));
+	assert_non_null(strstr(c->hint, "goes on asking"));
+	sim_free(s);
+}
+
+/* Nor does anybody hear of it whose query waits. */
+static void a_query_waits(void **state)
+{
+	struct sim *s = begin(ERR_CREDENTIALS_AWAY, false);
+	struct sim_client *c;
+
+	(void)state;
+	s->secret.error = NULL;
+	c = sim_client(s);
+	fakepg_close(fakepg_conn(&s->pg, 0));
+	sim_assert_servers(s, 0, 0);
+	s->secret.error = "imds: status 503";
+	sim_query(c, "SELECT 1");
+	sim_pass(s, 60 * SEC);
+	sim_expect(c, "");
+	s->secret.error = NULL;
+	sim_pass(s, 3 * SEC);
+	sim_expect(c, "CZ");
+	sim_free(s);
+}
+
+static void told_at_once(void **state)
+{
+	struct sim *s = begin(ERR_CREDENTIALS, false);
+
+	(void)state;
+	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "imds: status 503");
+	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "imds: status 503");
+	assert_int_equal(s->secret.asked, 1);
+	sim_free(s);
+}
+
+/* Nobody answers at all: it is not the server that is slow, so newcomers wait here, too. */
+static void silence(void **state)
+{
+	(void)state;
+	for (int names_user = 0; names_user < 2; names_user++) {
+		struct sim *s = begin(ERR_CREDENTIALS_AWAY, names_user);
+		struct sim_client *c;
+
+		s->secret.silent = true;
+		c = sim_login(s, "joe", NULL);
+		sim_pass(s, 40 * SEC);
+		sim_expect(c, "");
+		assert_true(sim_logged(s, "the credentials did not come within server_connect_timeout"));
+		s->secret.silent = false;
+		s->secret.error = NULL;
+		sim_pass(s, 20 * SEC);
+		sim_expect(c, "RSKZ");
+		sim_free(s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waited_for),   cmocka_unit_test(not_for_ever), cmocka_unit_test(a_query_waits),
+		cmocka_unit_test(told_at_once), cmocka_unit_test(silence),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
