@@ -4,8 +4,8 @@
  *
  * After each input: every client was told what PostgreSQL would say in PostgreSQL's order (told.c), each request was
  * answered once at most, whoever got nowhere was closed in time, the loop came to rest, and nothing is left: no descriptor,
- * no timer, no memory. TLS was not got around where it is required, nor was a user that is not let in; who had to prove a
- * password and did not is not in, and no server was asked for him. */
+ * no timer, no memory. TLS was not got around where it is required, nor was a user that is not let in; who had to prove
+ * himself by a password, a certificate or the kernel's word and did not (ways.c) is not in, and no server was asked for him. */
 #include "prove.h"
 
 #include <stdio.h>
@@ -14,6 +14,7 @@
 #include "offload_now.h"
 #include "pg/message.h"
 #include "steps.h"
+#include "ways.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,57 +28,36 @@ struct end {
 	struct talk t;
 	struct told told;
 	struct prover prover;
+	enum ways_cert cert;
+	bool blurred; /* who it says it is is not known: not the prover's user, or not him alone */
 };
 
 struct world {
 	struct sim *s;
-	struct tls_live *tls;
-	SSL_CTX *ctx[4];   /* of clients */
-	unsigned tls_kind;
-	size_t segment;
+	unsigned tls_kind, cert; /* of clients */
+	size_t segment, record;
 	struct end e[ENDS];
-	unsigned connected;
+	struct ways_has had[CLIENTS_MAX]; /* clients that are gone */
+	unsigned connected, gone;
 	size_t memory;
-	bool tls_required, few_users, remote, asks, hasty;
-	bool proved; /* by a client that is gone */
+	bool tls_required, few_users, knows, hasty;
 };
 
-enum { OFFER_TLS = 1, REQUIRE_TLS = 2, REMOTE = 4, FEW_CLIENTS = 8, FEW_USERS = 16, IDLE_TIMEOUT = 32, FEW_LOGINS = 64, HEAD = 4 };
+enum { OFFER_TLS = 1, REQUIRE_TLS = 2, FEW_CLIENTS = 8, FEW_USERS = 16, IDLE_TIMEOUT = 32, FEW_LOGINS = 64, HEAD = 6 };
 
 static const char *const server_params[] = {"server_version", "16.4 " TOLD_MARK, "client_encoding", "UTF8",
                                             "TimeZone", TOLD_MARK, NULL};
 
 /* ---- the world ---- */
 
-static SSL_CTX *client_ctx(unsigned kind)
-{
-	SSL_CTX *c = SSL_CTX_new(TLS_client_method());
-
-	talk_must(c != NULL);
-	SSL_CTX_set_max_proto_version(c, kind & 1 ? TLS1_2_VERSION : TLS1_3_VERSION);
-	if (kind & 2) {
-		SSL_CTX_set_alpn_protos(c, (const unsigned char *)"\012postgresql\002h2", 14);
-		SSL_CTX_set_max_send_fragment(c, 512);
-		SSL_CTX_clear_options(c, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
-	}
-	return c;
-}
-
 static struct world *world_get(void)
 {
 	static struct world w;
-	struct tls_ctx *tls;
-	struct err e;
 
 	if (w.s)
 		return &w;
 	w.s = talk_sim();
 	offload_now_on(w.s->loop, true);
-	tls = tls_server_ctx_new(&(struct tls_opts){.host_name = "localhost"}, &e);
-	talk_must(tls != NULL);
-	w.tls = tls_live_new(tls);
-	for (unsigned i = 0; i < 4; i++)
-		w.ctx[i] = client_ctx(i);
 	w.s->secret.secret = SECRET;
 	w.s->pg.params = server_params;
 	w.s->target.server_connect_timeout_us = 3 * SEC;
@@ -88,18 +68,18 @@ static struct world *world_get(void)
 static void choose(struct world *w, struct rd *r)
 {
 	static const char *const users[] = {"joe", NULL};
-	uint8_t choices = rd_u8(r), server = rd_u8(r), segment = rd_u8(r), client = rd_u8(r);
+	static const size_t records[] = {0, 1, 7, 100};
+	uint8_t choices = rd_u8(r), server = rd_u8(r), segment = rd_u8(r), client = rd_u8(r), auth = rd_u8(r), tls = rd_u8(r);
 	struct sim *s = w->s;
 
+	ways_choose(s, auth, tls, client / 32);
 	w->tls_required = (choices & OFFER_TLS) && (choices & REQUIRE_TLS);
 	w->few_users = choices & FEW_USERS;
-	w->remote = choices & REMOTE;
-	s->opts.client_tls = choices & OFFER_TLS ? w->tls : NULL;
+	if (!(choices & OFFER_TLS))
+		s->opts.client_tls = NULL;
 	s->opts.client_tls_required = w->tls_required;
 	s->opts.max_client_conn = choices & FEW_CLIENTS ? 1 : 20;
 	s->opts.max_logins = choices & FEW_LOGINS ? 2 : 20;
-	s->opts.auth = (struct auth_opts){.type = client / 4 % 4, .store = prove_store(client / 16), .key = "a key of 32 bytes for the fuzzer"};
-	w->asks = s->opts.auth.type != AUTH_TYPE_TRUST;
 	s->opts.client_users = w->few_users ? users : NULL;
 	s->opts.client_idle_timeout_us = choices & IDLE_TIMEOUT ? 3 * SEC : 0;
 	s->opts.client_login_timeout_us = 6 * SEC;
@@ -112,10 +92,28 @@ static void choose(struct world *w, struct rd *r)
 	s->pg.mute = server & 16;
 	w->hasty = server & 32;
 	w->segment = segment >= 200 ? segment - 199u : 0;
-	w->tls_kind = client % 4;
+	w->record = records[tls / 16 % 4];
+	w->tls_kind = client % WAYS_TLS_KINDS;
+	w->cert = client / WAYS_TLS_KINDS;
 }
 
 /* ---- clients ---- */
+
+static struct ways_has has(const struct end *e)
+{
+	return (struct ways_has){.tls = e->told.tls, .proved = e->prover.proved, .cert = e->cert};
+}
+
+static void addresses(struct addr *peer, struct addr *local)
+{
+	const struct ways_from *from = ways_from();
+	struct err e;
+
+	if (from->ip)
+		talk_must(addr_parse(peer, from->ip, 40000) == 0 && addr_parse(local, from->at, 5432) == 0);
+	else
+		talk_must(addr_unix(peer, "@client", &e) == 0 && addr_unix(local, "/run/.s.PGSQL.5432", &e) == 0);
+}
 
 static void join(struct world *w, struct end *e)
 {
@@ -125,17 +123,20 @@ static void join(struct world *w, struct end *e)
 	if (w->connected == CLIENTS_MAX)
 		return;
 	w->connected++;
-	w->proved |= e->prover.proved;
+	if (w->connected > 1)
+		w->had[w->gone++] = has(e);
 	talk_close(&e->t);
 	talk_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) == 0);
 	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	talk_open(&e->t, fd[0]);
 	e->t.segment = w->segment;
-	e->told = (struct told){.t = &e->t, .remote = w->remote};
+	e->t.record = w->record;
+	e->cert = WAYS_NO_CERT;
+	e->blurred = false;
+	e->told = (struct told){.t = &e->t, .remote = ways_from()->remote};
 	prove_end(&e->prover);
 	prove_begin(&e->prover, &e->t, &e->told);
-	talk_must(addr_parse(&peer, w->remote ? "192.0.2.1" : "127.0.0.1", 40000) == 0 &&
-	          addr_parse(&local, "127.0.0.1", 5432) == 0);
+	addresses(&peer, &local);
 	proxy_accept(w->s->proxy, fd[1], &peer, &local);
 }
 
@@ -154,22 +155,56 @@ static bool pump(void *arg)
 
 /* ---- what must be so ---- */
 
+/* Might this client be this user? */
+static bool may(const struct world *w, const struct ways_has *h, const char *user)
+{
+	struct ways_has more = *h;
+
+	more.proved |= w->knows;
+	return ways_may(&more, user);
+}
+
+static void check_end(const struct world *w, const struct end *e)
+{
+	static const char *const users[] = {"joe", "ann", "nobody"};
+	struct ways_has h = has(e);
+	bool somebody = may(w, &h, ways_self());
+
+	talk_must(!e->told.yes || (w->s->opts.client_tls && ways_from()->ip));
+	if (!e->told.in)
+		return;
+	talk_must(!w->tls_required || e->told.tls || !ways_from()->ip);
+	talk_must(!e->told.tls || !e->t.ssl || ways_tls_may(e->t.ssl, e->cert));
+	for (unsigned i = 0; i < 3; i++)
+		somebody |= may(w, &h, users[i]);
+	talk_must(e->blurred ? somebody : e->prover.user && may(w, &h, e->prover.user));
+}
+
+/* No server for nobody. */
+static void check_server(const struct world *w, const char *user)
+{
+	bool of_somebody = false;
+
+	talk_must(!w->few_users || strcmp(user, "joe") == 0);
+	for (unsigned i = 0; i < w->gone; i++)
+		of_somebody |= may(w, &w->had[i], user);
+	for (unsigned i = 0; i < ENDS; i++) {
+		struct ways_has h = has(&w->e[i]);
+
+		of_somebody |= may(w, &h, user);
+	}
+	talk_must(of_somebody);
+}
+
 static void check(struct world *w)
 {
 	struct sim *s = w->s;
-	bool proved = w->proved;
 
-	for (unsigned i = 0; i < ENDS; i++) {
-		struct end *e = &w->e[i];
-
-		talk_must(!w->tls_required || !e->told.in || e->told.tls);
-		talk_must(!e->told.yes || s->opts.client_tls);
-		talk_must(!w->asks || !e->told.in || e->prover.proved);
-		proved |= e->prover.proved;
-	}
-	talk_must(!w->asks || proved || s->pg.n == 0); /* no server for nobody */
-	for (unsigned i = 0; w->few_users && i < s->pg.n; i++)
-		talk_must(!s->pg.conns[i]->user || strcmp(s->pg.conns[i]->user, "joe") == 0);
+	for (unsigned i = 0; i < ENDS; i++)
+		check_end(w, &w->e[i]);
+	for (unsigned i = 0; i < s->pg.n; i++)
+		if (s->pg.conns[i]->user)
+			check_server(w, s->pg.conns[i]->user);
 	talk_must(!talk_has(buf_slice(&s->log_text), SECRET) && !talk_has(buf_slice(&s->log_text), PROVE_PASSWORD));
 	talk_must(talk_memory() <= w->memory + MEMORY_BASE + w->connected * MEMORY_CLIENT);
 }
@@ -203,9 +238,11 @@ static void say_start(struct end *e, const struct step *st)
 	static const char *const databases[] = {"app", "other", "joe"};
 	uint32_t v = versions[step_byte(st, 0) % 6];
 	unsigned char code[4] = {(unsigned char)(v >> 24), (unsigned char)(v >> 16), (unsigned char)(v >> 8), (unsigned char)v};
-	const char *user = users[step_byte(st, 1) % 4], *database = databases[step_byte(st, 1) / 4 % 3];
+	const char *user = step_byte(st, 1) / 12 % 2 ? ways_self() : users[step_byte(st, 1) % 4];
+	const char *database = databases[step_byte(st, 1) / 4 % 3];
 	struct buf b;
 
+	e->blurred |= e->prover.user || talk_has(step_from(st, 2), "user");
 	e->prover.user = user;
 	buf_init(&b, 70000);
 	buf_add(&b, code, 4);
@@ -241,10 +278,32 @@ static void say_message(struct end *e, const struct step *st)
 	talk_say(&e->t, body.p, body.n);
 }
 
+/* Shows the input's certificate, or another one. */
+static void begin_tls(struct world *w, struct end *e, const struct step *st)
+{
+	if (e->t.ssl || e->t.fd < 0)
+		return;
+	e->cert = (w->cert + step_byte(st, 0)) % WAYS_CERTS;
+	talk_tls(&e->t, ways_client(w->tls_kind, e->cert), false);
+}
+
+/* Might this be, or spoil, a startup packet that is not in say_start's words? */
+static bool blurs(const struct end *e, const struct step *st)
+{
+	switch (st->op % OPS) {
+	case RAW:
+	case SAY: return true;
+	case PACKET: return step_byte(st, 0) != STARTUP_CODE_CANCEL >> 24;
+	case RECORDS: return !e->t.up;
+	default: return false;
+	}
+}
+
 static void operate(struct world *w, const struct step *st)
 {
 	struct end *e = &w->e[st->op >> 6];
 
+	e->blurred |= blurs(e, st);
 	switch (st->op % OPS) {
 	case RAW: talk_say_raw(&e->t, st->arg.p, st->arg.n); return;
 	case SAY: talk_say(&e->t, st->arg.p, st->arg.n); return;
@@ -252,7 +311,7 @@ static void operate(struct world *w, const struct step *st)
 	case CANCEL: say_cancel(w, e, st); return;
 	case START: say_start(e, st); return;
 	case MESSAGE: say_message(e, st); return;
-	case TLS: talk_tls(&e->t, w->ctx[w->tls_kind], false); return;
+	case TLS: begin_tls(w, e, st); return;
 	case RECORDS: talk_records(&e->t, st->arg); return;
 	case REKEY: talk_rekey(&e->t); return;
 	case NOTIFY: talk_notify(&e->t); return;
@@ -309,13 +368,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct step st;
 
 	choose(w, &r);
-	w->asks &= !talk_has(slice_of(data, size), PROVE_PASSWORD); /* who knows it proves nothing by it */
-	w->connected = 0;
-	w->proved = false;
+	w->knows = talk_has(slice_of(data, size), PROVE_PASSWORD); /* then nothing is proved by it */
+	w->connected = w->gone = 0;
 	w->memory = talk_memory();
 	for (unsigned i = 0; i < ENDS; i++) {
 		talk_open(&w->e[i].t, -1);
 		w->e[i].told = (struct told){.t = &w->e[i].t};
+		w->e[i].cert = WAYS_NO_CERT;
 		prove_begin(&w->e[i].prover, &w->e[i].t, &w->e[i].told);
 	}
 	sim_start(w->s);

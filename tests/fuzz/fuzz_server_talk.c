@@ -10,9 +10,9 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "../unit/io/kit.h"
 #include "base/mem.h"
 #include "hostile.h"
+#include "kinds.h"
 #include "offload_now.h"
 #include "pg/frame.h"
 #include "pg/message.h"
@@ -30,35 +30,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define TOKEN       "db.test:5432/?Action=connect&DBUser=joe&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260101T000000Z&X-Amz-" \
                     "Security-Token=IQoJb3JpZ2luX2Vj&X-Amz-Signature=" TAIL
 
-struct kind {
-	enum secret_kind secret;
-	enum { NO_TLS, UNVERIFIED, VERIFIED } tls;
-	enum target_tls_start start;
-};
-
-static const struct kind kinds[] = {
-	{SECRET_IAM_TOKEN, VERIFIED}, {SECRET_PASSWORD, VERIFIED}, {SECRET_NONE, VERIFIED}, {SECRET_NONE, UNVERIFIED},
-	{SECRET_PASSWORD, NO_TLS}, {SECRET_NONE, NO_TLS}, {SECRET_IAM_TOKEN, NO_TLS}, {SECRET_PASSWORD, UNVERIFIED},
-	{SECRET_IAM_TOKEN, UNVERIFIED}, {SECRET_IAM_TOKEN, VERIFIED, TARGET_TLS_DIRECT},
-	{SECRET_NONE, UNVERIFIED, TARGET_TLS_DIRECT}, {SECRET_NONE, UNVERIFIED, TARGET_TLS_OFFER},
-};
-#define KINDS (sizeof(kinds) / sizeof(*kinds))
-
-/* What certificate the server shows; only the first is right. */
-enum { GOOD, OTHER_CA, OTHER_NAME, EXPIRED, CERTS };
-
 struct world {
 	struct sim *s;
-	struct kit_tls pki, other;
-	struct kit_cert certs[CERTS];
-	SSL_CTX *ctx[CERTS][2]; /* TLS 1.3 and 1.2 */
-	struct tls_ctx *unverified;
-	struct target *targets[KINDS][3]; /* by the versions of the protocol that will do */
 	/* of one input */
 	const struct kind *kind;
-	unsigned cert, version;
-	bool remote, said_secret, alpn, hasty;
-	size_t segment, memory;
+	struct kinds_tls tls;
+	bool remote, said_secret, hasty;
+	size_t segment, record, memory;
 	struct hostile v[SERVERS];
 	unsigned n, joined;
 	struct talk c[CLIENTS];
@@ -67,104 +45,35 @@ struct world {
 
 /* ---- the world ---- */
 
-static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *n, const unsigned char *in, unsigned in_n,
-                       void *arg)
-{
-	static const unsigned char ours[] = "postgresql";
-	const struct world *w = arg;
-
-	(void)ssl;
-	(void)in;
-	(void)in_n;
-	*out = ours;
-	*n = sizeof(ours) - 1;
-	return w->alpn ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
-}
-
-static SSL_CTX *server_ctx(struct world *w, const struct kit_cert *c, unsigned version)
-{
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-
-	talk_must(ctx && SSL_CTX_use_certificate(ctx, c->x) == 1 && SSL_CTX_use_PrivateKey(ctx, c->key) == 1);
-	SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, w);
-	SSL_CTX_set_max_proto_version(ctx, version ? TLS1_2_VERSION : TLS1_3_VERSION);
-	if (version)
-		SSL_CTX_set_max_send_fragment(ctx, 512);
-	return ctx;
-}
-
-static struct target *target_of(struct world *w, const struct kind *k, unsigned versions)
-{
-	struct target t = w->s->target;
-
-	t.name = mem_strdup("app");
-	t.host = mem_strdup(w->s->pg.dir);
-	t.tls_name = mem_strdup("db.test");
-	t.iam_host = mem_strdup("db.test");
-	t.reset_query = mem_strdup("DISCARD ALL");
-	t.auth = k->secret == SECRET_NONE ? TARGET_AUTH_NONE
-	         : k->secret == SECRET_PASSWORD ? TARGET_AUTH_PASSWORD : TARGET_AUTH_IAM;
-	t.min_protocol = versions == 2 ? STARTUP_3_2 : STARTUP_3_0;
-	t.max_protocol = versions == 0 ? STARTUP_3_0 : STARTUP_3_2;
-	t.tls = k->tls == NO_TLS ? NULL : tls_live_new(tls_ctx_ref(k->tls == VERIFIED ? w->pki.client_ctx : w->unverified));
-	t.tls_start = k->start;
-	t.server_connect_timeout_us = t.dial.timeout_us = 3 * SEC;
-	t.query_wait_timeout_us = 8 * SEC;
-	return target_new(&t);
-}
-
-static void forget_files(void);
-
 static struct world *world_get(void)
 {
 	static struct world w;
-	struct err e;
 
 	if (w.s)
 		return &w;
 	w.s = talk_sim();
 	offload_now_on(w.s->loop, false);
 	w.s->pg.accepts = false; /* the server is here */
-	kit_tls_init(&w.pki, "db.test", "DNS:db.test");
-	kit_tls_init(&w.other, "db.test", "DNS:db.test");
-	w.unverified = tls_client_ctx_new(&(struct tls_opts){.ca_file = w.pki.ca_file, .verify = TLS_VERIFY_NONE, .alpn = "postgresql"},
-	                                  &e);
-	talk_must(w.unverified != NULL);
-	w.certs[GOOD] = w.pki.server;
-	w.certs[OTHER_CA] = w.other.server;
-	w.certs[OTHER_NAME] = kit_cert_new(&(struct kit_cert_opts){.cn = "db.test", .san = "DNS:evil.test"}, &w.pki.ca);
-	w.certs[EXPIRED] = kit_cert_new(
-		&(struct kit_cert_opts){.cn = "db.test", .san = "DNS:db.test", .from_days = -9, .to_days = -1}, &w.pki.ca);
-	for (unsigned i = 0; i < CERTS; i++)
-		for (unsigned k = 0; k < 2; k++)
-			w.ctx[i][k] = server_ctx(&w, &w.certs[i], k);
-	for (unsigned i = 0; i < KINDS; i++)
-		for (unsigned k = 0; k < 3; k++)
-			w.targets[i][k] = target_of(&w, &kinds[i], k);
-	atexit(forget_files);
 	return &w;
-}
-
-static void forget_files(void)
-{
-	kit_dir_free(world_get()->pki.dir);
-	kit_dir_free(world_get()->other.dir);
 }
 
 static void choose(struct world *w, struct rd *r)
 {
-	uint8_t kind = rd_u8(r), server = rd_u8(r), segment = rd_u8(r), client = rd_u8(r);
+	static const size_t records[] = {0, 1, 7, 100};
+	uint8_t kind = rd_u8(r), server = rd_u8(r), segment = rd_u8(r), client = rd_u8(r), more = rd_u8(r);
 	struct sim *s = w->s;
 
-	w->kind = &kinds[kind % KINDS];
-	w->cert = server % CERTS;
-	w->version = server / CERTS % 2;
-	w->alpn = server / 24 % 2 == 0;
+	w->kind = kinds_get(kind);
+	w->tls = (struct kinds_tls){
+		.cert = server % KINDS_CERTS, .old = server / KINDS_CERTS % 2, .alpn = server / 24 % 2 == 0, .asks = more & 4};
 	w->segment = segment >= 200 ? segment - 199u : 0;
+	w->record = records[more % 4];
 	w->remote = client & 1;
 	w->hasty = client & 32;
-	s->targets[0] = w->targets[kind % KINDS][server / 8 % 3];
+	s->targets[0] = kinds_target(s, w->kind, server / 8 % KINDS_PROTOCOLS);
 	s->secret.ops.kind = w->kind->secret;
+	s->secret.ops.names_user = w->kind->more & NAMED;
+	s->secret.user = w->kind->more & NAMED ? KINDS_USER : NULL;
 	s->secret.secret = w->kind->secret == SECRET_IAM_TOKEN ? TOKEN : PASSWORD;
 	s->secret.retry = client & 2;
 	s->secret.silent = client % 16 == 12;
@@ -200,6 +109,15 @@ static void outside(struct world *w, struct hostile *v)
 		talk_must(got->p[0] >= 20 && got->p[0] <= 23);
 }
 
+/* Whose first message is bound to TLS as well as can be, and says so. */
+static void hear_scram(const struct hostile *v, struct slice body)
+{
+	bool plus = talk_has(body, "SCRAM-SHA-256-PLUS");
+
+	if (talk_has(body, "SCRAM-SHA-256"))
+		talk_must(talk_has(body, !v->t.ssl ? "n,,n=" : plus ? "p=tls-server-end-point,,n=" : "y,,n="));
+}
+
 static void hear_message(struct world *w, struct hostile *v, uint8_t type, struct slice body)
 {
 	if (type != 'p') {
@@ -214,9 +132,24 @@ static void hear_message(struct world *w, struct hostile *v, uint8_t type, struc
 		talk_must(v->asked_clear || v->raw);
 		v->knows = true;
 	} else {
-		talk_must(w->kind->secret == SECRET_PASSWORD); /* a step of SCRAM; a token is sent in no other way */
+		talk_must(w->kind->secret == SECRET_PASSWORD); /* md5, or a step of SCRAM; a token is sent in no other way */
 		talk_must(!talk_has(body, TAIL));
+		hear_scram(v, body);
 	}
+}
+
+static void hear_packet(struct world *w, struct hostile *v, struct slice packet)
+{
+	struct startup s;
+	struct err e;
+
+	talk_must(startup_parse(packet, &s, &e) == 0);
+	talk_must(s.kind == STARTUP_MESSAGE || s.kind == STARTUP_CANCEL);
+	talk_must(s.kind == STARTUP_CANCEL || strcmp(s.user, w->kind->more & NAMED ? KINDS_USER : "joe") == 0);
+	v->cancel = s.kind == STARTUP_CANCEL;
+	startup_free(&s);
+	v->packets++;
+	v->looked += packet.n;
 }
 
 /* Well-formed packets and messages, in the order of a login. */
@@ -226,33 +159,31 @@ static void hear(struct world *w, struct hostile *v)
 	struct frame f;
 	size_t total;
 
-	if (v->looked == v->heard.n)
-		return;
-	in = slice_of(v->heard.p + v->looked, v->heard.n - v->looked);
-	if (w->kind->tls == NO_TLS && v->cancel)
-		return;
-	if (v->packets == 0) {
-		struct startup s;
-		struct err e;
-		enum frame_status st = startup_length(in, &total);
+	while (v->looked < v->heard.n && !(w->kind->tls == NO_TLS && v->cancel)) {
+		in = slice_of(v->heard.p + v->looked, v->heard.n - v->looked);
+		if (v->packets == 0) {
+			enum frame_status st = startup_length(in, &total);
 
-		if (st == FRAME_PARTIAL || (st == FRAME_OK && in.n < total))
+			talk_must(st != FRAME_BAD);
+			if (st == FRAME_PARTIAL || in.n < total)
+				return;
+			hear_packet(w, v, slice_of(in.p, total));
+			continue;
+		}
+		talk_must(!v->cancel);
+		if (frame_whole(in, 1u << 20, &f, &body) != FRAME_OK)
 			return;
-		talk_must(st == FRAME_OK && startup_parse(slice_of(in.p, total), &s, &e) == 0);
-		talk_must(s.kind == STARTUP_MESSAGE || s.kind == STARTUP_CANCEL);
-		v->cancel = s.kind == STARTUP_CANCEL;
-		startup_free(&s);
-		v->packets++;
-		v->looked += total;
-		hear(w, v);
-		return;
+		hear_message(w, v, f.type, body);
+		v->looked += FRAME_HEAD_BYTES + (size_t)f.body;
 	}
-	talk_must(!v->cancel);
-	if (frame_whole(in, 1u << 20, &f, &body) != FRAME_OK)
-		return;
-	hear_message(w, v, f.type, body);
-	v->looked += FRAME_HEAD_BYTES + (size_t)f.body;
-	hear(w, v);
+}
+
+/* Our certificate is shown where it is asked for, if there is one, and none otherwise. */
+static void look_at_cert(const struct world *w, const struct hostile *v)
+{
+	bool shown = SSL_get0_peer_certificate(v->t.ssl) != NULL;
+
+	talk_must(shown == (w->tls.asks && (w->kind->more & SHOWS)));
 }
 
 static bool server_pump(struct world *w, struct hostile *v)
@@ -269,7 +200,9 @@ static bool server_pump(struct world *w, struct hostile *v)
 		return moved;
 	from = in_plain(w, v) ? &v->t.got : &v->t.inside;
 	if (from->n > 0) {
-		talk_must(w->kind->tls != VERIFIED || w->cert == GOOD);
+		talk_must(w->kind->tls != VERIFIED || w->tls.cert == KINDS_GOOD);
+		if (v->t.ssl)
+			look_at_cert(w, v);
 		buf_add_slice(&v->heard, buf_slice(from));
 		buf_clear(from);
 	}
@@ -281,7 +214,7 @@ static void accept_all(struct world *w)
 {
 	int fd;
 
-	while ((fd = accept(w->s->pg.fd, NULL, NULL)) >= 0) {
+	while (fakepg_waits(&w->s->pg) && (fd = accept(w->s->pg.fd, NULL, NULL)) >= 0) {
 		struct hostile *v = &w->v[w->n];
 
 		if (w->n == SERVERS) {
@@ -292,6 +225,7 @@ static void accept_all(struct world *w)
 		*v = (struct hostile){0};
 		talk_open(&v->t, fd);
 		v->t.segment = w->segment;
+		v->t.record = w->record;
 		buf_init(&v->heard, 1u << 20);
 		buf_init(&v->sasl, 8192);
 	}
@@ -333,14 +267,22 @@ static void come(struct world *w, unsigned i, const struct buf *first)
 	talk_say(&w->c[i], first->p, first->n);
 }
 
-static void join(struct world *w, unsigned i)
+static void join(struct world *w, unsigned i, uint8_t how)
 {
+	static const char *const more[][2] = {{NULL, NULL}, {"application_name", "app"}, {"options", "-c DateStyle=ISO"},
+	                                      {"replication", "true"}, {"TimeZone", "UTC"}, {"_pq_.grease", "on"}};
+	const char *const *m = more[how / 2 % 6];
+	struct params p;
 	struct buf b;
 
 	if (w->joined++ >= CLIENTS_MAX)
 		return;
 	buf_init(&b, 1024);
-	startup_write_message(&b, STARTUP_3_0, "joe", "app", NULL, NULL);
+	params_init(&p);
+	if (m[0])
+		params_set(&p, slice_str(m[0]), slice_str(m[1]));
+	startup_write_message(&b, how & 1 ? STARTUP_3_2 : STARTUP_3_0, "joe", "app", &p, NULL);
+	params_free(&p);
 	come(w, i, &b);
 	buf_free(&b);
 }
@@ -373,7 +315,7 @@ static void client_step(struct world *w, const struct step *st)
 	unsigned i = step_byte(st, 0) % CLIENTS;
 
 	switch (st->op % OPS) {
-	case JOIN: join(w, i); return;
+	case JOIN: join(w, i, step_byte(st, 1)); return;
 	case CANCEL: cancel(w, i); return;
 	case QUERY: talk_say(&w->c[i], "Q\0\0\0\015SELECT 1", 14); return;
 	case LEAVE: talk_close(&w->c[i]); return;
@@ -435,7 +377,7 @@ static void operate(struct world *w, const struct step *st)
 			return;
 		if ((step_byte(st, 0) & 1) == (w->kind->start == TARGET_TLS_DIRECT)) /* what is right, or what is wrong */
 			talk_say_raw(&v->t, "S", 1);
-		talk_tls(&v->t, w->ctx[w->cert][w->version], true);
+		talk_tls(&v->t, kinds_server(&w->tls), true);
 		return;
 	case ANSWER: talk_say_raw(&v->t, st->arg.p, st->arg.n ? 1 : 0); return;
 	case RECORDS: talk_records(&v->t, st->arg); return;
@@ -462,19 +404,21 @@ static const struct steps_canned canned[] = {
 	CANNED(NEGOTIATE, "\x12\0"), CANNED(NEGOTIATE, "\x10\1_pq_.x\0"), CANNED(NEGOTIATE, "\x02\xff"), CANNED(FLOOD, "\1\1\1"),
 	CANNED(FLOOD, "\x20\xf0\1"), CANNED(FLOOD, "\xff\1\2"), CANNED(FLOOD, "\xff\0\3"), CANNED(READY, "I"), CANNED(READY, "T"),
 	CANNED(READY, "x"), CANNED(ECHO, "\0\0\3\0"), CANNED(ECHO, "\1\0\3\0"), CANNED(ECHO, "\0\0\4\1"), CANNED(JOIN, "\0"),
-	CANNED(JOIN, "\1"), CANNED(JOIN, "\2"), CANNED(QUERY, "\0"), CANNED(QUERY, "\1"), CANNED(LEAVE, "\0"), CANNED(PASS, "\0"),
+	CANNED(JOIN, "\1"), CANNED(JOIN, "\2"), CANNED(JOIN, "\1\1"), CANNED(JOIN, "\1\6"),
+	CANNED(JOIN, "\2\13"), CANNED(KEY, "\6"), CANNED(KEY, "\22"), CANNED(QUERY, "\0"), CANNED(QUERY, "\1"), CANNED(LEAVE, "\0"), CANNED(PASS, "\0"),
 	CANNED(PASS, "\1"), CANNED(PASS, "\2"), CANNED(CLOSE, ""), CANNED(END, ""), CANNED(NOTIFY, ""), CANNED(DEAF, ""),
 	CANNED(REKEY, ""), CANNED(SILENCE, ""), CANNED(CANCEL, "\2"), CANNED(CANCEL, "\1"), CANNED(MESSAGE, "Stz\0UTC\0"), CANNED(MESSAGE, "N"), CANNED(MESSAGE, "A"),
 	CANNED(MESSAGE, "K\0\0\0\1abcd"), CANNED(MESSAGE, "CSELECT 1\0"), CANNED(MESSAGE, "G"), CANNED(MESSAGE, "Z"),
 	CANNED(FALSE_MESSAGE, "R\0\0\0\3"), CANNED(FALSE_MESSAGE, "R\x7f\xff\xff\xff"), CANNED(FALSE_MESSAGE, "E\0\0\0\x05"),
 	CANNED(SAY, "Etoo many connections\n\0"), CANNED(RAW, "E\0\0\0\x1aSFATAL\0C28000\0Mno\0\0"), CANNED(RAW, "HTTP/1.1 400\r\n"),
+	CANNED(RAW, "\x15\3\1\0\2\2\x28"), CANNED(RAW, "\x15\3\3\0\2\2\x78"), CANNED(RAW, "\x15\3\3\0\2\1\0"), CANNED(OFFER, "\4"),
 	CANNED(RECORDS, "\0"), CANNED(RECORDS, "\1"), CANNED(RECORDS, "\2\7"), CANNED(RECORDS, "\3"), CANNED(RECORDS, "\4"),
 	CANNED(RECORDS, "\5"), CANNED(RECORDS, "\6"), CANNED(RECORDS, "\7\1"), CANNED(RECORDS, "\x08"), CANNED(RECORDS, "\x09"),
 	CANNED(RECORDS, "\x0a\0\x10\1"), CANNED(RECORDS, "\x0b\x17"), CANNED(RECORDS, "\x0d\x40\0"),
 	CANNED(RECORDS, "\x0e\x17R\0\0\0\x08\0\0\0\0"), CANNED(RECORDS, "\x0f\x15\2\x28"), CANNED(RECORDS, "\x0e\x14\1"),
 	CANNED(RECORDS, "\x0e\x16"), CANNED(RECORDS, "\x10\3"),
 };
-const struct steps_kit steps_kit = {4, 64, canned, sizeof(canned) / sizeof(*canned)};
+const struct steps_kit steps_kit = {5, 64, canned, sizeof(canned) / sizeof(*canned)};
 
 static void check(struct world *w)
 {
@@ -511,7 +455,7 @@ static void begin(struct world *w, struct rd *r)
 		w->told[i] = (struct told){.t = &w->c[i]};
 	}
 	sim_start(w->s);
-	join(w, 0);
+	join(w, 0, 0);
 	talk_settle(w->s, pump, w);
 }
 

@@ -7,15 +7,21 @@
 #include "pg/scram.h"
 #include "told.h"
 
-void hostile_message(struct hostile *v, uint8_t type, const void *body, size_t n)
+static void add_message(struct buf *b, uint8_t type, const void *body, size_t n)
 {
 	unsigned char head[5] = {type, (unsigned char)((n + 4) >> 24), (unsigned char)((n + 4) >> 16),
 	                         (unsigned char)((n + 4) >> 8), (unsigned char)(n + 4)};
+
+	buf_add(b, head, 5);
+	buf_add(b, body, n);
+}
+
+void hostile_message(struct hostile *v, uint8_t type, const void *body, size_t n)
+{
 	struct buf b;
 
 	buf_init(&b, 1u << 20);
-	buf_add(&b, head, 5);
-	buf_add(&b, body, n);
+	add_message(&b, type, body, n);
 	talk_say(&v->t, b.p, b.n);
 	buf_free(&b);
 	v->ready |= type == 'Z';
@@ -130,14 +136,19 @@ void hostile_flood(struct hostile *v, const struct step *st)
 {
 	unsigned n = 16u * step_byte(st, 0);
 	char body[600];
+	struct buf b;
 	int name;
 
-	for (unsigned i = 0; i < n && v->t.out.n < (1u << 20); i++) {
+	buf_init(&b, 1u << 20);
+	for (unsigned i = 0; i < n && b.n < (1u << 19); i++) {
 		name = snprintf(body, 64, "p%u", step_byte(st, 2) & 1 ? i : i % 4);
 		memset(body + name + 1, 'v', 512);
 		body[name + 1 + 2 * step_byte(st, 1)] = '\0';
-		hostile_message(v, step_byte(st, 2) & 2 ? 'N' : 'S', body, (size_t)name + 2 + 2u * step_byte(st, 1));
+		add_message(&b, step_byte(st, 2) & 2 ? 'N' : 'S', body, (size_t)name + 2 + 2u * step_byte(st, 1));
 	}
+	if (v->t.out.n < (1u << 20))
+		talk_say(&v->t, b.p, b.n);
+	buf_free(&b);
 }
 
 void hostile_negotiate(struct hostile *v, const struct step *st)

@@ -51,10 +51,11 @@ static void bad_file(void *arg, enum auth_file which, struct err *e)
 	talk_must(false);
 }
 
-struct auth_store *prove_store(unsigned i)
+struct auth_store *prove_store(unsigned i, const char *hba, const char *ident)
 {
 	static struct auth_store *stores[PROVE_FILES];
-	struct auth_store_opts o = {.remote_trust = false};
+	struct auth_store_opts o = {
+		.path = {[AUTH_FILE_HBA] = hba, [AUTH_FILE_IDENT] = ident}, .remote_trust = true, .certificates = true};
 
 	if (!paths[0][0])
 		write_files();

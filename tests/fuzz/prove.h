@@ -10,9 +10,9 @@
 #define PROVE_PASSWORD "correct-h0rse-battery"
 #define PROVE_FILES    3
 
-/* With auth_files: "joe" and "ann" with secrets of different kinds, the password is the same. Made once, in a directory that goes
- * with the process. */
-struct auth_store *prove_store(unsigned i);
+/* With the i-th of the auth_files: "joe" and "ann" with secrets of different kinds, the password is the same. Made once, in a directory that goes
+ * with the process; the other two files are the same every time. */
+struct auth_store *prove_store(unsigned i, const char *hba, const char *ident);
 
 struct prover {
 	struct talk *t;

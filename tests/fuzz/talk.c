@@ -2,7 +2,6 @@
 #include "config.h"
 #include "talk.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -13,7 +12,7 @@
 #include "io/loop_private.h"
 
 #define FDS_LOOKED_AT 160
-#define SEGMENTED_MAX 8192 /* more is not sent in small pieces: it would take for ever */
+#define SEGMENTED_MAX 2048 /* more is not sent in small pieces: it would take for ever */
 #define RECORD_HEAD   5
 #define RECORD_MAX    (16384 + 256)
 
@@ -88,10 +87,15 @@ void talk_say_raw(struct talk *t, const void *p, size_t n)
 
 void talk_say(struct talk *t, const void *p, size_t n)
 {
+	size_t each = t->record && n < SEGMENTED_MAX ? t->record : n;
+
 	if (!t->ssl)
 		talk_say_raw(t, p, n);
-	else if (n > 0 && t->up && !t->broken && t->fd >= 0 && t->out.n < (2u << 20))
-		SSL_write(t->ssl, p, (int)n);
+	else if (t->up && !t->broken && t->fd >= 0 && t->out.n < (2u << 20))
+		for (const char *at = p; n > 0; n -= each, at += each) {
+			each = each < n ? each : n;
+			SSL_write(t->ssl, at, (int)each);
+		}
 	collect(t);
 }
 
@@ -127,8 +131,9 @@ void talk_feed(struct talk *t)
 	unsigned char chunk[4096];
 	int n;
 
-	if (!t->ssl)
+	if (!t->ssl || (t->got.n == 0 && t->begun)) /* all there was has been read */
 		return;
+	t->begun = true;
 	if (t->got.n > 0)
 		talk_must(BIO_write(t->in, t->got.p, (int)t->got.n) == (int)t->got.n);
 	buf_clear(&t->got);
@@ -184,6 +189,8 @@ static bool send_some(struct talk *t, size_t most)
 		n = send(t->fd, t->out.p, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n > 0)
 		buf_drop_front(&t->out, (size_t)n);
+	else if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+		buf_clear(&t->out); /* nobody hears it */
 	return n > 0;
 }
 
@@ -197,19 +204,16 @@ bool talk_pump(struct talk *t)
 		return false;
 	if (!t->held)
 		moved |= send_some(t, t->segment && t->out.n < SEGMENTED_MAX ? t->segment : SIZE_MAX / 2);
-	while (!t->deaf && !t->eof && (n = recv(t->fd, chunk, sizeof(chunk), MSG_DONTWAIT)) != 0) {
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			return moved;
-		moved = true;
-		if (n < 0)
-			break;
+	if (t->deaf || t->eof)
+		return moved;
+	n = recv(t->fd, chunk, sizeof(chunk), MSG_DONTWAIT); /* once: if there is more, so is another turn */
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return moved;
+	if (n > 0)
 		talk_must(buf_add(&t->got, chunk, (size_t)n) == 0);
-	}
-	if (!t->deaf && !t->eof) {
+	else
 		t->eof = true;
-		moved = true;
-	}
-	return moved;
+	return true;
 }
 
 /* ---- records ---- */
@@ -409,10 +413,14 @@ static void find_epoll(void)
 
 static unsigned open_fds(void)
 {
+	struct pollfd p[FDS_LOOKED_AT]; /* one system call tells of all */
 	unsigned n = 0;
 
 	for (int fd = 0; fd < FDS_LOOKED_AT; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
+		p[fd] = (struct pollfd){.fd = fd};
+	talk_must(poll(p, FDS_LOOKED_AT, 0) >= 0);
+	for (int fd = 0; fd < FDS_LOOKED_AT; fd++)
+		n += !(p[fd].revents & POLLNVAL);
 	return n;
 }
 
@@ -471,11 +479,17 @@ bool talk_has(struct slice s, const char *what)
 {
 	size_t n = strlen(what), same;
 
-	for (size_t i = 0; i < s.n && n <= s.n - i; i++) {
-		for (same = 0; same < n && s.p[i + same] == (unsigned char)what[same]; same++)
+	while (s.n >= n && s.n > 0) {
+		const unsigned char *p = memchr(s.p, what[0], s.n - n + 1);
+
+		if (!p)
+			return false;
+		for (same = 0; same < n && p[same] == (unsigned char)what[same]; same++)
 			;
 		if (same == n)
 			return true;
+		s.n -= (size_t)(p + 1 - s.p);
+		s.p = p + 1;
 	}
 	return false;
 }

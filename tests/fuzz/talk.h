@@ -13,9 +13,10 @@ struct talk {
 	int fd;            /* -1: closed */
 	SSL *ssl;          /* NULL: plain */
 	BIO *in, *from;    /* owned by ssl: what it is to read, what it has written */
-	bool up, broken;   /* the handshake is over; TLS has failed */
+	bool begun, up, broken; /* the handshake; it is over; TLS has failed */
 	bool held;         /* nothing is sent but what is let go */
 	bool deaf, eof;    /* reads nothing; the proxy closed */
+	size_t record;     /* bytes of ours in a TLS record at most; 0: as many as go in */
 	size_t segment;    /* bytes sent at a time, each read by the proxy by itself; 0: all */
 	struct buf out;    /* to be sent */
 	struct buf got;    /* came from the socket and is not taken yet */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,12 +293,20 @@ static bool session(struct fakepg_conn *c)
 
 /* ---- connections ---- */
 
+/* accept() itself makes a socket before it looks. */
+bool fakepg_waits(const struct fakepg *pg)
+{
+	struct pollfd p = {.fd = pg->fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
 static bool accept_some(struct fakepg *pg)
 {
 	bool moved = false;
 	int fd;
 
-	while (pg->accepts && (fd = accept(pg->fd, NULL, NULL)) >= 0) {
+	while (pg->accepts && fakepg_waits(pg) && (fd = accept(pg->fd, NULL, NULL)) >= 0) {
 		struct fakepg_conn *c = mem_zalloc(sizeof(*c));
 
 		c->pg = pg;

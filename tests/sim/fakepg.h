@@ -80,6 +80,9 @@ void fakepg_free(struct fakepg *pg);
 void fakepg_forget(struct fakepg *pg); /* all connections */
 bool fakepg_pump(struct fakepg *pg);
 
+/* Is somebody connecting? */
+bool fakepg_waits(const struct fakepg *pg);
+
 /* Connections open now, CancelRequests left out. */
 unsigned fakepg_open(const struct fakepg *pg);
 
