@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include "aws/call_verdict.h"
 #include "aws/date.h"
+#include "aws/env.h"
 #include "aws/reply.h"
 #include "aws/sigv4.h"
 #include "aws/skew.h"
@@ -229,6 +230,11 @@ static void cannot(void *arg)
 	struct call_answer a = {.e = &c->err, .fault = HTTP_FAULT_REQUEST, .code = ""};
 
 	finish(c, &a);
+}
+
+unsigned call_attempts(const struct provider_deps *d)
+{
+	return env_number(d->env, "AWS_MAX_ATTEMPTS", CALL_ATTEMPTS, CALL_ATTEMPTS_MAX);
 }
 
 struct call *call_start(const struct provider_deps *d, const struct call_request *rq, call_cb cb, void *arg)

@@ -27,6 +27,7 @@ struct call_request {
 
 /* For calls of AWS's public endpoints; a caller may set others. */
 #define CALL_ATTEMPTS   3
+#define CALL_ATTEMPTS_MAX 10
 #define CALL_CONNECT_US UINT64_C(5000000)
 #define CALL_TOTAL_US   UINT64_C(10000000)
 /* No answer is longer; STS's and Secrets Manager's largest are about 70 KB. */
@@ -44,6 +45,9 @@ struct call_answer {
 	enum provider_cause cause;      /* ... and what that comes to; with a reply: if it is of no use */
 	uint64_t retry_after_us;        /* ... and its wish, 0 if none */
 };
+
+/* How often services are asked: AWS_MAX_ATTEMPTS, or CALL_ATTEMPTS. */
+unsigned call_attempts(const struct provider_deps *d);
 
 /* Comes once, never inside call_start, never after call_cancel. */
 typedef void (*call_cb)(void *arg, const struct call_answer *a);

@@ -40,6 +40,19 @@ bool env_is_true(const char *const *env, const char *name)
 	return value && strcasecmp(value, "true") == 0;
 }
 
+unsigned env_number(const char *const *env, const char *name, unsigned otherwise, unsigned max)
+{
+	const char *text = env_get(env, name);
+	unsigned long n;
+
+	if (!text || strspn(text, "0123456789") != strlen(text))
+		return otherwise;
+	n = strtoul(text, NULL, 10); /* ULONG_MAX if it is more */
+	if (n == 0)
+		return otherwise;
+	return n < max ? (unsigned)n : max;
+}
+
 const char *const *env_copy(const char *const *env)
 {
 	size_t n = 0;

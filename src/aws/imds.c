@@ -2,7 +2,6 @@
  * known to be there, and gets more of them. */
 #include "aws/imds.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,23 +140,13 @@ static void heard(void *arg, const struct call_answer *c)
 
 /* ---- questions ---- */
 
-/* A small number from the environment, or the default: what is not one is not taken. */
-static unsigned small_number(const char *const *env, const char *name, unsigned otherwise, unsigned max)
-{
-	const char *text = env_get(env, name);
-	char *end;
-	unsigned long n = text && isdigit((unsigned char)*text) ? strtoul(text, &end, 10) : 0;
-
-	return n >= 1 && n <= max && !*end ? (unsigned)n : otherwise;
-}
-
 static void ask(struct imds_op *op, enum state state)
 {
 	struct imds *m = op->imds;
 	bool token = state == STATE_TOKEN;
 	char url[URL_MAX + IMDS_PATH_MAX + 2];
 	struct http_header header = {"x-aws-ec2-metadata-token", secret_slice(&m->token)};
-	unsigned wait_sec = small_number(m->deps.env, "AWS_METADATA_SERVICE_TIMEOUT", 1, 60);
+	unsigned wait_sec = env_number(m->deps.env, "AWS_METADATA_SERVICE_TIMEOUT", 1, 60);
 
 	if (token)
 		header = (struct http_header){"x-aws-ec2-metadata-token-ttl-seconds",
@@ -172,8 +161,8 @@ static void ask(struct imds_op *op, enum state state)
 			.url = url,
 			.headers = &header,
 			.header_count = 1,
-			.attempts = small_number(m->deps.env, "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
-						 secret_is_set(&m->token) ? CALL_ATTEMPTS : 1, 10),
+			.attempts = env_number(m->deps.env, "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
+						 secret_is_set(&m->token) ? CALL_ATTEMPTS : 1, CALL_ATTEMPTS_MAX),
 			.connect_us = wait_sec * WAIT_US,
 			.total_us = wait_sec * WAIT_US,
 			.cleartext = !op->https,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "aws/env.h"
 #include "aws/region_finder.h"
+#include "aws/settings.h"
 #include "base/mem.h"
 #include "config.h"
 #include "http/http_curl.h"
@@ -48,7 +49,7 @@ struct kit *kit_new(struct loop *l, const char *const *env, struct offload *offl
 	skew_init(&k->skew);
 	k->deps = (struct provider_deps){
 		.loop = l,
-		.env = env_copy(env),
+		.env = settings_env(env),
 		.offload = offload,
 		.mail = mail,
 		.skew = &k->skew,

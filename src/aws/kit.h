@@ -1,4 +1,4 @@
-/* What every provider on one loop works with (provider_deps), made from an environment: its copy, the HTTP
+/* What every provider on one loop works with (provider_deps), made from an environment: its copy (settings.h), the HTTP
  * client as AWS_CA_BUNDLE and the proxy variables want it, the measured skew, and who finds the region. */
 #ifndef PGIAM_AWS_KIT_H
 #define PGIAM_AWS_KIT_H

@@ -57,7 +57,9 @@ int profile_load(const char *const *env, bool named, struct profile_file *f, str
 
 const char *profile_load_name(const char *const *env, const char *name)
 {
-	return name ? name : env_get(env, "AWS_PROFILE");
+	if (!name)
+		name = env_get(env, "AWS_PROFILE");
+	return name ? name : env_get(env, "AWS_DEFAULT_PROFILE");
 }
 
 /* As profile_load_region, of the files. */

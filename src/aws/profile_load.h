@@ -11,7 +11,7 @@
  * error; where nothing was said it may be of somebody else's home, and counts as not there. */
 int profile_load(const char *const *env, bool named, struct profile_file *f, struct err *e);
 
-/* `name`, else AWS_PROFILE, else NULL: nobody named one. Borrowed. */
+/* `name`, else AWS_PROFILE, else AWS_DEFAULT_PROFILE (older tools'), else NULL: nobody named one. Borrowed. */
 const char *profile_load_name(const char *const *env, const char *name);
 
 /* The `region` of that profile, or of "default". 0; 1 with e: it has none, or there is no such profile; -1 with e: there

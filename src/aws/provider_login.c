@@ -153,7 +153,7 @@ static int ask(struct provider_login_op *op, const char *region)
 					      .headers = headers,
 					      .header_count = 2,
 					      .body = buf_slice(&body),
-					      .attempts = CALL_ATTEMPTS,
+					      .attempts = call_attempts(&p->deps),
 					      .connect_us = CALL_CONNECT_US,
 					      .total_us = CALL_TOTAL_US,
 					      .cleartext = place.cleartext,

@@ -7,22 +7,25 @@
 #include "aws/env.h"
 #include "aws/url.h"
 
+#define SETTING(name) {name, "endpoint_url of " name}
+
 static const struct {
 	const char *host; /* before the region; of those that are signed for also the name to sign */
 	const char *host_fips;
 	const char *env;     /* AWS_ENDPOINT_URL_... */
+	struct service_setting setting;
 	bool dual_stack;     /* there are such names */
 	bool gov_plain_fips; /* in GovCloud the plain name is the FIPS one */
 } services[] = {
-	[SERVICE_STS] = {"sts",                 "sts-fips",                 "AWS_ENDPOINT_URL_STS",      true,  true },
+	[SERVICE_STS] = {"sts",                 "sts-fips",                 "AWS_ENDPOINT_URL_STS", SETTING("sts"),      true,  true },
 	[SERVICE_SECRETS_MANAGER] = {"secretsmanager",      "secretsmanager-fips",
-                         "AWS_ENDPOINT_URL_SECRETS_MANAGER",                                             false, false},
-	[SERVICE_REDSHIFT] = {"redshift",            "redshift-fips",            "AWS_ENDPOINT_URL_REDSHIFT", true,  true },
+                         "AWS_ENDPOINT_URL_SECRETS_MANAGER", SETTING("secrets_manager"),                                             false, false},
+	[SERVICE_REDSHIFT] = {"redshift",            "redshift-fips",            "AWS_ENDPOINT_URL_REDSHIFT", SETTING("redshift"), true,  true },
 	[SERVICE_REDSHIFT_SERVERLESS] = {"redshift-serverless", "redshift-serverless-fips",
-                         "AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS",                                         true,  false},
-	[SERVICE_SSO] = {"portal.sso",          "portal.sso-fips",          "AWS_ENDPOINT_URL_SSO",      true,  false},
-	[SERVICE_SSO_OIDC] = {"oidc",                "oidc-fips",                "AWS_ENDPOINT_URL_SSO_OIDC", true,  false},
-	[SERVICE_SIGNIN] = {"signin",              "signin-fips",              "AWS_ENDPOINT_URL_SIGNIN",   true,  false},
+                         "AWS_ENDPOINT_URL_REDSHIFT_SERVERLESS", SETTING("redshift_serverless"),                                         true,  false},
+	[SERVICE_SSO] = {"portal.sso",          "portal.sso-fips",          "AWS_ENDPOINT_URL_SSO", SETTING("sso"),      true,  false},
+	[SERVICE_SSO_OIDC] = {"oidc",                "oidc-fips",                "AWS_ENDPOINT_URL_SSO_OIDC", SETTING("sso_oidc"), true,  false},
+	[SERVICE_SIGNIN] = {"signin",              "signin-fips",              "AWS_ENDPOINT_URL_SIGNIN", SETTING("signin"),   true,  false},
 };
 
 static const struct {
@@ -65,11 +68,10 @@ static const char *override_of(const char *const *env, enum service_id id, const
 	url = env_get(env, *what);
 	if (!url)
 		url = env_get(env, *what = "AWS_ENDPOINT_URL");
-	if (!url) {
-		url = configured;
-		*what = "endpoint_url of the profile";
-	}
-	return url;
+	if (url)
+		return url;
+	*what = "endpoint_url of the profile";
+	return configured ? configured : env_get(env, services[id].setting.variable);
 }
 
 /* The replies hold credentials: only on this machine may they come in the clear. */
@@ -171,4 +173,9 @@ int service_region(const char *const *env, const char **region, struct err *e)
 	if (*region && !endpoint_region_ok(*region))
 		return err_set(e, ERR_REGION, "%s has not the form of a region name", name);
 	return 0;
+}
+
+struct service_setting service_setting(enum service_id id)
+{
+	return services[id].setting;
 }

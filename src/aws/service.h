@@ -15,6 +15,7 @@ enum service_id {
 	SERVICE_SSO,
 	SERVICE_SSO_OIDC,
 	SERVICE_SIGNIN,
+	SERVICE_COUNT
 };
 
 #define SERVICE_URL_SIZE 512
@@ -28,9 +29,16 @@ struct service_place {
 };
 
 /* The URL of a service in a region. configured is the profile's endpoint_url for this service, or NULL: what
- * the environment says goes before it. ERR_CREDENTIALS. */
+ * the environment says goes before it, what the profile AWS_PROFILE says (settings.h) behind. ERR_CREDENTIALS. */
 int service_find(const char *const *env, enum service_id id, const char *region, const char *configured,
 		 struct service_place *out, struct err *e);
+
+/* Where a profile names a service, and the name under which its endpoint_url stands in an environment (settings.h). */
+struct service_setting {
+	const char *service;  /* "sso_oidc" */
+	const char *variable; /* "endpoint_url of sso_oidc": no environment has it */
+};
+struct service_setting service_setting(enum service_id id);
 
 /* The region of the environment, AWS_REGION before AWS_DEFAULT_REGION, or NULL. ERR_REGION if it has not the
  * form of one. */

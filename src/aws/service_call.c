@@ -83,7 +83,7 @@ struct service_call *service_call_start(const struct provider_deps *d, const str
 				     .signer = rq->signer,
 				     .service = place.service,
 				     .region = place.region,
-				     .attempts = CALL_ATTEMPTS,
+				     .attempts = call_attempts(d),
 				     .connect_us = CALL_CONNECT_US,
 				     .total_us = CALL_TOTAL_US,
 				     .cleartext = place.cleartext,

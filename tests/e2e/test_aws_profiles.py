@@ -235,6 +235,20 @@ def test_login_of_another_key(serve, home, login_session):
     assert "TOKEN_EXPIRED" in serve(home.env(), query_wait_timeout=3).complaint()
 
 
+def test_settings(serve, home, aws):
+    """Where services are, whom to trust there, how often to try: the profile says it where the environment does not."""
+    home.write("token", "t")
+    home.write("config", "[default]\nca_bundle = %s\nmax_attempts = 1\nservices = here\n[services here]\nsts =\n"
+                         "  endpoint_url = %s\n" % (aws.ca_path, aws.tls_url))
+    env = home.env(AWS_ENDPOINT_URL=None, AWS_CA_BUNDLE=None, AWS_ROLE_ARN=ROLE + "r",
+                   AWS_WEB_IDENTITY_TOKEN_FILE=home.path + "/.aws/token")
+    aws.fault("sts", times=None, status=503)
+    done = proxy.pgiam("credentials", env=env)
+    assert done.returncode == 1 and "503" in done.stderr and len(aws.asked("sts")) == 1
+    aws.clear()
+    assert serve(env).logs_in()
+
+
 def test_place_in_the_chain(serve, home, aws):
     """Behind the environment's web identity, before a container."""
     home.write("credentials", home.keys())
