@@ -4,6 +4,7 @@
 #include "config.h"
 #include "io/tls_private.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/err.h>
@@ -25,7 +26,7 @@ const char *const *tls_rds_bundle_paths(void)
 	return paths;
 }
 
-/* Where distributions keep all roots in one file, for an OpenSSL that was built with another idea. */
+/* Where distributions keep all roots in one file. */
 static const char *const tls_system_bundles[] = {
 	"/etc/ssl/certs/ca-certificates.crt",
 	"/etc/pki/tls/certs/ca-bundle.crt",
@@ -76,16 +77,33 @@ static int tls_ca_add_file(struct tls_ctx *c, const char *path, struct err *e)
 	return rc;
 }
 
+/* Does OpenSSL find anything there? It looks for names like 1a2b3c4d.0 only. */
+static bool tls_dir_is_hashed(const char *path)
+{
+	DIR *d = opendir(path);
+	bool found = false;
+	struct dirent *f;
+
+	while (d && !found && (f = readdir(d)))
+		found = strspn(f->d_name, "0123456789abcdef") == 8 && f->d_name[8] == '.';
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* A container often has the distribution's bundle alone, without the links by which OpenSSL finds what is in it. */
 static int tls_ca_load_system(struct tls_ctx *c, struct err *e)
 {
-	bool there = tls_ctx_watch(c, X509_get_default_cert_file());
-	struct stat st;
+	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl_ctx);
+	int before = sk_X509_OBJECT_num(X509_STORE_get0_objects(store));
 
+	tls_ctx_watch(c, X509_get_default_cert_file());
 	/* Also what SSL_CERT_FILE and SSL_CERT_DIR name. */
 	if (SSL_CTX_set_default_verify_paths(c->ssl_ctx) != 1)
 		return err_set(e, ERR_TLS, "TLS cannot be set up: no default places for CA certificates");
 	ERR_clear_error();
-	if (there || stat(X509_get_default_cert_dir(), &st) == 0)
+	if (sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) > before ||
+	    tls_dir_is_hashed(X509_get_default_cert_dir()))
 		return 0;
 	for (size_t i = 0; i < sizeof tls_system_bundles / sizeof tls_system_bundles[0]; i++)
 		if (tls_ctx_watch(c, tls_system_bundles[i]))

@@ -2,7 +2,9 @@
 import datetime
 import os
 import re
+import signal
 import ssl
+import subprocess
 import threading
 import time
 
@@ -44,7 +46,8 @@ def test_bad_certificate(fake_factory, pgiam_for, authority, case):
     fake = fake_factory(login_and_serve, chain_key=authority.issue(key="ec", **kw))
     text = refused(pgiam_for(fake))
     assert re.search(why, text), text
-    assert authority.path in text, text
+    assert 'subject "CN = %s", issuer "O = pgiam tests, CN = pgiam e2e CA"' % kw["names"][0] in text, text
+    assert 'wanted "%s"; trusted: %s' % (fakepg.HOST, authority.path) in text, text
     assert fake.startups == [] and fake.tokens == []
 
 
@@ -54,9 +57,17 @@ def test_wildcard(fake_factory, pgiam_for):
     assert pgiam_for(fake).sql("select 1") == [("1",)]
 
 
-def test_nul_in_the_name(fake_factory, pgiam_for, authority):
-    fake = fake_factory(login_and_serve, chain_key=authority.issue(
-        ["x.example"], key="ec", common_name=fakepg.HOST))
+@pytest.mark.parametrize("names", [[fakepg.HOST + "\0.evil.example"], []], ids=["name", "common name"])
+def test_nul_in_the_name(fake_factory, pgiam_for, authority, names):
+    """What stops reading at the NUL sees the name that is wanted."""
+    fake = fake_factory(login_and_serve, chain_key=authority.issue(names, key="ec", common_name=fakepg.HOST + "\0.evil"))
+    assert "cannot be verified" in refused(pgiam_for(fake))
+    assert fake.tokens == []
+
+
+def test_common_name_beside_names(fake_factory, pgiam_for, authority):
+    """It is not looked at where there are others."""
+    fake = fake_factory(login_and_serve, chain_key=authority.issue(["x.example"], key="ec", common_name=fakepg.HOST))
     refused(pgiam_for(fake))
     assert fake.tokens == []
 
@@ -80,6 +91,34 @@ def test_subordinate_authority(fake_factory, pgiam_for, authority):
     region = certs.Authority("region", parent=authority, key="ec")
     fake = fake_factory(login_and_serve, chain_key=region.issue([fakepg.HOST], key="ec"))
     assert pgiam_for(fake).sql("select 1") == [("1",)]
+
+
+# Where a CA is looked for when none is named. Each has to be there: the system's roots are for RDS Proxy and DSQL.
+PLACES = {
+    "a usual place of the RDS bundle": ("/etc/ssl/certs/global-bundle.pem", {}),
+    "the system's roots": ("/etc/ssl/certs/ca-certificates.crt", {}),
+    "SSL_CERT_FILE": ("/etc/ssl/certs/own.pem", {"SSL_CERT_FILE": "/etc/ssl/certs/own.pem"}),
+}
+OWN_CERTS = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /etc/ssl/certs; cp "$1" "$2"; shift 2; exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_places_of_a_ca(fake_factory, pgiam_for, authority, workdir, place):
+    """In a file system of the process's own. A renewed one is read again there, too; where OpenSSL is told by a variable,
+    on SIGHUP."""
+    path, env = PLACES[place]
+    if not os.path.isdir("/etc/ssl/certs") or subprocess.run([*OWN_CERTS, authority.path, path, "true"], check=False,
+                                                             capture_output=True).returncode:
+        pytest.skip("needs /etc/ssl/certs and the right to mount")
+    stranger = put(workdir + "/stranger.pem", certs.Authority("stranger", key="ec").pem())
+    fake = fake_factory(login_and_serve)
+    pgiam = pgiam_for(fake, env=env, database={"tls_ca": None}, server_login_retry=0.1, prefix=[*OWN_CERTS, stranger, path])
+    refused(pgiam)
+    with open(authority.path, "rb") as file:
+        put("/proc/%d/root%s" % (pgiam.pid, path), file.read())
+    if env:
+        pgiam.process.send_signal(signal.SIGHUP)
+    assert proxy.patiently(lambda: pgiam.sql("select 1")) == [("1",)]
 
 
 def test_without_ca_file_a_test_ca_is_not_trusted(fake_factory, pgiam_for):
