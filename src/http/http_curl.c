@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/mem_hooks.h"
+#include "io/tls.h"
 
 struct http_curl {
 	struct http_client base;
@@ -340,8 +341,26 @@ static void set_limits(CURL *easy, const struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* what was signed is what is sent */
 }
 
+static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
+{
+	(void)easy;
+	(void)arg;
+	tls_wipe_what_was_read(ssl_ctx);
+	return CURLE_OK;
+}
+
+/* Is the context that libcurl hands over one of OpenSSL's? */
+static bool curl_has_openssl(void)
+{
+	const char *ssl = curl_version_info(CURLVERSION_NOW)->ssl_version;
+
+	return ssl && strncmp(ssl, "OpenSSL/", 8) == 0;
+}
+
 static void set_trust(struct http_curl *c, CURL *easy)
 {
+	if (curl_has_openssl())
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);

@@ -82,6 +82,10 @@ bool stream_tls_peer_cn(const struct stream *s, char *out, size_t n);
 void stream_tls_client(struct stream *s, struct tls_ctx *c, const char *name);
 void stream_tls_server(struct stream *s, struct tls_ctx *c);
 
+/* What a client says at first may be a password, and OpenSSL wipes its copy of it; what comes from now on is data, of which
+ * it does not. Nothing on plain streams. */
+void stream_tls_login_over(struct stream *s);
+
 /* 1 done (both switches off), 0 wait for the callback, -1 failed with e set: ERR_TLS_VERIFY says which certificate
  * (subject, issuer, dates), which name, which CA file; otherwise ERR_TLS. */
 int stream_tls_step(struct stream *s, struct err *e);

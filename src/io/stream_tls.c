@@ -196,8 +196,16 @@ void stream_tls_client(struct stream *s, struct tls_ctx *c, const char *name)
 void stream_tls_server(struct stream *s, struct tls_ctx *c)
 {
 	stream_tls_begin(s, c);
+	if (!s->ssl)
+		return;
+	SSL_set_accept_state(s->ssl);
+	SSL_set_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
+void stream_tls_login_over(struct stream *s)
+{
 	if (s->ssl)
-		SSL_set_accept_state(s->ssl);
+		SSL_clear_options(s->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 static void stream_tls_explain(struct stream *s, struct err *e)

@@ -53,6 +53,11 @@ static void tls_ctx_release(struct tls_ctx *c)
 	free(c);
 }
 
+void tls_wipe_what_was_read(void *ssl_ctx)
+{
+	SSL_CTX_set_options(ssl_ctx, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c)
 {
 	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);

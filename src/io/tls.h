@@ -67,6 +67,9 @@ bool tls_ctx_verifies(const struct tls_ctx *c);
 /* When the first certificate of our own chain expires, in seconds since 1970; 0: there is none. */
 int64_t tls_ctx_expires_sec(const struct tls_ctx *c);
 
+/* For a library that makes an SSL_CTX of its own: OpenSSL wipes its copy of whatever was read when it has handed it over. */
+void tls_wipe_what_was_read(void *ssl_ctx);
+
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *c); /* thread-safe */
 void tls_ctx_unref(struct tls_ctx *c);
 

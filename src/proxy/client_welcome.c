@@ -7,6 +7,7 @@ void client_welcome(struct client *c)
 	const struct params *w = &c->pool->welcome;
 	struct err e;
 
+	stream_tls_login_over(c->stream);
 	c->told_version = c->pool->welcome_version;
 	c->cancel_pid = keyring_add(c->env->keys, c, startup_key_bytes(c->protocol));
 	message_auth_ok(&c->out);

@@ -1,0 +1,92 @@
+"""What is left of secrets in the process when it is done with them. Its memory is read, which only root may: to everybody else
+it is closed."""
+import re
+import urllib.parse
+
+import pytest
+
+import fakepg
+import proxy
+
+LARGE = 1 << 30  # a sanitizer's own
+SIGNATURE = re.compile(rb"X-Amz-Signature=[0-9a-f]{64}")
+
+
+def pieces(pgiam):
+    """All that it may write to."""
+    if proxy.WRAPPER:
+        pytest.skip("the memory of the program itself is wanted")
+    with open("/proc/%d/maps" % pgiam.pid, encoding="utf-8") as file:
+        lines = [line.split() for line in file]
+    try:
+        mem = open("/proc/%d/mem" % pgiam.pid, "rb", buffering=0)
+    except PermissionError as e:
+        pytest.skip(str(e))
+    with mem:
+        for words in lines:
+            low, high = (int(n, 16) for n in words[0].split("-"))
+            if words[1].startswith("rw") and high - low < LARGE:
+                mem.seek(low)
+                data = bytearray()
+                while len(data) < high - low:
+                    try:
+                        part = mem.read(high - low - len(data))
+                    except OSError:
+                        break  # gone meanwhile
+                    if not part:
+                        break
+                    data += part
+                yield data
+
+
+def left(pgiam, *patterns):
+    """Those of the patterns (bytes, or a regular expression) that are found."""
+    found = []
+    for data in pieces(pgiam):
+        for p in patterns:
+            if p not in found and (p.search(data) if isinstance(p, re.Pattern) else p in data):
+                found.append(p)
+    return found
+
+
+def test_tokens(rds, pgiam):
+    """After logins, refused ones and cancels."""
+    own = rds.env["AWS_SECRET_ACCESS_KEY"].encode()
+    in_token = urllib.parse.quote(rds.env["AWS_SESSION_TOKEN"], safe="").encode()
+    assert in_token != rds.env["AWS_SESSION_TOKEN"].encode()
+    rds.fault("deny", "other_user")
+    pgiam.sql("select 1")
+    pgiam.refusal(user="other_user")
+    assert left(pgiam, own, SIGNATURE, in_token) == [own]  # it is in the environment: so there is something to find
+
+
+@pytest.mark.parametrize("method", ["cleartext", "scram"])
+def test_passwords_of_a_file(fake_factory, pgiam_factory, workdir, method):
+    password = "it is " + "open sesame" * 100
+
+    def script(conn):
+        conn.begin()
+        if method == "scram":
+            fakepg.Scram(password).login(conn)
+        else:
+            conn.auth(3)
+            conn.password()
+        conn.welcome()
+        conn.serve()
+
+    with open(workdir + "/password", "w", encoding="ascii") as file:
+        file.write(password)
+    pgiam = pgiam_factory({"app": fake_factory(script).database(auth="password", password_file=workdir + "/password")})
+    pgiam.sql("select 1")
+    assert left(pgiam, b"it is open sesame", b"sesameopen sesame") == []
+
+
+@pytest.mark.parametrize("sslmode", ["disable", "require"])
+def test_passwords_of_clients(plain, pgiam_for, workdir, sslmode):
+    """auth_file has but what proves them."""
+    secret = plain.admin("select 'md5' || md5('guess me if you canjoe')")[0][0]
+    with open(workdir + "/users", "w", encoding="ascii") as file:
+        file.write('"joe" "%s"\n' % secret)
+    pgiam = pgiam_for(plain, database=dict(auth="none", user="app_user"), auth_type="plain", auth_file=workdir + "/users")
+    assert pgiam.sql("select 1", user="joe", password="guess me if you can", sslmode=sslmode) == [(1,)]
+    assert left(pgiam, b"guess me if you can") == []
