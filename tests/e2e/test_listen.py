@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import time
 
@@ -179,6 +180,26 @@ def test_port_in_use(pgiam_factory, family, address):
         fails(pgiam_factory(NEVER, listen_addr=address, listen_port=port, wait=False),
               r"cannot listen on \[?%s\]?:%d: Address already in use" % (re.escape(address), port),
               r"in use by \S+ \(pid %d\)" % os.getpid())
+
+
+# ---- connections that are dead ----
+
+def keepalive(pgiam, port, mine):
+    """What the kernel says of the timers of pgiam's connections at that port, its own or the other end's."""
+    done = subprocess.run(["ss", "-Htnop", "state", "established", "%s :%d" % ("sport =" if mine else "dport =", port)],
+                          capture_output=True, text=True, check=True)
+    return [re.findall(r"timer:\((keepalive),(\d+)min", line) for line in done.stdout.splitlines()
+            if "pid=%d," % pgiam.pid in line]
+
+
+@pytest.mark.parametrize("options, timer", [({"tcp_keepidle": 900}, [("keepalive", "14")]), ({"tcp_keepalive": 0}, [])])
+def test_keepalive(plain, pgiam_for, options, timer):
+    """Of clients and of servers. (test_dial.c looks at the other options.)"""
+    pgiam = pgiam_for(plain, database={"auth": "none"}, **options)
+    with pgiam.connect() as conn:
+        conn.execute("select 1")
+        for port, mine in ((pgiam.port, True), (plain.port, False)):  # a moment later: there is but one timer, and more urgent ones
+            assert wire.eventually(lambda port=port, mine=mine: keepalive(pgiam, port, mine) == [timer], 3)
 
 
 # ---- descriptors ----

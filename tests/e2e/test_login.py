@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import fakepg
 import proxy
 import wire
 from files import put
@@ -274,6 +275,26 @@ def test_changed_password_file(rds, pgiam_factory, workdir):
         file.write(rds.env["RDS_SCRAM_PASSWORD"] + "\n")
     time.sleep(0.5)
     assert pgiam.sql(WHO, user="scram_user") == [("scram_user", True)]
+
+
+@pytest.mark.parametrize("method", ["cleartext", "scram"])
+def test_long_passwords(fake_factory, pgiam_factory, workdir, method):
+    """No buffer for one has a fixed size. 65,535 bytes are what PostgreSQL takes."""
+    password = "p\u00e4ssword" * 3000
+
+    def script(conn):
+        conn.begin()
+        if method == "scram":
+            fakepg.Scram(password).login(conn)
+        else:
+            conn.auth(3)
+            assert conn.password() == password.encode() + b"\0"
+        conn.welcome()
+        conn.serve()
+
+    path = put(workdir + "/password", password + "\n")
+    entry = fake_factory(script).database(auth="password", password_file=path)
+    assert pgiam_factory({"app": entry}).sql("select 1") == [("1",)]
 
 
 def test_trust_over_a_unix_socket(rds, pgiam_factory):

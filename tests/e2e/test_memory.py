@@ -7,6 +7,7 @@ import pytest
 
 import fakepg
 import proxy
+from files import put
 
 LARGE = 1 << 30  # a sanitizer's own
 SIGNATURE = re.compile(rb"X-Amz-Signature=[0-9a-f]{64}")
@@ -74,9 +75,8 @@ def test_passwords_of_a_file(fake_factory, pgiam_factory, workdir, method):
         conn.welcome()
         conn.serve()
 
-    with open(workdir + "/password", "w", encoding="ascii") as file:
-        file.write(password)
-    pgiam = pgiam_factory({"app": fake_factory(script).database(auth="password", password_file=workdir + "/password")})
+    path = put(workdir + "/password", password)
+    pgiam = pgiam_factory({"app": fake_factory(script).database(auth="password", password_file=path)})
     pgiam.sql("select 1")
     assert left(pgiam, b"it is open sesame", b"sesameopen sesame") == []
 
@@ -85,8 +85,7 @@ def test_passwords_of_a_file(fake_factory, pgiam_factory, workdir, method):
 def test_passwords_of_clients(plain, pgiam_for, workdir, sslmode):
     """auth_file has but what proves them."""
     secret = plain.admin("select 'md5' || md5('guess me if you canjoe')")[0][0]
-    with open(workdir + "/users", "w", encoding="ascii") as file:
-        file.write('"joe" "%s"\n' % secret)
-    pgiam = pgiam_for(plain, database=dict(auth="none", user="app_user"), auth_type="plain", auth_file=workdir + "/users")
+    users = put(workdir + "/users", '"joe" "%s"\n' % secret)
+    pgiam = pgiam_for(plain, database=dict(auth="none", user="app_user"), auth_type="plain", auth_file=users)
     assert pgiam.sql("select 1", user="joe", password="guess me if you can", sslmode=sslmode) == [(1,)]
     assert left(pgiam, b"guess me if you can") == []
