@@ -98,10 +98,18 @@ struct aws_region_from {
  * of several regions, and may be forbidden: then -1. */
 int aws_region_find(const struct aws_region_from *from, char out[64], char warning[256], struct err *e);
 
-/* Credentials for a command that has no loop: waits for the chain, up to 30 s. One reference is the caller's;
- * NULL with e set if there are none. */
+/* Whose credentials a command wants. */
+struct aws_whose {
+	const char *const *env;
+	struct aws_identity identity; /* as a database's settings; region: NULL: as region_finder.h has it */
+	const char *only_provider;    /* as in aws_opts */
+};
+
+/* Credentials for a command that has no loop: waits for them, up to 30 s. One reference is the caller's; NULL with e set if
+ * there are none. skew_us: what to add to this machine's clock, as far as was heard on the way; 0: nothing worth
+ * telling. */
 struct credentials;
-struct credentials *aws_credentials_once(const char *const *env, struct err *e);
+struct credentials *aws_credentials_once(const struct aws_whose *whose, int64_t *skew_us, struct err *e);
 
 /* aws_region_find, and where that gives 1, what the instance's metadata service says. 0, or -1 with ERR_REGION. */
 int aws_region_once(const struct aws_region_from *from, char out[64], char warning[256], struct err *e);
@@ -115,9 +123,9 @@ struct aws_who {
 	struct err why;
 };
 
-/* Asks the chain, and STS in `region` (NULL: as region_finder.h has it). 0 if both answered. As above, it waits. Free
- * with aws_who_free either way. */
-int aws_who_once(const char *const *env, const char *region, struct aws_who *who);
+/* Asks for them, and STS in the identity's region. 0 if both answered. As above, it waits. Free with aws_who_free either
+ * way. */
+int aws_who_once(const struct aws_whose *whose, struct aws_who *who);
 void aws_who_free(struct aws_who *who);
 
 #endif

@@ -1,9 +1,8 @@
-/* For commands that need credentials once and have no loop: the same chain, run on a loop of its own. */
+/* For commands that need credentials once and have no loop: the same providers, run on a loop of their own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "aws/aws.h"
-#include "aws/chain.h"
 #include "aws/endpoint.h"
 #include "aws/kit.h"
 #include "aws/region_finder.h"
@@ -43,7 +42,14 @@ static void workshop_close(struct workshop *w)
 	loop_free(w->loop);
 }
 
-/* ---- the chain ---- */
+static int64_t measured_skew(const struct workshop *w)
+{
+	int64_t us = atomic_load(&w->kit->skew.measured_us);
+
+	return llabs(us) < SKEW_IGNORED_US ? 0 : us;
+}
+
+/* ---- the credentials ---- */
 
 struct once {
 	struct provider_op *op;
@@ -62,13 +68,13 @@ static void heard(void *arg, const struct provider_answer *a)
 		o->who->why = *a->e;
 }
 
-static void ask_chain(struct workshop *w, struct aws_who *who)
+static void ask_provider(struct workshop *w, const struct aws_whose *whose, struct aws_who *who)
 {
-	struct provider *chain = chain_default(&w->kit->deps);
+	struct provider *provider = identity_provider(&w->kit->deps, &whose->identity, whose->only_provider);
 	struct once o = {.who = who};
 	uint64_t begin = loop_now_us(w->loop);
 
-	o.op = provider_start(chain, heard, &o);
+	o.op = provider_start(provider, heard, &o);
 	while (o.op && loop_now_us(w->loop) - begin < ONCE_TIMEOUT_US)
 		loop_turn(w->loop, 100000);
 	if (o.op) {
@@ -76,7 +82,7 @@ static void ask_chain(struct workshop *w, struct aws_who *who)
 		err_set(&who->why, ERR_CREDENTIALS, "no credentials came within %u s",
 			(unsigned)(ONCE_TIMEOUT_US / 1000000));
 	}
-	provider_free(chain);
+	provider_free(provider);
 }
 
 /* ---- STS ---- */
@@ -167,14 +173,17 @@ int aws_region_once(const struct aws_region_from *from, char out[64], char warni
 	return rc == 0 ? 0 : -1;
 }
 
-struct credentials *aws_credentials_once(const char *const *env, struct err *e)
+struct credentials *aws_credentials_once(const struct aws_whose *whose, int64_t *skew_us, struct err *e)
 {
 	struct aws_who who = {.skipped = mem_strdup("")};
 	struct credentials *creds;
 	struct workshop w;
 
-	if (workshop_open(&w, env, &who.why) == 0)
-		ask_chain(&w, &who);
+	*skew_us = 0;
+	if (workshop_open(&w, whose->env, &who.why) == 0) {
+		ask_provider(&w, whose, &who);
+		*skew_us = measured_skew(&w);
+	}
 	workshop_close(&w);
 	if (!who.creds)
 		*e = who.why;
@@ -183,19 +192,17 @@ struct credentials *aws_credentials_once(const char *const *env, struct err *e)
 	return creds;
 }
 
-int aws_who_once(const char *const *env, const char *region, struct aws_who *who)
+int aws_who_once(const struct aws_whose *whose, struct aws_who *who)
 {
 	struct workshop w;
 
 	memset(who, 0, sizeof(*who));
 	who->skipped = mem_strdup("");
-	if (workshop_open(&w, env, &who->why) == 0) {
-		ask_chain(&w, who);
+	if (workshop_open(&w, whose->env, &who->why) == 0) {
+		ask_provider(&w, whose, who);
 		if (who->creds)
-			ask_sts(&w, region, who);
-		who->skew_us = atomic_load(&w.kit->skew.measured_us);
-		if (llabs(who->skew_us) < SKEW_IGNORED_US)
-			who->skew_us = 0;
+			ask_sts(&w, whose->identity.region, who);
+		who->skew_us = measured_skew(&w);
 	}
 	workshop_close(&w);
 	return who->arn ? 0 : -1;

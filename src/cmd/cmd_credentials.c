@@ -2,6 +2,7 @@
  * know when a login is refused. Never a secret. */
 #include "config.h" /* for environ */
 #include "cmd/cmd.h"
+#include "cmd/cmd_identity.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include "base/harden.h"
 
 static const char help_text[] =
-	"usage: pgiam credentials [--region REGION]\n"
+	"usage: pgiam credentials [--region REGION] [OPTION]...\n"
 	"\n"
 	"Says which AWS credentials pgiam finds, as `pgiam run` would in this environment: the provider, the "
 	"key\n"
@@ -25,7 +26,7 @@ static const char help_text[] =
 	"\n"
 	"  --region REGION  of the STS endpoint; default: AWS_REGION, then AWS_DEFAULT_REGION, the profile, the\n"
 	"                   instance\n"
-	"\n"
+	"\n" CMD_IDENTITY_HELP "\n"
 	"exit status: 0 there are credentials and AWS knows them, 1 otherwise\n";
 
 static void line(const char *name, const char *value)
@@ -100,10 +101,11 @@ int cmd_credentials(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"region", required_argument, NULL, 'R'},
+		CMD_IDENTITY_FLAGS,
 		{"help",   no_argument,       NULL, 'h'},
 		{NULL,     0,                 NULL, 0  },
 	};
-	const char *region = NULL;
+	struct aws_whose whose = {.env = (const char *const *)environ};
 	struct aws_who who;
 	struct err e;
 	int c, rc;
@@ -115,9 +117,12 @@ int cmd_credentials(int argc, char **argv)
 	optind = 0; /* start anew */
 	while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
 		switch (c) {
-		case 'R': region = optarg; break;
+		case 'R': whose.identity.region = optarg; break;
 		case 'h': fputs(help_text, stdout); return CMD_OK;
-		default: return CMD_USAGE; /* getopt has said why */
+		default:
+			if (!cmd_identity_flag(&whose, c, optarg))
+				return CMD_USAGE; /* getopt has said why */
+			break;
 		}
 	}
 	if (optind < argc) {
@@ -125,7 +130,11 @@ int cmd_credentials(int argc, char **argv)
 			argv[optind]);
 		return CMD_USAGE;
 	}
-	rc = aws_who_once((const char *const *)environ, region, &who);
+	if (cmd_identity_finish(&whose, &e) != 0) {
+		print_why(&e);
+		return CMD_USAGE;
+	}
+	rc = aws_who_once(&whose, &who);
 	print(&who);
 	if (rc != 0)
 		print_why(&who.why);

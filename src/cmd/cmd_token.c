@@ -3,6 +3,7 @@
  * standard error. */
 #include "config.h" /* for environ */
 #include "cmd/cmd.h"
+#include "cmd/cmd_identity.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -22,11 +23,12 @@
 
 struct args {
 	const char *host, *port, *user, *region, *at;
+	struct aws_whose whose;
 	bool help;
 };
 
 static const char help_text[] =
-	"usage: pgiam token --host HOST [--port PORT] --user USER [--region REGION] [--at TIME]\n"
+	"usage: pgiam token --host HOST [--port PORT] --user USER [--region REGION] [--at TIME] [OPTION]...\n"
 	"\n"
 	"Prints a token that logs USER in to the RDS, Aurora, RDS Proxy or Aurora DSQL endpoint HOST within 15\n"
 	"minutes. Credentials are looked for as by `pgiam run`: in the environment, web identity, AWS profiles,\n"
@@ -37,6 +39,7 @@ static const char help_text[] =
 	"  --user USER      the database user (also --username)\n"
 	"  --region REGION  default: from HOST, then AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance\n"
 	"  --at TIME        sign for this time and not for now, e.g. 2026-01-15T12:34:56Z\n"
+	"\n" CMD_IDENTITY_HELP
 	"\n"
 	"The token is a password: mind where it goes. Warnings about it come on standard error.\n";
 
@@ -78,6 +81,7 @@ static int read_args(int argc, char **argv, struct args *a)
 		{"username", required_argument, NULL, 'U'},
 		{"region",   required_argument, NULL, 'R'},
 		{"at",       required_argument, NULL, 'A'},
+		CMD_IDENTITY_FLAGS,
 		{"help",     no_argument,       NULL, 'h'},
 		{NULL,       0,                 NULL, 0  },
 	};
@@ -94,7 +98,10 @@ static int read_args(int argc, char **argv, struct args *a)
 		case 'A': a->at = optarg; break;
 		case 'h': a->help = true; break;
 		case ':': return usage("a value is missing after ", argv[optind - 1]);
-		default: return usage("unknown option ", argv[optind - 1]);
+		default:
+			if (!cmd_identity_flag(&a->whose, c, optarg))
+				return usage("unknown option ", argv[optind - 1]);
+			break;
 		}
 	}
 	if (a->help)
@@ -166,19 +173,38 @@ static int mint(const struct token_request *rq, struct buf *token, struct err *e
 	return token_kind_get(kind)->mint(rq, token, e);
 }
 
-static int print_token(struct token_request *rq, const struct args *a, const char *const *env, struct err *e)
+/* As `pgiam run` does, unless somebody names the time. */
+static void correct_clock(struct token_request *rq, int64_t skew_us)
 {
-	const struct aws_region_from from = {.named = a->region, .host = rq->host, .env = env};
-	struct credentials *creds = aws_credentials_once(env, e);
+	char text[200], span[DATE_SPAN_SIZE];
+
+	if (skew_us == 0)
+		return;
+	rq->wall_us += skew_us;
+	date_format_span(skew_us, span);
+	snprintf(text, sizeof(text), "this machine's clock is %s %s AWS's; the token is signed for AWS's time", span,
+		 skew_us > 0 ? "behind" : "ahead of");
+	warning(text);
+}
+
+static int print_token(struct token_request *rq, struct args *a, struct err *e)
+{
+	const struct aws_region_from from = {
+		.named = a->region, .host = rq->host, .env = a->whose.env, .profile = a->whose.identity.profile};
+	struct credentials *creds = NULL;
 	char region[64], region_warning[256];
 	struct buf token;
+	int64_t skew_us = 0;
 	int rc = CMD_FAILED;
 
 	buf_init_secret(&token, TOKEN_MAX + 1);
-	rq->creds = creds;
-	rq->region = region;
-	if (!creds || aws_region_once(&from, region, region_warning, e) != 0 ||
-	    mint(rq, &token, e) != 0) {
+	if (aws_region_once(&from, region, region_warning, e) == 0) {
+		a->whose.identity.region = rq->region = region;
+		rq->creds = creds = aws_credentials_once(&a->whose, &skew_us, e);
+	}
+	if (creds && !a->at)
+		correct_clock(rq, skew_us);
+	if (!creds || mint(rq, &token, e) != 0) {
 		rc = fail(e);
 	} else {
 		warn_about(rq, region_warning);
@@ -192,7 +218,7 @@ static int print_token(struct token_request *rq, const struct args *a, const cha
 
 int cmd_token(int argc, char **argv)
 {
-	struct args a = {.port = PORT_DEFAULT};
+	struct args a = {.port = PORT_DEFAULT, .whose.env = (const char *const *)environ};
 	struct token_request rq = {.wall_us = clock_wall_us(clock_system())};
 	struct err e;
 	int rc;
@@ -213,5 +239,7 @@ int cmd_token(int argc, char **argv)
 		return usage("not a port: ", a.port);
 	if (a.at && date_parse_rfc3339(slice_str(a.at), &rq.wall_us) != 0)
 		return usage("--at wants a time like 2026-01-15T12:34:56Z, not ", a.at);
-	return print_token(&rq, &a, (const char *const *)environ, &e);
+	if (cmd_identity_finish(&a.whose, &e) != 0)
+		return fail(&e);
+	return print_token(&rq, &a, &e);
 }

@@ -18,6 +18,7 @@ import awsfake  # noqa: E402
 import fakepg  # noqa: E402
 import proxy  # noqa: E402
 import standin  # noqa: E402
+from home import Home  # noqa: E402
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -172,6 +173,13 @@ def serve(rds, aws, pgiam_factory):
     def make(env, **options):
         return pgiam_factory({"app": rds.database(region=rds.region)}, env=env, **dict({"query_wait_timeout": 20}, **options))
     return make
+
+
+@pytest.fixture
+def home(workdir, aws, rds):
+    """A home directory with AWS files, whose credentials the instance accepts."""
+    aws.serve(rds)
+    return Home(workdir + "/home", aws)
 
 
 # ---- servers and certificates of the test's own ----

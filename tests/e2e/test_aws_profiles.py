@@ -1,61 +1,19 @@
 """Profiles of ~/.aws: each way one can be written, proven by a login, alone and within the chain."""
 import base64
-import hashlib
 import json
 import os
 import stat
 import sys
-import time
 
 import pytest
 
 import dpop
 import proxy
 from files import put
+from home import SESSION, stamp
 from proxy import patiently
 
 ROLE = "arn:aws:iam::123456789012:role/"
-SESSION = """
-[sso-session corp]
-sso_start_url = https://d-1234567890.awsapps.com/start
-sso_region = us-east-1
-"""
-
-
-class Home:
-    """A home directory with AWS files, and pgiam's environment in it."""
-
-    def __init__(self, path, aws):
-        self.path, self.aws = path, aws
-        os.makedirs(path + "/.aws/sso/cache")
-
-    def write(self, name, text):
-        with open("%s/.aws/%s" % (self.path, name), "w", encoding="utf-8") as file:
-            file.write(text)
-
-    def env(self, **more):
-        here = dict(HOME=self.path, AWS_CONFIG_FILE=None, AWS_SHARED_CREDENTIALS_FILE=None)
-        return self.aws.env(**dict(here, **more))
-
-    def keys(self, profile="default"):
-        """A section with long-lived keys that AWS and the instance know."""
-        key = self.aws.user()
-        return "[%s]\naws_access_key_id = %s\naws_secret_access_key = %s\n" % (profile, key.key_id, key.secret)
-
-    def sso_token(self, key, **members):
-        path = "sso/cache/%s.json" % hashlib.sha1(key.encode()).hexdigest()
-        self.write(path, json.dumps(members))
-        return "%s/.aws/%s" % (self.path, path)
-
-
-@pytest.fixture
-def home(workdir, aws, rds):
-    aws.serve(rds)
-    return Home(workdir + "/home", aws)
-
-
-def stamp(sec):
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + sec))
 
 
 def test_keys(serve, home):
@@ -167,13 +125,8 @@ def test_sso_legacy(serve, home, aws):
 
 
 def test_login(serve, home, aws):
-    key = aws.issue("arn:aws:iam::123456789012:user/me", 900)
-    name = hashlib.sha256(b"arn:aws:iam::123456789012:user/me").hexdigest()
-    os.makedirs(home.path + "/.aws/login/cache")
     home.write("config", "[default]\nlogin_session = arn:aws:iam::123456789012:user/me\n")
-    home.write("login/cache/%s.json" % name, json.dumps(dict(accessToken=dict(
-        accessKeyId=key.key_id, secretAccessKey=key.secret, sessionToken=key.token, accountId="123456789012",
-        expiresAt=key.expiration()))))
+    home.login_session(aws.issue("arn:aws:iam::123456789012:user/me", 900))
     assert serve(home.env()).logs_in()
 
 
@@ -190,15 +143,10 @@ def login_session(home, aws):
         if own_key:
             aws.signin.refresh[refresh] = dpop.thumbprint(dict(kty="EC", crv="P-256", x=x, y=y))
         key = aws.issue("arn:aws:iam::123456789012:user/me", life_sec)
-        os.makedirs(home.path + "/.aws/login/cache", exist_ok=True)
         home.write("config", "[default]\nlogin_session = arn:aws:iam::123456789012:user/me\nregion = us-east-1\n")
-        name = "login/cache/%s.json" % hashlib.sha256(b"arn:aws:iam::123456789012:user/me").hexdigest()
-        home.write(name, json.dumps(dict(
-            accessToken=dict(accessKeyId=key.key_id, secretAccessKey=key.secret, sessionToken=key.token,
-                             accountId="123456789012", expiresAt=key.expiration()),
-            tokenType="aws_sigv4", clientId=aws.signin.CLIENT, refreshToken=refresh, idToken="id",
-            dpopKey=private.private_bytes(s.Encoding.PEM, s.PrivateFormat.TraditionalOpenSSL, s.NoEncryption()).decode())))
-        return "%s/.aws/%s" % (home.path, name)
+        return home.login_session(
+            key, tokenType="aws_sigv4", clientId=aws.signin.CLIENT, refreshToken=refresh, idToken="id",
+            dpopKey=private.private_bytes(s.Encoding.PEM, s.PrivateFormat.TraditionalOpenSSL, s.NoEncryption()).decode())
     return make
 
 

@@ -135,18 +135,9 @@ def test_one_misfortune(serve, aws, fault):
     assert patiently(one.logs_in)
 
 
-def test_token_command(rds, aws, workdir):
-    """`pgiam token` asks the same chain."""
-    aws.serve(rds)
-    args = ("token", "--host", rds.host, "--port", str(rds.env["RDS_SIGN_PORT"]), "--user", "app_user",
-            "--region", rds.region)
-    for env in (aws.env(AWS_EC2_METADATA_DISABLED="false"),
-                aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials")):
-        done = proxy.pgiam(*args, env=env)
-        assert done.returncode == 0, done.stderr
-        with rds.connect(password=done.stdout.strip()) as conn:
-            assert conn.execute("select 1").fetchone() == (1,)
-    done = proxy.pgiam(*args, env=aws.env())
+def test_token_without_credentials(rds, aws):
+    """`pgiam token` tells of each place where there are none."""
+    done = proxy.pgiam("token", "--host", rds.host, "--user", "app_user", "--region", rds.region, env=aws.env())
     assert done.returncode != 0
     for name in ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER", "AWS_EC2_METADATA_DISABLED"):
         assert name in done.stderr

@@ -9,13 +9,14 @@ static const char *const no_env[] = {"AWS_EC2_METADATA_DISABLED=true", NULL};
 static void once(void **state)
 {
 	const char *env[] = {"AWS_ACCESS_KEY_ID=AKIAX", "AWS_SECRET_ACCESS_KEY=s", NULL};
+	int64_t skew_us;
 	struct err e;
-	struct credentials *c = aws_credentials_once(env, &e);
+	struct credentials *c = aws_credentials_once(&(struct aws_whose){.env = env}, &skew_us, &e);
 
 	(void)state;
 	assert_non_null(c);
 	credentials_unref(c);
-	assert_null(aws_credentials_once(no_env, &e));
+	assert_null(aws_credentials_once(&(struct aws_whose){.env = no_env}, &skew_us, &e));
 	assert_int_equal(e.code, ERR_CREDENTIALS);
 	assert_non_null(strstr(e.detail, "AWS_ACCESS_KEY_ID"));
 }
