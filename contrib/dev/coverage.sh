@@ -1,6 +1,7 @@
 #!/bin/bash
-# Coverage of the parsers and of the proxy, and which legal transitions of the state machines were ever made, by unit
-# tests, simulator and fuzz corpora. Needs clang and llvm (llvm-profdata, llvm-cov).
+# Coverage of whatever reads bytes from outside and of the proxy, and which legal transitions of the state machines were
+# ever made, by unit tests, simulator and fuzz corpora. Lines that nothing reached: BUILD_DIR/unreached. Needs clang and
+# llvm (llvm-profdata, llvm-cov).
 # usage: contrib/dev/coverage.sh [BUILD_DIR [CORPUS...]]
 #
 #   BUILD_DIR  kept, and used again (default: a new one under $TMPDIR)
@@ -18,7 +19,8 @@ build=$(cd "$build" && pwd)
 cat >"$build/programs.mk" <<'EOF'
 include Makefile
 programs:
-	@printf '%s\n' $(filter tests/unit/pg/% tests/unit/proxy/% tests/unit/io/test_dial tests/sim/% tests/fuzz/%,$(check_PROGRAMS))
+	@printf '%s\n' $(filter tests/unit/pg/% tests/unit/proxy/% tests/unit/io/test_dial tests/unit/io/test_addr tests/unit/io/test_tls% tests/unit/io/test_stream% \
+		tests/unit/aws/% tests/unit/app/% tests/unit/http/test_host tests/sim/% tests/fuzz/%,$(check_PROGRAMS))
 EOF
 make -s -C "$build" Makefile
 mapfile -t programs < <(make -s -C "$build" -f programs.mk programs)
@@ -37,9 +39,21 @@ done
 llvm-profdata merge -sparse -o "$build/all.profdata" "$build"/*.profraw
 objects=()
 for p in "${programs[@]:1}"; do objects+=(-object "$build/$p"); done
-llvm-cov report "$build/${programs[0]}" "${objects[@]}" -instr-profile "$build/all.profdata" \
-	--show-region-summary=false "$top"/src/pg/*.c \
-	"$top"/src/proxy/*.c "$top"/src/io/{stream,stream_tls,tls,tls_verify,dial}.c | sed "s,$top/,,"
+# What reads bytes from outside (tests/fuzz/README.md), and what they drive.
+sources=("$top"/src/pg/*.c "$top"/src/proxy/*.c "$top"/src/base/{enc,rd}.c "$top"/src/http/host.c
+	"$top"/src/io/{addr,stream,stream_tls,tls,tls_verify,dial}.c
+	"$top"/src/aws/{call_verdict,container_host,date,dpop,endpoint,env,json,login_cache,profile_file,profile_plan}.c
+	"$top"/src/aws/{provider_env,provider_process,reply,secret_value,sso_cache,sts_reply,token_host,url,words,xml}.c
+	"$top"/src/app/{connstr,conf_listen,inherited,ini_file,options,options_parse}.c)
+cov=("$build/${programs[0]}" "${objects[@]}" -instr-profile "$build/all.profdata")
+llvm-cov report "${cov[@]}" --show-region-summary=false "${sources[@]}" | sed "s,$top/,,"
+
+llvm-cov export "${cov[@]}" --format=lcov --skip-functions "${sources[@]}" |
+	awk -F'[:,]' -v top="$top/" '
+		$1 == "SF" { file = $2; sub(top, "", file); n = 0; while ((getline line < $2) > 0) text[++n] = line; close($2) }
+		$1 == "DA" && $3 == 0 { print file ":" $2 ":" text[$2] }' >"$build/unreached"
+echo
+echo "lines never reached: $(wc -l <"$build/unreached"), in $build/unreached"
 
 # machine, from, to
 sed -E 's,^[^ ]*/([a-z_]+)\.c ,\1 ,' "$build/transitions" | sort | uniq -c >"$build/seen"
