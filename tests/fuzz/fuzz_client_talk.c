@@ -120,7 +120,7 @@ static void join(struct world *w, struct end *e)
 	struct addr peer, local;
 	int fd[2], small = 65536;
 
-	if (w->connected == CLIENTS_MAX)
+	if (w->connected == CLIENTS_MAX || w->s->stopped) /* nobody listens */
 		return;
 	w->connected++;
 	if (w->connected > 1)
@@ -213,7 +213,7 @@ static void check(struct world *w)
 
 enum {
 	RAW, SAY, PACKET, CANCEL, START, MESSAGE, TLS, RECORDS, REKEY, NOTIFY, END, VANISH, DEAF, PASS, JOIN, SETTLE, PROVE,
-	OPS = 32
+	STOP, SLOW, OPS = 32
 };
 
 /* A startup packet around these bytes. */
@@ -321,6 +321,8 @@ static void operate(struct world *w, const struct step *st)
 	case PASS: talk_pass(w->s, (step_byte(st, 0) & 1 ? 7 : 1) * SEC, pump, w); return;
 	case JOIN: join(w, e); return;
 	case PROVE: prove_answer(&e->prover, st); return;
+	case STOP: sim_stop(w->s, step_byte(st, 0) % 8 * SEC); return;
+	case SLOW: offload_now_slow(step_byte(st, 0) % 2 == 0); return;
 	default: talk_settle(w->s, pump, w); return;
 	}
 }
@@ -340,7 +342,8 @@ static const struct steps_canned canned[] = {
 	CANNED(RECORDS, "\x0e\x17plain"), CANNED(RECORDS, "\x0f\x15\2\x28"), CANNED(RECORDS, "\x0e\x14\1"),
 	CANNED(RECORDS, "\x0e\x16"), CANNED(RECORDS, "\x10\3"), CANNED(REKEY, ""), CANNED(NOTIFY, ""), CANNED(END, ""),
 	CANNED(VANISH, ""), CANNED(DEAF, ""), CANNED(PASS, "\0"), CANNED(PASS, "\1"), CANNED(JOIN, ""),
-	CANNED(PROVE, ""), CANNED(PROVE, ""), CANNED(PROVE, "\1"), CANNED(PROVE, "\0\1"), CANNED(PROVE, "\0\2"), CANNED(PROVE, "\0\3"),
+	CANNED(STOP, "\0"), CANNED(STOP, "\5"), CANNED(SLOW, ""),
+	CANNED(SLOW, "\1"), CANNED(PROVE, ""), CANNED(PROVE, ""), CANNED(PROVE, "\1"), CANNED(PROVE, "\0\1"), CANNED(PROVE, "\0\2"), CANNED(PROVE, "\0\3"),
 	CANNED(RAW, "\x16\x03\x01\0\x05hello"), CANNED(RAW, "\0\0\0\x08\x04\xd2\x16\x2f"), CANNED(RAW, "\x80\x2e\1\3\1"),
 };
 const struct steps_kit steps_kit = {HEAD, 64, canned, sizeof(canned) / sizeof(*canned)};
@@ -350,6 +353,7 @@ static void finish(struct world *w)
 {
 	for (unsigned i = 0; i < ENDS; i++)
 		w->e[i].t.deaf = w->e[i].t.held = false;
+	offload_now_slow(false);
 	talk_settle(w->s, pump, w);
 	check(w);
 	talk_pass(w->s, 30 * SEC, pump, w);
@@ -391,6 +395,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (!w->hasty)
 		sim_end(w->s);
+	offload_now_slow(false);
 	talk_over(w->s, &before);
 	return 0;
 }

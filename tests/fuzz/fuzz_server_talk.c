@@ -59,6 +59,7 @@ static struct world *world_get(void)
 
 static void choose(struct world *w, struct rd *r)
 {
+	static const char *const passwords[] = {PASSWORD, "", ("\xff\xfe" PASSWORD), PASSWORD};
 	static const size_t records[] = {0, 1, 7, 100};
 	uint8_t kind = rd_u8(r), server = rd_u8(r), segment = rd_u8(r), client = rd_u8(r), more = rd_u8(r);
 	struct sim *s = w->s;
@@ -74,7 +75,7 @@ static void choose(struct world *w, struct rd *r)
 	s->secret.ops.kind = w->kind->secret;
 	s->secret.ops.names_user = w->kind->more & NAMED;
 	s->secret.user = w->kind->more & NAMED ? KINDS_USER : NULL;
-	s->secret.secret = w->kind->secret == SECRET_IAM_TOKEN ? TOKEN : PASSWORD;
+	s->secret.secret = w->kind->secret == SECRET_IAM_TOKEN ? TOKEN : passwords[client / 64];
 	s->secret.retry = client & 2;
 	s->secret.silent = client % 16 == 12;
 	s->secret.error = client % 16 == 8 ? "no credentials" : NULL;
@@ -127,7 +128,7 @@ static void hear_message(struct world *w, struct hostile *v, uint8_t type, struc
 	talk_must(w->kind->secret != SECRET_NONE);
 	talk_must(w->kind->tls == VERIFIED || (w->kind->tls == NO_TLS && w->kind->secret == SECRET_PASSWORD));
 	talk_must(++v->passwords <= 2);
-	if (talk_has(body, w->s->secret.secret)) {
+	if (*w->s->secret.secret && talk_has(body, w->s->secret.secret)) {
 		talk_must(v->passwords == 1 && body.n == strlen(w->s->secret.secret) + 1);
 		talk_must(v->asked_clear || v->raw);
 		v->knows = true;
@@ -275,7 +276,7 @@ static void join(struct world *w, unsigned i, uint8_t how)
 	struct params p;
 	struct buf b;
 
-	if (w->joined++ >= CLIENTS_MAX)
+	if (w->s->stopped || w->joined++ >= CLIENTS_MAX)
 		return;
 	buf_init(&b, 1024);
 	params_init(&p);
@@ -293,7 +294,7 @@ static void cancel(struct world *w, unsigned i)
 	struct told of = w->told[(i + 1) % CLIENTS];
 	struct buf b;
 
-	if (!of.key || w->joined++ >= CLIENTS_MAX)
+	if (!of.key || w->s->stopped || w->joined++ >= CLIENTS_MAX)
 		return;
 	buf_init(&b, 1024);
 	startup_write_cancel(&b, (uint32_t)of.key_data[0] << 24 | (uint32_t)of.key_data[1] << 16 |
@@ -307,7 +308,7 @@ static void cancel(struct world *w, unsigned i)
 
 enum {
 	RAW, SAY, MESSAGE, FALSE_MESSAGE, AUTH, SETUP, KEY, ERROR, NEGOTIATE, FLOOD, OFFER, FIRST, FINAL, TLS, ANSWER, RECORDS,
-	SETTLE, PASS, CLOSE, END, NOTIFY, DEAF, JOIN, QUERY, LEAVE, REKEY, READY, ECHO, SILENCE, CANCEL, OPS = 32
+	SETTLE, PASS, CLOSE, END, NOTIFY, DEAF, JOIN, QUERY, LEAVE, REKEY, READY, ECHO, SILENCE, CANCEL, STOP, SLOW, OPS = 32
 };
 
 static void client_step(struct world *w, const struct step *st)
@@ -320,6 +321,8 @@ static void client_step(struct world *w, const struct step *st)
 	case QUERY: talk_say(&w->c[i], "Q\0\0\0\015SELECT 1", 14); return;
 	case LEAVE: talk_close(&w->c[i]); return;
 	case PASS: talk_pass(w->s, (i == 0 ? 1 : i == 1 ? 4 : 61) * SEC, pump, w); return;
+	case STOP: sim_stop(w->s, step_byte(st, 0) % 8 * SEC); return;
+	case SLOW: offload_now_slow(step_byte(st, 0) % 2 == 0); return;
 	case SILENCE: w->s->secret.silent = !w->s->secret.silent; return;
 	default: talk_settle(w->s, pump, w); return;
 	}
@@ -407,7 +410,7 @@ static const struct steps_canned canned[] = {
 	CANNED(JOIN, "\1"), CANNED(JOIN, "\2"), CANNED(JOIN, "\1\1"), CANNED(JOIN, "\1\6"),
 	CANNED(JOIN, "\2\13"), CANNED(KEY, "\6"), CANNED(KEY, "\22"), CANNED(QUERY, "\0"), CANNED(QUERY, "\1"), CANNED(LEAVE, "\0"), CANNED(PASS, "\0"),
 	CANNED(PASS, "\1"), CANNED(PASS, "\2"), CANNED(CLOSE, ""), CANNED(END, ""), CANNED(NOTIFY, ""), CANNED(DEAF, ""),
-	CANNED(REKEY, ""), CANNED(SILENCE, ""), CANNED(CANCEL, "\2"), CANNED(CANCEL, "\1"), CANNED(MESSAGE, "Stz\0UTC\0"), CANNED(MESSAGE, "N"), CANNED(MESSAGE, "A"),
+	CANNED(REKEY, ""), CANNED(SILENCE, ""), CANNED(STOP, "\0"), CANNED(STOP, "\5"), CANNED(SLOW, ""), CANNED(SLOW, "\1"), CANNED(CANCEL, "\2"), CANNED(CANCEL, "\1"), CANNED(MESSAGE, "Stz\0UTC\0"), CANNED(MESSAGE, "N"), CANNED(MESSAGE, "A"),
 	CANNED(MESSAGE, "K\0\0\0\1abcd"), CANNED(MESSAGE, "CSELECT 1\0"), CANNED(MESSAGE, "G"), CANNED(MESSAGE, "Z"),
 	CANNED(FALSE_MESSAGE, "R\0\0\0\3"), CANNED(FALSE_MESSAGE, "R\x7f\xff\xff\xff"), CANNED(FALSE_MESSAGE, "E\0\0\0\x05"),
 	CANNED(SAY, "Etoo many connections\n\0"), CANNED(RAW, "E\0\0\0\x1aSFATAL\0C28000\0Mno\0\0"), CANNED(RAW, "HTTP/1.1 400\r\n"),
@@ -435,6 +438,7 @@ static void finish(struct world *w)
 {
 	for (unsigned i = 0; i < w->n; i++)
 		w->v[i].t.deaf = w->v[i].t.held = false;
+	offload_now_slow(false);
 	talk_settle(w->s, pump, w);
 	check(w);
 	talk_pass(w->s, 60 * SEC, pump, w);
@@ -491,6 +495,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	end(w);
 	if (!w->hasty)
 		sim_end(w->s);
+	offload_now_slow(false);
 	talk_over(w->s, &before);
 	return 0;
 }

@@ -8,4 +8,7 @@
  * may ask for PBKDF2 of a million rounds, and a salted password is all zeros. */
 void offload_now_on(struct loop *l, bool works);
 
+/* While it is slow nothing comes back. */
+void offload_now_slow(bool on);
+
 #endif

@@ -208,6 +208,12 @@ static void stopped(void *arg)
 	((struct sim *)arg)->stopped = true;
 }
 
+void sim_stop(struct sim *s, uint64_t grace_us)
+{
+	if (!s->stopped)
+		proxy_stop(s->proxy, grace_us, stopped, s);
+}
+
 static void client_free(struct sim_client *c)
 {
 	peer_close(&c->p);
@@ -223,7 +229,7 @@ void sim_end(struct sim *s)
 	s->n = 0;
 	sim_settle(s);
 	if (!s->stopped) {
-		proxy_stop(s->proxy, 0, stopped, s);
+		sim_stop(s, 0);
 		sim_pass(s, 100 * MS);
 	}
 	if (!s->stopped) /* a client that takes nothing has five seconds for its last words */

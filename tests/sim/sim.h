@@ -74,6 +74,9 @@ struct fakepg_conn *sim_server(struct sim *s);
 /* It hangs no longer, and says these (fakepg_answer). */
 void sim_answer(struct sim *s, const char *types);
 
+/* The proxy is to stop, unless it has; again: with another grace. stopped says when. */
+void sim_stop(struct sim *s, uint64_t grace_us);
+
 /* Ends the proxy and everybody in it, and checks that nothing is left: no buffer, no connection. sim_start may begin
  * again. */
 void sim_end(struct sim *s);
