@@ -262,6 +262,17 @@ static int tls_teardown(void **state)
 	return 0;
 }
 
+/* A world where nobody is let in without TLS. */
+static struct sim *tls_begin(struct tls_world *w)
+{
+	struct sim *s = sim_new();
+
+	s->opts.client_tls = w->live;
+	s->opts.client_tls_required = true;
+	sim_start(s);
+	return s;
+}
+
 static struct sim_client *tls_connect(struct sim *s, struct tls_world *w)
 {
 	struct sim_client *c = sim_connect(s);
@@ -274,12 +285,9 @@ static struct sim_client *tls_connect(struct sim *s, struct tls_world *w)
 static void a_session_over_tls(void **state)
 {
 	struct tls_world *w = *state;
-	struct sim *s = sim_new();
+	struct sim *s = tls_begin(w);
 	struct sim_client *c, *k;
 
-	s->opts.client_tls = w->live;
-	s->opts.client_tls_required = true;
-	sim_start(s);
 	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "TLS required");
 	c = tls_connect(s, w);
 	sim_send(c, STARTUP, 31);
@@ -320,12 +328,9 @@ static struct sim_client *direct(struct sim *s, struct tls_world *w, const char 
 static void direct_tls(void **state)
 {
 	struct tls_world *w = *state;
-	struct sim *s = sim_new();
+	struct sim *s = tls_begin(w);
 	struct sim_client *c, *k;
 
-	s->opts.client_tls = w->live;
-	s->opts.client_tls_required = true;
-	sim_start(s);
 	c = direct(s, w, "\012postgresql");
 	sim_send(c, STARTUP, 31);
 	sim_expect(c, "RSKZ");
