@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 import psycopg
 import pytest
@@ -103,6 +104,13 @@ class Rds:
     def backends(self, user="app_user"):
         """pids of a user's sessions."""
         return [r[0] for r in self.admin("select pid from pg_stat_activity where usename = %s order by 1", (user,))]
+
+    def configure(self, name, value=None):
+        """Another value from now on, None: the old one. New sessions have it at the end of this, older ones are being told."""
+        self.admin("alter system " + ("reset " + name if value is None else "set %s = '%s'" % (name, value)))
+        self.admin("select pg_reload_conf()")
+        assert value is None or wire.eventually(lambda: self.admin("show " + name) == [(value,)])
+        time.sleep(0.2)
 
     def running(self, user="app_user"):
         """How many of a user's sessions are not idle."""

@@ -160,7 +160,8 @@ def test_50_server_waits_for_its_cancel(fake_factory, pgiam_for):
         conn.serve({"select slow": slow, "select next": lambda c: (order.append("next client"), c.one_row("1"))})
 
     def slow(conn):
-        time.sleep(0.5)
+        wire.eventually(lambda: order)
+        time.sleep(0.3)
         conn.one_row("slow")
 
     fake = fake_factory(script)
@@ -189,7 +190,7 @@ def test_14_upstream_cancel_is_encrypted(fake_factory, pgiam_for):
 
     def script(conn):
         conn.login(key=b"\0\0\x12\x34secr")
-        conn.serve({"select slow": lambda c: (started.set(), time.sleep(0.5), c.one_row("x"))})
+        conn.serve({"select slow": lambda c: (started.set(), wire.eventually(lambda: fake.cancels), c.one_row("x"))})
 
     fake = fake_factory(script)
     pgiam = pgiam_for(fake)
@@ -240,9 +241,10 @@ def test_08_14_cancel_with_each_key(rds, pgiam_for, minor, tls):
 
 
 def slow_server(key, started):
+    """A script: `select slow` ends when a cancel has come."""
     def script(conn):
         conn.login(key=b"\0\0\0\7" + key)
-        conn.serve({"select slow": lambda c: (started.set(), time.sleep(0.5), c.one_row("x"))})
+        conn.serve({"select slow": lambda c: (started.set(), wire.eventually(lambda: c.server.cancels), c.one_row("x"))})
     return script
 
 

@@ -95,7 +95,7 @@ def test_the_end_does_not_wait_for_it(hung, workdir):
     assert pgiam.http("/readiness")[0] == 503
     assert w.closed()
     assert exit_code(pgiam) == 1
-    assert 5 < time.monotonic() - start < 10
+    assert 5 < time.monotonic() - start < 20
     assert "a worker did not end in time and is abandoned" in pgiam.log() and "worker=1" in pgiam.log()
     with socket.create_server(("127.0.0.1", pgiam.port)):  # it is free
         pass

@@ -177,7 +177,7 @@ def test_the_first_refusal_is_tried_once_more(rds, pgiam):
 
 def test_refusals_do_not_burn_the_login_budget(rds, pgiam_for):
     """One try more, then everybody is told the same for server_login_retry, without asking the server."""
-    pgiam = pgiam_for(rds, server_login_retry=3, workers=1)
+    pgiam = pgiam_for(rds, server_login_retry=30, workers=1)
     rds.fault("deny", "app_user")
     first = refused(pgiam)
     asked = rds.logins()["requests"]
@@ -185,7 +185,7 @@ def test_refusals_do_not_burn_the_login_budget(rds, pgiam_for):
     start = time.monotonic()
     for _ in range(20):
         assert refused(pgiam)["C"] == first["C"]
-    assert time.monotonic() - start < 2.5
+    assert time.monotonic() - start < 25
     assert rds.logins()["requests"] == asked
 
 
@@ -273,8 +273,7 @@ def test_changed_password_file(rds, pgiam_factory, workdir):
     assert fields["C"] == "28P01"
     with open(path, "w", encoding="utf-8") as file:
         file.write(rds.env["RDS_SCRAM_PASSWORD"] + "\n")
-    time.sleep(0.5)
-    assert pgiam.sql(WHO, user="scram_user") == [("scram_user", True)]
+    assert proxy.patiently(lambda: pgiam.sql(WHO, user="scram_user")) == [("scram_user", True)]
 
 
 @pytest.mark.parametrize("method", ["cleartext", "scram"])

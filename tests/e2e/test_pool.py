@@ -185,17 +185,14 @@ def test_43_parameter_status_on_an_idle_server(another_rds, pgiam_for):
     pgiam = pgiam_for(rds, default_pool_size=1)
     pid = pgiam.sql(PID)
     try:
-        rds.admin("alter system set intervalstyle = 'iso_8601'")
-        rds.admin("select pg_reload_conf()")
-        time.sleep(0.5)
+        rds.configure("intervalstyle", "iso_8601")
         with pgiam.wire() as w:
             w.login()
             assert w.value("show intervalstyle") == "iso_8601"
             assert w.parameters["IntervalStyle"] == "iso_8601"
             assert int(w.value(PID)) == pid[0][0]
     finally:
-        rds.admin("alter system reset intervalstyle")
-        rds.admin("select pg_reload_conf()")
+        rds.configure("intervalstyle")
 
 
 @pytest.mark.parametrize("name", [None, "with a name"], ids=["while linked", "with pgiam's own query"])
@@ -209,9 +206,7 @@ def test_43_parameter_status_is_never_lost(another_rds, pgiam_for, name):
             w.login(application_name=name)
             if not name:
                 w.ask("select 1")
-            rds.admin("alter system set intervalstyle = 'sql_standard'")
-            rds.admin("select pg_reload_conf()")
-            time.sleep(0.5)
+            rds.configure("intervalstyle", "sql_standard")
             assert w.value("show intervalstyle") == "sql_standard"
             assert w.parameters["IntervalStyle"] == "sql_standard"
             w.ask("set datestyle = 'German'")
@@ -222,8 +217,7 @@ def test_43_parameter_status_is_never_lost(another_rds, pgiam_for, name):
                 assert w.parameters["IntervalStyle"] == "sql_standard"
                 assert w.parameters["DateStyle"] == w.value("show datestyle")
     finally:
-        rds.admin("alter system reset intervalstyle")
-        rds.admin("select pg_reload_conf()")
+        rds.configure("intervalstyle")
 
 
 def test_application_name_by_options(pgiam):
@@ -248,7 +242,7 @@ def idle_fake(fake_factory, pgiam_for):
         w.login()
         w.ask("select 1")
     assert idle.wait(10)
-    time.sleep(0.2)
+    assert wire.eventually(lambda: pgiam.metric("pgiam_sv_idle") == 1)
     return fake, pgiam
 
 

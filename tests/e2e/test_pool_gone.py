@@ -154,7 +154,7 @@ def test_53_terminate_inside_a_transaction(rds, pgiam_for):
         w.send(wire.terminate())
         start = time.monotonic()
         assert pgiam.sql("select count(*) from t") == [(0,)]
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 10
 
 
 def test_client_goes_while_it_waits(rds, pgiam_for):

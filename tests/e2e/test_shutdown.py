@@ -63,11 +63,11 @@ def test_probes_while_it_drains(pgiam):
     again.stop()
 
 
-def test_sigterm_lets_a_query_finish(pgiam):
+def test_sigterm_lets_a_query_finish(pgiam, rds):
     with pgiam.wire() as w:
         w.login()
-        w.send(wire.query("select pg_sleep(1), 'done'"))
-        time.sleep(0.3)
+        w.send(wire.query("select pg_sleep(2), 'done'"))
+        assert wire.eventually(lambda: rds.running() == 1)
         pgiam.tell()
         got = w.until("Z")
         assert wire.rows(got)[0][1] == b"done"

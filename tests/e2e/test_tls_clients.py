@@ -51,7 +51,7 @@ def serial(pgiam):
 # ---- direct TLS (pitfall 4) ----
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-def test_direct(pgiam, version):
+def test_direct(pgiam, rds, version):
     with pgiam.wire() as w:
         w.start_tls(tls.context(version=version))
         assert w.sock.selected_alpn_protocol() == "postgresql"
@@ -59,7 +59,7 @@ def test_direct(pgiam, version):
         assert w.value("select 1 + 1") == "2"
         key = w.key
         w.send(wire.query("select pg_sleep(60)"))
-        time.sleep(0.3)
+        assert wire.eventually(lambda: rds.running() == 1)
         with pgiam.wire() as canceller:
             canceller.start_tls(tls.context())
             canceller.send(wire.cancel_packet(key))

@@ -1,6 +1,7 @@
 """TLS to servers beyond the common way: client certificates, direct TLS, servers that get no secret."""
 import os
 import ssl
+import threading
 import time
 
 import pytest
@@ -101,8 +102,11 @@ def test_bad_client_certificate(asking, pgiam_for, workdir):
 
 # ---- direct TLS ----
 
-def direct(alpn=True):
-    """A script's beginning: PostgreSQL 17's, without SSLRequest."""
+def direct(alpn=True, started=None):
+    """A script: begins as PostgreSQL 17's, without SSLRequest; `select 'slow'` says that it has started, and ends when a cancel
+    has come."""
+    started = started or threading.Event()
+
     def script(conn):
         context = conn.server.context
         if alpn:
@@ -110,17 +114,18 @@ def direct(alpn=True):
         conn.sock = context.wrap_socket(conn.sock, server_side=True)
         assert not alpn or conn.sock.selected_alpn_protocol() == "postgresql"
         conn.login()
-        conn.serve({"select 'slow'": lambda c: time.sleep(0.5) or c.one_row("slow")})
+        conn.serve({"select 'slow'": lambda c: (started.set(), wire.eventually(lambda: c.server.cancels), c.one_row("slow"))})
     return script
 
 
 def test_direct(fake_factory, pgiam_for):
-    fake = fake_factory(direct())
+    started = threading.Event()
+    fake = fake_factory(direct(started=started))
     pgiam = pgiam_for(fake, database=dict(sslnegotiation="direct"))
     with pgiam.wire() as w:
         w.login()
         w.send(wire.query("select 'slow'"))
-        time.sleep(0.1)
+        assert started.wait(10)
         pgiam.cancel(w.key)
         assert w.until("Z")[-1][0] == "Z"
     assert len(fake.tokens) == 1
