@@ -24,7 +24,8 @@ static const struct state_row rows[] = {
 	[LOGIN_SCRAM_HASH] = {"scram_hash", STATE_BIT(LOGIN_SCRAM_FINAL) | ANY_END, DEADLINE_OWN},
 	[LOGIN_SCRAM_FINAL] = {"scram_final", STATE_BIT(LOGIN_SCRAM_OK) | ANY_END, DEADLINE_OWN},
 	[LOGIN_SCRAM_OK] = {"scram_ok", STATE_BIT(LOGIN_SETUP) | ANY_END, DEADLINE_OWN},
-	[LOGIN_SETUP] = {"setup", ANY_END, DEADLINE_OWN},
+	[LOGIN_SETUP] = {"setup", STATE_BIT(LOGIN_READY) | ANY_END, DEADLINE_OWN},
+	[LOGIN_READY] = {"ready", STATE_BIT(LOGIN_READY) | ANY_END, DEADLINE_OWN},
 	[LOGIN_DONE] = {"done", 0, DEADLINE_FINAL},
 };
 
@@ -184,6 +185,11 @@ void login_send(struct login *l)
 
 /* ---- messages ---- */
 
+static bool is_let_in(const struct login *l)
+{
+	return l->state == LOGIN_SETUP || l->state == LOGIN_READY;
+}
+
 static void on_auth(struct login *l, struct slice body)
 {
 	uint32_t request;
@@ -227,6 +233,7 @@ static void on_auth(struct login *l, struct slice body)
 	case LOGIN_SECRET:
 	case LOGIN_SCRAM_HASH:
 	case LOGIN_SETUP:
+	case LOGIN_READY:
 	case LOGIN_DONE: break;
 	}
 	login_fail_protocol(l, "an authentication request out of order");
@@ -237,7 +244,7 @@ static enum err_code refusal_code(const struct login *l, const struct parse_erro
 	bool auth = slice_eq_str(pe->sqlstate, "28000") || slice_eq_str(pe->sqlstate, "28P01");
 	enum secret_kind kind = l->rq.secret ? l->rq.secret->ops->kind : SECRET_NONE;
 
-	if (!auth || l->state == LOGIN_SETUP)
+	if (!auth || is_let_in(l))
 		return ERR_LOGIN_REFUSED;
 	if (kind == SECRET_IAM_TOKEN)
 		return ERR_AUTH_IAM;
@@ -345,7 +352,7 @@ static void on_setup(struct login *l, uint8_t type, struct slice body)
 		if (parse_ready(body) != 'I')
 			login_fail_protocol(l, "a ReadyForQuery that is not idle");
 		else
-			l->ready = true;
+			login_set_state(l, LOGIN_READY);
 		break;
 	default: login_fail_protocol(l, "an unexpected message"); break;
 	}
@@ -364,7 +371,7 @@ static void on_message(struct login *l, uint8_t type, struct slice body)
 	case 'v': on_negotiate(l, body); return;
 	default: break;
 	}
-	if (l->state == LOGIN_SETUP)
+	if (is_let_in(l))
 		on_setup(l, type, body);
 	else
 		login_fail_protocol(l, "an unexpected message before authentication was over");
@@ -401,7 +408,7 @@ static void parse(struct login *l)
 			return;
 		buf_drop_front(&l->in, FRAME_HEAD_BYTES + (size_t)f.body);
 	}
-	if (l->ready && l->in.n == 0)
+	if (l->state == LOGIN_READY && l->in.n == 0)
 		finish(l, NULL);
 }
 

@@ -17,6 +17,7 @@ enum login_state {
 	LOGIN_SCRAM_FINAL, /* client-final is sent: the server's signature must come */
 	LOGIN_SCRAM_OK,    /* verified: AuthenticationOk must come */
 	LOGIN_SETUP,       /* ParameterStatus, BackendKeyData, ReadyForQuery */
+	LOGIN_READY,       /* that has come; what came with it is read to its end */
 	LOGIN_DONE,
 };
 
@@ -46,7 +47,7 @@ struct login {
 	struct stream *stream;
 	struct buf in, out;
 	unsigned messages;
-	bool local, ready;
+	bool local; /* this machine's own loopback, or a unix socket */
 	char *user;                  /* who logs in: the source may name another */
 	struct timer deadline;
 	uint64_t auth_start_us;
