@@ -296,7 +296,7 @@ static void on_timer(void *arg)
 		return;
 	case CLIENT_IDLE:
 	case CLIENT_LINKED:
-		if (c->reason) {
+		if (c->hung_up) {
 			client_close(c); /* it closed its side before it was welcomed */
 			return;
 		}
@@ -371,7 +371,7 @@ static void on_served(void *arg, struct server *s)
 	c->pool->db->stats.bytes_received += c->in.n;
 	server_link(s, c->stream, first_bytes(c), c->app_name, &link_ops, c);
 	tell_changes(c);
-	if (c->reason)
+	if (c->hung_up)
 		stream_kick(c->stream); /* its end has been read, and TLS says that once */
 	relay_start(&s->relay);
 }

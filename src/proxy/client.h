@@ -66,6 +66,7 @@ struct client {
 	struct iobuf *unsent;      /* what the server said and was not sent yet; goes before out */
 	bool ssl_asked, gss_asked; /* each once (pitfall 3) */
 	bool trusted;              /* may see the server's own texts (design.md rule 6) */
+	bool hung_up;              /* it has closed its side, and waits for what it asked before */
 	const char *reason;        /* why it goes, for the log; NULL before */
 	char *user, *database;     /* as it asked; NULL before */
 	char *app_name;            /* as PostgreSQL would show it */

@@ -45,6 +45,7 @@ void client_read_waiting(struct client *c)
 		client_close(c);
 		return;
 	}
+	c->hung_up = true;
 	timer_set(&c->timer, SERVER_ABANDONED_US);
 }
 
