@@ -148,23 +148,3 @@ int conf_may_listen(const struct conf *c, const struct addr *a, struct err *e)
 		    "allow_remote_trust = 1.");
 	return -1;
 }
-
-bool conf_option_next(const struct conf *c, size_t *pos, struct conf_option_view *out)
-{
-	for (; *pos < OPT_COUNT; (*pos)++) {
-		const struct option *o = options_get(*pos);
-		const struct conf_setting *s = &c->priv->values.set[*pos];
-		if (!(o->scope & OPTION_GLOBAL))
-			continue;
-		*out = (struct conf_option_view){.name = o->name,
-						 .value = o->secret && s->text ? "***" : s->text,
-						 .def = o->def,
-						 .unit = o->type == OPTION_SECONDS ? "seconds" : o->unit,
-						 .help = o->help,
-						 .where = s->where,
-						 .reloadable = o->reload};
-		(*pos)++;
-		return true;
-	}
-	return false;
-}

@@ -112,13 +112,4 @@ void conf_worker_free(struct conf_worker *w);
 /* For `pgiam check`: what would be served, in words, and the shares of several workers. */
 int conf_describe(struct conf *c, struct buf *out);
 
-/* Only the tests so far call it: walks the options of [pgiam] with their present values as text (secrets masked). Start
- * with *pos = 0. Borrowed from c. */
-struct conf_option_view {
-	const char *name, *value, *def, *unit, *help; /* value, def, unit: NULL if none */
-	const char *where;                            /* what set it, NULL: the default */
-	bool reloadable;
-};
-bool conf_option_next(const struct conf *c, size_t *pos, struct conf_option_view *out);
-
 #endif

@@ -31,20 +31,13 @@ static void describe_client_tls(struct tls_live *live, struct buf *out)
 	tls_ctx_unref(tls);
 }
 
-static const char *auth_type(const struct conf *c)
-{
-	const char *set = c->priv->values.set[OPT_AUTH_TYPE].text;
-
-	return set ? set : options_get(OPT_AUTH_TYPE)->def;
-}
-
 /* Counted, and nothing of what is in them. */
 static void describe_auth(const struct conf *c, struct buf *out)
 {
 	struct auth_summary is;
 
 	auth_store_summary(c->auth, &is);
-	buf_printf(out, "           auth_type %s\n", auth_type(c));
+	buf_printf(out, "           auth_type %s\n", c->priv->values.set[OPT_AUTH_TYPE].text);
 	if (is.path[AUTH_FILE_USERS])
 		buf_printf(out, "           auth_file %s: users with a secret of SCRAM %zu, of md5 %zu, in clear %zu\n",
 			   is.path[AUTH_FILE_USERS], is.users[AUTH_KIND_SCRAM], is.users[AUTH_KIND_MD5],

@@ -1,15 +1,5 @@
 #include "http/http_client.h"
 
-const char *http_client_fault_label(enum http_fault fault)
-{
-	static const char *const labels[] = {
-#define X(fault, label) [fault] = label,
-		HTTP_FAULT_TABLE(X)
-#undef X
-	};
-	return labels[fault];
-}
-
 const char *http_client_header_name(enum http_reply_header h)
 {
 	static const char *const names[] = {

@@ -33,26 +33,21 @@ struct http_call {
 	bool (*may_connect)(const struct sockaddr *to);
 };
 
-/* X(fault, label of metrics): why there is no answer. */
-#define HTTP_FAULT_TABLE(X)                                                                                  \
-	X(HTTP_FAULT_NONE, "none")                                                                           \
-	X(HTTP_FAULT_REQUEST, "request")     /* ours is malformed */                                         \
-	X(HTTP_FAULT_FORBIDDEN, "forbidden") /* by may_connect */                                            \
-	X(HTTP_FAULT_RESOLVE, "resolve")                                                                     \
-	X(HTTP_FAULT_CONNECT, "connect")                                                                     \
-	X(HTTP_FAULT_CONNECT_TIMEOUT, "connect_timeout")                                                     \
-	X(HTTP_FAULT_PROXY, "proxy")                                                                         \
-	X(HTTP_FAULT_TLS, "tls")                                                                             \
-	X(HTTP_FAULT_TLS_VERIFY, "tls_verify")                                                               \
-	X(HTTP_FAULT_TIMEOUT, "timeout") /* connected, and then not done in time */                          \
-	X(HTTP_FAULT_CLOSED, "closed")   /* in the middle */                                                 \
-	X(HTTP_FAULT_TOO_LARGE, "too_large")                                                                 \
-	X(HTTP_FAULT_PROTOCOL, "protocol") /* that is no HTTP */
-
+/* Why there is no answer. */
 enum http_fault {
-#define X(fault, label) fault,
-	HTTP_FAULT_TABLE(X)
-#undef X
+	HTTP_FAULT_NONE,
+	HTTP_FAULT_REQUEST,   /* ours is malformed */
+	HTTP_FAULT_FORBIDDEN, /* by may_connect */
+	HTTP_FAULT_RESOLVE,
+	HTTP_FAULT_CONNECT,
+	HTTP_FAULT_CONNECT_TIMEOUT,
+	HTTP_FAULT_PROXY,
+	HTTP_FAULT_TLS,
+	HTTP_FAULT_TLS_VERIFY,
+	HTTP_FAULT_TIMEOUT, /* connected, and then not done in time */
+	HTTP_FAULT_CLOSED,  /* in the middle */
+	HTTP_FAULT_TOO_LARGE,
+	HTTP_FAULT_PROTOCOL, /* that is no HTTP */
 };
 
 /* X(header, name): of an answer's headers these are told. */
@@ -122,7 +117,6 @@ static inline void http_client_free(struct http_client *c)
 		c->ops->free(c);
 }
 
-const char *http_client_fault_label(enum http_fault fault);    /* "connect_timeout" */
 const char *http_client_header_name(enum http_reply_header h); /* "date" */
 
 #endif

@@ -199,11 +199,6 @@ bool proxy_make_room(struct proxy *p)
 	return client_push_out(&p->client_env);
 }
 
-uint32_t proxy_clients(const struct proxy *p)
-{
-	return p->client_env.count;
-}
-
 /* ---- seeing it ---- */
 
 struct collect_arg {

@@ -46,9 +46,6 @@ void proxy_cancel(struct proxy *p, uint32_t pid, struct slice secret);
  * once, when no client and no server is left. A second call shortens the grace. */
 void proxy_stop(struct proxy *p, uint64_t grace_us, void (*done)(void *arg), void *arg);
 
-/* Clients connected. */
-uint32_t proxy_clients(const struct proxy *p);
-
 /* Adds this worker's numbers to an empty snapshot. */
 void proxy_collect(struct proxy *p, struct stats_snapshot *s);
 

@@ -202,7 +202,7 @@ static void silent_connections_keep_nobody_out(void **state)
 	sim_expect_fatal(silent[0], "53300", "not logged in");
 	for (int i = 1; i < 8; i++) /* one place was enough: nobody stays in it */
 		assert_false(sim_closed(silent[i]));
-	assert_int_equal(proxy_clients(s->proxy), 11);
+	assert_int_equal(sim_stats(s)->clients, 11);
 	sim_expect_fatal(sim_login(s, "joe", NULL), "53300", "max_client_conn");
 	sim_free(s);
 }

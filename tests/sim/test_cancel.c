@@ -307,9 +307,9 @@ static void storms_are_bounded(void **state)
 		sim_cancel(s, c);
 	sim_settle(s);
 	assert_int_equal(s->pg.n, 1 + 4);
-	assert_int_equal(proxy_clients(s->proxy), 1 + 4);
+	assert_int_equal(sim_stats(s)->clients, 1 + 4);
 	sim_pass(s, 11 * SEC);
-	assert_int_equal(proxy_clients(s->proxy), 1);
+	assert_int_equal(sim_stats(s)->clients, 1);
 	sim_free(s);
 }
 

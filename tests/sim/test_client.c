@@ -369,7 +369,7 @@ static void direct_tls_that_is_refused(void **state)
 		sim_settle(s);
 		assert_true(sim_closed(c));
 		assert_int_equal(s->pg.n, 0);
-		assert_int_equal(proxy_clients(s->proxy), 0);
+		assert_int_equal(sim_stats(s)->clients, 0);
 		sim_end(s);
 	}
 	/* not once a packet was read */
@@ -407,7 +407,7 @@ static void handshakes_that_fail(void **state)
 			sim_vanish(c);
 		sim_settle(s);
 		assert_true(sim_closed(c));
-		assert_int_equal(proxy_clients(s->proxy), 1);
+		assert_int_equal(sim_stats(s)->clients, 1);
 	}
 	sim_pass(s, 61 * SEC);
 	assert_true(sim_closed(slow));

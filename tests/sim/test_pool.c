@@ -220,7 +220,7 @@ static void clients_are_few(void **state)
 	for (int i = 0; i < 100; i++)
 		sim_connect(s);
 	sim_settle(s);
-	assert_int_equal(proxy_clients(s->proxy), 3 + 64);
+	assert_int_equal(sim_stats(s)->clients, 3 + 64);
 	assert_string_equal(s->clients[s->n - 100]->sqlstate, "53300"); /* the oldest of them */
 	sim_free(s);
 }

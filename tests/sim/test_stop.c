@@ -24,7 +24,7 @@ static void expect_stopped(struct sim *s)
 	sim_settle(s);
 	assert_true(s->stopped);
 	assert_int_equal(fakepg_open(&s->pg), 0);
-	assert_int_equal(proxy_clients(s->proxy), 0);
+	assert_int_equal(sim_stats(s)->clients, 0);
 }
 
 /* The same, and there is nothing left but to go. */

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "app/conf.h"
+#include "app/conf_build.h"
 #include "base/mem.h"
 
 #define DSQL            "abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws"
@@ -134,11 +134,9 @@ static inline void conf_test_bad(struct conf_test *t, const char *file, const ch
 /* The option's present value. */
 static inline const char *conf_test_value(const struct conf_test *t, const char *name)
 {
-	struct conf_option_view v;
-
-	for (size_t pos = 0; conf_option_next(t->c, &pos, &v);)
-		if (strcmp(v.name, name) == 0)
-			return v.value ? v.value : "(none)";
+	for (size_t i = 0; i < OPT_COUNT; i++)
+		if (strcmp(options_get(i)->name, name) == 0)
+			return t->c->priv->values.set[i].text;
 	fail_msg("no option %s", name);
 	return NULL;
 }
