@@ -10,18 +10,32 @@
 
 #define ADMIN_CAUSES_MAX 15
 
+struct admin_cause {
+	const char *cause; /* NULL ends a list */
+	uint64_t n;
+};
+
 /* The AWS credentials of an identity, which one or more databases log in with. */
 struct admin_credentials {
 	const char *identity; /* no other has the same */
 	const char *provider; /* NULL: none found yet */
 	bool valid;
 	int64_t expires_wall_us; /* 0: they do not expire, or there are none */
+	int64_t left_us;         /* until then, by AWS's clock; negative: they have expired */
 	uint64_t refreshes;
-	struct {
-		const char *cause; /* NULL ends the list */
-		uint64_t n;
-	} failures[ADMIN_CAUSES_MAX + 1];
+	struct admin_cause failures[ADMIN_CAUSES_MAX + 1];
 	struct err why; /* unless valid: why not */
+};
+
+/* A secret that databases log in with. */
+struct admin_secret {
+	const char *identity, *name; /* no other has the same both */
+	bool valid;                  /* there is one */
+	int64_t read_wall_us;        /* 0: never */
+	uint64_t age_us;             /* since it was read */
+	int64_t expires_wall_us;     /* 0: it does not, or there is none */
+	uint64_t reads;
+	struct admin_cause failures[ADMIN_CAUSES_MAX + 1];
 };
 
 /* A certificate of pgiam's own. */
@@ -37,6 +51,8 @@ struct admin_info {
 
 	const struct admin_credentials *credentials; /* all that are needed; collect_health.identity is an index */
 	size_t credentials_count;
+	const struct admin_secret *secrets;
+	size_t secret_count;
 	int64_t skew_us; /* what AWS's clock is ahead of ours; 0: as far as is known, nothing */
 
 	const struct admin_certificate *certificates; /* each file and side once */

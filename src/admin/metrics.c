@@ -247,6 +247,7 @@ static void credentials(struct buf *out, const struct admin_info *info)
 	static const char expiry[] = "pgiam_credentials_expiry_timestamp_seconds";
 	static const char refreshes[] = "pgiam_credentials_refreshes_total";
 	static const char failures[] = "pgiam_credentials_refresh_failures_total";
+	static const char left[] = "pgiam_credentials_expiry_seconds";
 	const struct admin_credentials *end = info->credentials;
 
 	if (info->credentials_count > 0) /* to NULL not even 0 may be added */
@@ -263,6 +264,13 @@ static void credentials(struct buf *out, const struct admin_info *info)
 		of_identity(out, expiry, c);
 		buf_printf(out, "} %" PRIu64 "\n", (uint64_t)(c->expires_wall_us / (int64_t)CLOCK_US_PER_SEC));
 	}
+	head(out, left, GAUGE, "Seconds until the AWS credentials expire, by AWS's clock; absent if they do not.");
+	for (const struct admin_credentials *c = info->credentials; c < end; c++) {
+		if (c->expires_wall_us <= 0)
+			continue;
+		of_identity(out, left, c);
+		buf_printf(out, "} %.1f\n", (double)c->left_us / (double)CLOCK_US_PER_SEC);
+	}
 	head(out, refreshes, COUNTER, "Times AWS credentials were fetched.");
 	for (const struct admin_credentials *c = info->credentials; c < end; c++) {
 		of_identity(out, refreshes, c);
@@ -277,6 +285,87 @@ static void credentials(struct buf *out, const struct admin_info *info)
 	head(out, "pgiam_clock_skew_seconds", GAUGE,
 	     "What AWS's clock is ahead of this machine's; 0 as long as nothing is known.");
 	buf_printf(out, "pgiam_clock_skew_seconds %.1f\n", (double)info->skew_us / 1e6);
+}
+
+/* A value of a secret, told if there is one. */
+static bool secret_valid(const struct admin_secret *s, double *value)
+{
+	*value = s->valid;
+	return true;
+}
+
+static bool secret_reads(const struct admin_secret *s, double *value)
+{
+	*value = (double)s->reads;
+	return true;
+}
+
+static bool secret_read_at(const struct admin_secret *s, double *value)
+{
+	*value = (double)s->read_wall_us / (double)CLOCK_US_PER_SEC;
+	return s->read_wall_us > 0;
+}
+
+static bool secret_age(const struct admin_secret *s, double *value)
+{
+	*value = (double)s->age_us / (double)CLOCK_US_PER_SEC;
+	return s->read_wall_us > 0;
+}
+
+static bool secret_expiry(const struct admin_secret *s, double *value)
+{
+	*value = (double)s->expires_wall_us / (double)CLOCK_US_PER_SEC;
+	return s->expires_wall_us > 0;
+}
+
+static const struct secret_row {
+	const char *name;
+	enum kind kind;
+	bool (*value)(const struct admin_secret *s, double *value);
+	const char *help;
+} secret_rows[] = {
+	{"pgiam_secret_valid", GAUGE, secret_valid, "1 if there is a secret to log in with."},
+	{"pgiam_secret_reads_total", COUNTER, secret_reads, "Times a secret was read."},
+	{"pgiam_secret_read_timestamp_seconds", GAUGE, secret_read_at, "When the secret was read last."},
+	{"pgiam_secret_age_seconds", GAUGE, secret_age, "How long ago the secret was read last."},
+	{"pgiam_secret_expiry_timestamp_seconds", GAUGE, secret_expiry,
+	 "When a temporary password expires; absent if it does not."},
+};
+
+/* Ends in the middle of the labels. */
+static void of_secret(struct buf *out, const char *name, const struct admin_secret *s)
+{
+	labelled(out, name, "identity", s->identity);
+	buf_add_str(out, ",secret=\"");
+	text_label(out, slice_str(s->name));
+	buf_add_char(out, '"');
+}
+
+static void secrets(struct buf *out, const struct admin_info *info)
+{
+	static const char failures[] = "pgiam_secret_read_failures_total";
+
+	if (info->secret_count == 0)
+		return;
+	for (size_t r = 0; r < sizeof secret_rows / sizeof secret_rows[0]; r++) {
+		const struct secret_row *row = &secret_rows[r];
+
+		head(out, row->name, row->kind, row->help);
+		for (size_t i = 0; i < info->secret_count; i++) {
+			double value;
+
+			if (!row->value(&info->secrets[i], &value))
+				continue;
+			of_secret(out, row->name, &info->secrets[i]);
+			buf_printf(out, "} %.15g\n", value);
+		}
+	}
+	head(out, failures, COUNTER, "Times reading a secret failed, by cause.");
+	for (size_t i = 0; i < info->secret_count; i++)
+		for (const struct admin_cause *c = info->secrets[i].failures; c->cause; c++) {
+			of_secret(out, failures, &info->secrets[i]);
+			buf_printf(out, ",cause=\"%s\"} %" PRIu64 "\n", c->cause, c->n);
+		}
 }
 
 static void certificates(struct buf *out, const struct admin_info *info)
@@ -341,6 +430,7 @@ void metrics_render(const struct admin_info *info, const struct collect_result *
 {
 	process(out, info, r);
 	credentials(out, info);
+	secrets(out, info);
 	certificates(out, info);
 	unusable(out, info);
 	workers(out, r);

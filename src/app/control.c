@@ -50,7 +50,9 @@ struct control {
 	struct loop *loop;
 	struct mailbox *mail;
 	struct aws *aws;
-	struct admin_credentials *credentials; /* what the pages were told of each identity */
+	struct admin_credentials *credentials; /* what the pages were told of each identity, ... */
+	struct admin_secret *secrets;          /* ... and of each secret: so many */
+	size_t secret_count;
 	struct balance *balance;
 	struct worker **workers; /* conf->workers of them */
 	struct mailbox **worker_mail;
@@ -64,6 +66,13 @@ struct control {
 	uint64_t max_client_conn, nofile;
 };
 
+static void fill_causes(const struct aws_count *from, size_t n, struct admin_cause *out)
+{
+	_Static_assert(AWS_CAUSES + 1 <= ADMIN_CAUSES_MAX, "the pages have no room for a cause");
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct admin_cause){from[i].cause, from[i].n};
+}
+
 static void fill_credentials(struct control *c, size_t identity)
 {
 	struct admin_credentials *out = &c->credentials[identity];
@@ -75,14 +84,36 @@ static void fill_credentials(struct control *c, size_t identity)
 		.provider = aws.provider,
 		.valid = aws.valid,
 		.expires_wall_us = aws.expires_wall_us,
+		.left_us = aws.left_us,
 		.refreshes = aws.refreshes,
 		.why = aws.why,
 	};
-	_Static_assert(AWS_CAUSES <= ADMIN_CAUSES_MAX, "the pages have no room for a cause");
-	for (size_t i = 0; i < AWS_CAUSES; i++) {
-		out->failures[i].cause = aws.failures[i].cause;
-		out->failures[i].n = aws.failures[i].n;
+	fill_causes(aws.failures, AWS_CAUSES, out->failures);
+}
+
+static void fill_secrets(struct control *c)
+{
+	size_t n = c->aws ? aws_secret_count(c->aws) : 0;
+	struct aws_secret_stats *aws = n > 0 ? mem_array(n, sizeof(*aws)) : NULL;
+
+	if (n != c->secret_count)
+		c->secrets = mem_resize(c->secrets, n * sizeof(*c->secrets));
+	c->secret_count = n;
+	if (n > 0)
+		aws_collect_secrets(c->aws, aws);
+	for (size_t i = 0; i < n; i++) {
+		c->secrets[i] = (struct admin_secret){
+			.identity = aws[i].identity,
+			.name = aws[i].name,
+			.valid = aws[i].valid,
+			.read_wall_us = aws[i].read_wall_us,
+			.age_us = aws[i].age_us,
+			.expires_wall_us = aws[i].expires_wall_us,
+			.reads = aws[i].reads,
+		};
+		fill_causes(aws[i].failures, AWS_CAUSES + 1, c->secrets[i].failures);
 	}
+	free(aws);
 }
 
 /* What the pages ask. */
@@ -96,6 +127,7 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 
 	for (size_t i = 0; i < c->conf->identity_count; i++)
 		fill_credentials(c, i);
+	fill_secrets(c);
 	if (want_process)
 		self_usage(&self);
 	auth_store_summary(c->conf->auth, &auth);
@@ -105,6 +137,8 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 		.draining = stop_is_asked(c->stop),
 		.credentials = c->credentials,
 		.credentials_count = c->conf->identity_count,
+		.secrets = c->secrets,
+		.secret_count = c->secret_count,
 		.skew_us = c->aws ? aws_skew_us(c->aws) : 0,
 		.certificates = certificates_now(c->certificates, &certificates),
 		.unusable = {.users = auth.users_failures, .rules = auth.rules_failures},
@@ -348,6 +382,7 @@ static void finish(struct control *c)
 	collect_free(c->collect);
 	aws_free(c->aws);
 	free(c->credentials);
+	free(c->secrets);
 	offload_free(c->offload);
 	resolver_free(c->resolver);
 	for (unsigned i = 0; c->worker_mail && i < c->conf->workers; i++)

@@ -30,6 +30,7 @@ struct member {
 struct secret_kept {
 	struct list node;
 	char *name; /* for people; no other's of this identity */
+	char *label; /* of metrics; the same, shorter */
 	struct secret_store *store;
 	struct desk *desk;
 };
@@ -41,27 +42,48 @@ struct aws {
 	size_t count;
 };
 
-/* Owned. Identities that differ in what is not told, or come close to it, are numbered. */
+/* Owned. Those that differ in what is not told, or come close to it, are numbered. */
+static char *number(const char *text, bool (*taken)(const void *among, const char *name), const void *among)
+{
+	char *name = mem_strdup(text);
+
+	for (unsigned n = 2; taken(among, name); n++) {
+		free(name);
+		name = mem_printf("%s #%u", text, n);
+	}
+	return name;
+}
+
+static bool name_taken(const void *among, const char *name)
+{
+	const struct aws *a = among;
+
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->member[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static char *make_name(const struct aws *a, const struct aws_identity *who)
 {
-	unsigned number = 1;
 	struct buf text;
 	char *name;
 
 	buf_init(&text, NAME_MAX_BYTES);
 	identity_text(who, &text);
-	name = mem_strdup(buf_cstr(&text));
-	for (size_t i = 0; i < a->count;) {
-		if (strcmp(a->member[i].name, name) != 0) {
-			i++;
-			continue;
-		}
-		free(name);
-		name = mem_printf("%s #%u", buf_cstr(&text), ++number);
-		i = 0;
-	}
+	name = number(buf_cstr(&text), name_taken, a);
 	buf_free(&text);
 	return name;
+}
+
+static bool label_taken(const void *among, const char *label)
+{
+	const struct member *m = among;
+
+	list_each(node, tmp, &m->secrets)
+		if (strcmp(container_of(node, struct secret_kept, node)->label, label) == 0)
+			return true;
+	return false;
 }
 
 static void add_member(struct aws *a, const struct aws_opts *o, const struct aws_identity *who)
@@ -102,6 +124,7 @@ static void free_secret(struct secret_kept *k)
 	desk_close(k->desk);
 	secret_store_free(k->store);
 	free(k->name);
+	free(k->label);
 	free(k);
 }
 
@@ -166,6 +189,7 @@ static struct desk *keep_secret(struct aws *a, struct member *m, const char *nam
 	struct secret_kept *k = mem_zalloc(sizeof(*k));
 
 	k->name = mem_strdup(name);
+	k->label = number(strncmp(name, "the ", 4) == 0 ? name + 4 : name, label_taken, m);
 	k->store = secret_store_new(&(struct secret_store_opts){
 		.deps = &a->kit->deps, .cache = m->cache, .reader = reader, .name = name});
 	k->desk = secret_store_desk(k->store, a->mail);
@@ -196,18 +220,61 @@ struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secr
 	return s;
 }
 
-void aws_collect(const struct aws *a, size_t identity, struct aws_stats *out)
+static void count_causes(const uint64_t *n, struct aws_count *out)
 {
 	_Static_assert(AWS_CAUSES == PROVIDER_CAUSE_COUNT, "a cause without a name");
+
+	for (size_t i = 0; i < AWS_CAUSES; i++)
+		out[i] = (struct aws_count){provider_cause_label((enum provider_cause)i), n[i]};
+}
+
+void aws_collect(const struct aws *a, size_t identity, struct aws_stats *out)
+{
 	struct cache_stats s = {0};
 
 	cache_collect(a->member[identity].cache, &s);
 	out->identity = a->member[identity].name;
 	out->provider = s.creds ? s.creds->provider : NULL;
 	out->expires_wall_us = s.creds ? s.creds->expires_wall_us : 0;
+	if (out->expires_wall_us)
+		out->left_us =
+			out->expires_wall_us - skew_wall_us(&a->kit->skew, loop_clock(a->kit->deps.loop));
 	out->refreshes = s.refreshes;
-	for (size_t i = 0; i < AWS_CAUSES; i++)
-		out->failures[i] = (struct aws_count){provider_cause_label((enum provider_cause)i), s.failures[i]};
+	count_causes(s.failures, out->failures);
 	out->valid = s.valid;
 	out->why = s.why;
+}
+
+size_t aws_secret_count(const struct aws *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->count; i++)
+		list_each(node, tmp, &a->member[i].secrets) n++;
+	return n;
+}
+
+static void collect_secret(const struct member *m, const struct secret_kept *k, struct aws_secret_stats *out)
+{
+	struct secret_store_stats s;
+
+	secret_store_collect(k->store, &s);
+	*out = (struct aws_secret_stats){
+		.identity = m->name,
+		.name = k->label,
+		.valid = s.valid,
+		.reads = s.reads,
+		.read_wall_us = s.read_wall_us,
+		.age_us = s.age_us,
+		.expires_wall_us = s.expires_wall_us,
+	};
+	count_causes(s.failures, out->failures);
+	out->failures[AWS_CAUSES] = (struct aws_count){"no_credentials", s.lacking};
+}
+
+void aws_collect_secrets(const struct aws *a, struct aws_secret_stats *out)
+{
+	for (size_t i = 0; i < a->count; i++)
+		list_each(node, tmp, &a->member[i].secrets)
+			collect_secret(&a->member[i], container_of(node, struct secret_kept, node), out++);
 }

@@ -66,6 +66,7 @@ struct aws_stats {
 	const char *identity;    /* "default", "profile prod" (identity_text); no two have the same */
 	const char *provider;    /* "env", or NULL: none yet */
 	int64_t expires_wall_us; /* of the credentials; 0: they do not expire, or there are none */
+	int64_t left_us;         /* ... until then, by AWS's clock; negative: they have expired */
 	uint64_t refreshes;
 	struct aws_count {
 		const char *cause; /* "unreachable" */
@@ -75,6 +76,19 @@ struct aws_stats {
 	struct err why; /* unless valid: why not. Names keys in part, files and addresses, no secret */
 };
 void aws_collect(const struct aws *a, size_t identity, struct aws_stats *out);
+
+/* The same of a secret that is kept. */
+struct aws_secret_stats {
+	const char *identity, *name; /* "secret prod/db in eu-west-1"; no two have the same both */
+	bool valid;                  /* there is one to log in with */
+	uint64_t reads;
+	struct aws_count failures[AWS_CAUSES + 1]; /* also for want of credentials */
+	int64_t read_wall_us;    /* when it was read last, by this machine's clock; 0: never */
+	uint64_t age_us;         /* how long ago */
+	int64_t expires_wall_us; /* 0: it does not, or there is none */
+};
+size_t aws_secret_count(const struct aws *a);
+void aws_collect_secrets(const struct aws *a, struct aws_secret_stats *out); /* so many */
 
 /* Of this machine's clock, as AWS's answers tell: to be added to it; 0: none known. */
 int64_t aws_skew_us(const struct aws *a);

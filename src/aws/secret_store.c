@@ -4,6 +4,7 @@
 #include "aws/secret_store.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include "aws/date.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -24,6 +25,8 @@ struct secret_store {
 	uint64_t retry_us;           /* none before unless demanded, monotonic, after a failure */
 	unsigned failures;           /* in a row */
 	struct err last_err;         /* of the last of them */
+	uint64_t read_us;            /* when value was read, monotonic */
+	uint64_t reads, failures_by[PROVIDER_CAUSE_COUNT], lacking; /* counted */
 	struct list waiters;         /* secret_store_op.node */
 };
 
@@ -127,6 +130,8 @@ static void take(struct secret_store *s, struct secret_value *v)
 	secret_value_unref(s->value);
 	s->value = v;
 	s->due_wall_us = due_wall_us(s, v);
+	s->read_us = now_us(s);
+	s->reads++;
 	s->failures = 0;
 	credentials_unref(s->doubted);
 	s->doubted = NULL;
@@ -152,10 +157,12 @@ static void on_read(void *arg, const struct secret_reader_answer *a)
 	if (!a->value) {
 		e = *a->e;
 		provider_cause_code(a->cause, &e);
+		s->failures_by[a->cause]++;
 		doubt(s, a->cause);
 		fail(s, &e, a->retry_after_us);
 	} else if (!secret_value_valid_at(a->value, wall_us(s))) {
 		err_set(&e, ERR_CREDENTIALS, "what was answered has expired already: is this machine's clock right?");
+		s->failures_by[PROVIDER_CAUSE_EXPIRED]++;
 		fail(s, &e, 0);
 	} else {
 		take(s, a->value);
@@ -168,6 +175,7 @@ static void on_credentials(void *arg, struct credentials *c, const struct err *e
 
 	s->asking = NULL;
 	if (!c) {
+		s->lacking++;
 		fail(s, e, 0);
 		return;
 	}
@@ -224,6 +232,17 @@ void secret_store_cancel(struct secret_store_op *op)
 	list_del(&op->node);
 	defer_clear(&op->defer);
 	free(op);
+}
+
+void secret_store_collect(const struct secret_store *s, struct secret_store_stats *out)
+{
+	*out = (struct secret_store_stats){.valid = lives_for(s, 0), .reads = s->reads, .lacking = s->lacking};
+	memcpy(out->failures, s->failures_by, sizeof(out->failures));
+	if (!s->value)
+		return;
+	out->age_us = now_us(s) - s->read_us;
+	out->read_wall_us = clock_wall_us(loop_clock(s->deps.loop)) - (int64_t)out->age_us;
+	out->expires_wall_us = s->value->expires_wall_us;
 }
 
 /* ---- life ---- */

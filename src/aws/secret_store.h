@@ -37,6 +37,17 @@ struct secret_store_op *secret_store_get(struct secret_store *s, const struct se
 					 secret_store_cb cb, void *arg);
 void secret_store_cancel(struct secret_store_op *op);
 
+struct secret_store_stats {
+	bool valid;              /* there is one to give out */
+	uint64_t reads;          /* that brought one */
+	uint64_t failures[PROVIDER_CAUSE_COUNT]; /* and that did not, by why; ... */
+	uint64_t lacking;        /* ... for want of credentials */
+	int64_t read_wall_us;    /* when the last one was read, by this machine's clock; 0: never */
+	uint64_t age_us;         /* how long that is ago */
+	int64_t expires_wall_us; /* 0: it does not, or there is none */
+};
+void secret_store_collect(const struct secret_store *s, struct secret_store_stats *out);
+
 /* A desk where workers ask it. */
 struct desk *secret_store_desk(struct secret_store *s, struct mailbox *control_mail);
 

@@ -150,3 +150,7 @@ def test_clock_skew(serve, aws, rds):
     one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.tls_url + "/v1/credentials"))
     assert one.logs_in()
     assert "clock is wrong" in one.log()
+    assert abs(one.metric("pgiam_clock_skew_seconds") - 600) < 5
+    # to their end by AWS's clock, not by this machine's
+    expiry = one.metric("pgiam_credentials_expiry_timestamp_seconds")
+    assert abs(one.metric("pgiam_credentials_expiry_seconds") - (expiry - time.time() - 600)) < 5

@@ -159,8 +159,28 @@ def test_service_in_trouble(vault, aws, fault, word):
     one = vault(query_wait_timeout=3, server_login_retry=0.2)
     assert word in one.complaint()
     assert "sesame" not in one.log()
+    assert one.metric("pgiam_secret_read_failures_total") > 0 and one.metric("pgiam_secret_valid") == 0
+    assert not [name for name in one.metrics() if name.startswith("pgiam_secret_age_seconds")]
     aws.clear()
     assert proxy.patiently(one.who) == USER
+    assert one.metric("pgiam_secret_valid") == 1
+
+
+def test_away_at_start(vault, aws):
+    """Clients wait for Secrets Manager as they do for credentials; its trouble is counted by cause."""
+    aws.fault("secretsmanager", times=None, status=503)
+    one = vault()
+    back = threading.Timer(3, aws.clear)
+    begin = time.monotonic()
+    back.start()
+    assert one.who() == USER
+    assert time.monotonic() - begin > 2.5
+    back.join()
+    label = dict(identity="default", secret="secret %s in us-east-1" % NAME)
+    assert one.metric("pgiam_secret_read_failures_total", cause="server_error", **label) > 0
+    assert one.metric("pgiam_secret_reads_total", **label) == 1
+    assert 0 <= one.metric("pgiam_secret_age_seconds", **label) < 10
+    assert abs(one.metric("pgiam_secret_read_timestamp_seconds", **label) - time.time()) < 10
 
 
 def test_kept_while_the_service_is_away(vault, aws):

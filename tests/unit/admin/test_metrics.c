@@ -71,12 +71,27 @@ static const struct admin_credentials identities[] = {
 	 .provider = "env",
 	 .valid = true,
 	 .expires_wall_us = 1760003600000000,
+	 .left_us = -1500000,
 	 .refreshes = 2,
 	 .failures = {{"unreachable", 3}, {"refused", 0}}},
 	{.identity = "profile \"b\"", .failures = {{"unreachable", 1}}},
 };
 
+static const struct admin_secret secrets[] = {
+	{.identity = "default",
+	 .name = "secret \"a\" in us-east-1",
+	 .valid = true,
+	 .read_wall_us = 1760000000500000,
+	 .age_us = 2500000,
+	 .expires_wall_us = 1760000900000000,
+	 .reads = 3,
+	 .failures = {{"throttled", 2}, {"no_credentials", 1}}},
+	{.identity = "default", .name = "b", .failures = {{"refused", 4}}},
+};
+
 static const struct admin_info info = {
+	.secrets = secrets,
+	.secret_count = 2,
 	.certificates = certificates,
 	.certificate_count = 2,
 	.unusable = {.tls = 4, .users = 5, .rules = 6},
@@ -113,6 +128,23 @@ static void whole_page(void **state)
 	expect(&p, "pgiam_credentials_valid{identity=\"profile \\\"b\\\"\",provider=\"\"}", 0);
 	expect(&p, "pgiam_credentials_expiry_timestamp_seconds{identity=\"default\"}", 1760003600);
 	expect(&p, "pgiam_credentials_expiry_timestamp_seconds{identity=\"profile \\\"b\\\"\"}", -1);
+	expect(&p, "pgiam_credentials_expiry_seconds{identity=\"default\"}", -1.5);
+	expect(&p, "pgiam_credentials_expiry_seconds{identity=\"profile \\\"b\\\"\"}", -1); /* there is none */
+#define A "{identity=\"default\",secret=\"secret \\\"a\\\" in us-east-1\""
+#define B "{identity=\"default\",secret=\"b\""
+	expect(&p, "pgiam_secret_valid" A "}", 1);
+	expect(&p, "pgiam_secret_valid" B "}", 0);
+	expect(&p, "pgiam_secret_reads_total" A "}", 3);
+	expect(&p, "pgiam_secret_reads_total" B "}", 0);
+	expect(&p, "pgiam_secret_read_timestamp_seconds" A "}", 1760000000.5);
+	expect(&p, "pgiam_secret_age_seconds" A "}", 2.5);
+	expect(&p, "pgiam_secret_age_seconds" B "}", -1);
+	expect(&p, "pgiam_secret_expiry_timestamp_seconds" A "}", 1760000900);
+	expect(&p, "pgiam_secret_read_failures_total" A ",cause=\"throttled\"}", 2);
+	expect(&p, "pgiam_secret_read_failures_total" A ",cause=\"no_credentials\"}", 1);
+	expect(&p, "pgiam_secret_read_failures_total" B ",cause=\"refused\"}", 4);
+#undef A
+#undef B
 	expect(&p, "pgiam_credentials_refreshes_total{identity=\"default\"}", 2);
 	expect(&p, "pgiam_credentials_refreshes_total{identity=\"profile \\\"b\\\"\"}", 0);
 	expect(&p, "pgiam_credentials_refresh_failures_total{identity=\"default\",cause=\"unreachable\"}", 3);
