@@ -1,5 +1,6 @@
 /* What kept a provider from giving credentials: what is told of it to those who count, wait and try again. */
 #include "fake_http.h"
+#include "home.h"
 
 #include <unistd.h>
 #include "aws/provider_profile.h"
@@ -120,18 +121,12 @@ static void identity_center(void **state)
 {
 	static const char token[] = "{\"accessToken\":\"t\",\"expiresAt\":\"2026-01-15T20:00:00Z\"}";
 	struct fixture *f = *state;
-	char home[] = "/tmp/pgiam-cause-home-XXXXXX", command[400];
+	struct home home;
 	struct provider *p;
 
-	assert_non_null(mkdtemp(home));
-	/* SHA-1 of "corp" */
-	snprintf(command, sizeof(command),
-		 "mkdir -p %s/.aws/sso/cache && printf '%%s' '%s' > "
-		 "%s/.aws/sso/cache/$(printf corp | sha1sum | cut -c 1-40).json",
-		 home, token, home);
-	assert_int_equal(system(command), 0);
-	snprintf(command, sizeof(command), "HOME=%s", home);
-	f->env[2] = command;
+	home_make(&home);
+	home_write(&home, "sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json", token); /* SHA-1 of "corp" */
+	f->env[2] = home.variable;
 	p = profile(f, "[profile x]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = r\n"
 		       "[sso-session corp]\nsso_start_url = https://d-1.awsapps.com/start\nsso_region = eu-west-1\n");
 	ask(f, p);
@@ -144,8 +139,7 @@ static void identity_center(void **state)
 	fake_http_reply(&f->http, 200, "{}");
 	expect(f, PROVIDER_CAUSE_ANSWER, 0);
 	provider_free(p);
-	snprintf(command, sizeof(command), "rm -r %s", home);
-	assert_int_equal(system(command), 0);
+	home_remove(&home);
 }
 
 /* What is known without asking anybody. */

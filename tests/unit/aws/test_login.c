@@ -1,5 +1,6 @@
 /* `aws login`: the proof of possession, the file, and the renewal of what is in it. */
 #include "fake_http.h"
+#include "home.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -212,8 +213,8 @@ struct fixture {
 	struct fake_http http;
 	struct provider_deps deps;
 	EVP_PKEY *key;
-	char home[64], path[200];
-	char home_variable[80], directory[96];
+	struct home home;
+	char path[200], directory[96];
 	const char *env[4];
 	struct provider *provider;
 	/* the answer */
@@ -256,21 +257,15 @@ static void write_session(struct fixture *f, const char *expires_at, bool key)
 static int setup(void **state)
 {
 	struct fixture *f = mem_zalloc(sizeof(*f));
-	char config[200];
 
 	f->clock = fake_clock_make();
 	f->loop = loop_new(&f->clock.base, NULL, NULL);
 	fake_http_init(&f->http);
 	f->key = EVP_EC_gen("P-256");
-	snprintf(f->home, sizeof(f->home), "/tmp/pgiam-login-XXXXXX");
-	assert_non_null(mkdtemp(f->home));
-	snprintf(config, sizeof(config), "%s/.aws", f->home);
-	assert_int_equal(mkdir(config, 0700), 0);
-	snprintf(config, sizeof(config), "%s/.aws/config", f->home);
-	write_text(config, "[profile x]\nlogin_session = me\nregion = eu-west-1\n");
-	snprintf(f->home_variable, sizeof(f->home_variable), "HOME=%s", f->home);
-	snprintf(f->directory, sizeof(f->directory), "AWS_LOGIN_CACHE_DIRECTORY=%s", f->home);
-	f->env[0] = f->home_variable;
+	home_make(&f->home);
+	home_write(&f->home, "config", "[profile x]\nlogin_session = me\nregion = eu-west-1\n");
+	snprintf(f->directory, sizeof(f->directory), "AWS_LOGIN_CACHE_DIRECTORY=%s", f->home.path);
+	f->env[0] = f->home.variable;
 	f->env[1] = f->directory;
 	{
 		char *path = login_cache_path(f->env, " me\n", NULL);
@@ -288,15 +283,13 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[100];
 
 	provider_free(f->provider);
 	region_finder_free(f->deps.region);
 	assert_int_equal(fake_http_pending(&f->http), 0);
 	loop_free(f->loop);
 	EVP_PKEY_free(f->key);
-	snprintf(command, sizeof(command), "rm -r %s", f->home);
-	assert_int_equal(system(command), 0);
+	home_remove(&f->home);
 	free(f);
 	return 0;
 }

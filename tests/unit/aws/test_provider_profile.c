@@ -1,4 +1,5 @@
 #include "fake_http.h"
+#include "home.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -27,8 +28,7 @@ struct fixture {
 	struct fake_http http;
 	struct skew skew;
 	struct provider_deps deps;
-	char home[64];
-	char home_variable[80];
+	struct home home;
 	const char *env[8];
 	/* the answer */
 	int calls;
@@ -40,19 +40,14 @@ struct fixture {
 static int set_up(void **state)
 {
 	static struct fixture f;
-	char aws[80];
 
 	memset(&f, 0, sizeof(f));
 	f.clock = fake_clock_make();
 	f.loop = loop_new(&f.clock.base, NULL, NULL);
 	fake_http_init(&f.http);
 	skew_init(&f.skew);
-	snprintf(f.home, sizeof(f.home), "/tmp/pgiam-profile-XXXXXX");
-	assert_non_null(mkdtemp(f.home));
-	snprintf(aws, sizeof(aws), "%s/.aws", f.home);
-	assert_int_equal(mkdir(aws, 0700), 0);
-	snprintf(f.home_variable, sizeof(f.home_variable), "HOME=%s", f.home);
-	f.env[0] = f.home_variable;
+	home_make(&f.home);
+	f.env[0] = f.home.variable;
 	f.env[1] = "AWS_REGION=eu-west-1";
 	f.deps = (struct provider_deps){.loop = f.loop, .env = f.env, .http = &f.http.base, .skew = &f.skew};
 	*state = &f;
@@ -62,24 +57,11 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
-	char command[100];
 
 	credentials_unref(f->creds);
 	loop_free(f->loop);
-	snprintf(command, sizeof(command), "rm -r %s", f->home);
-	return system(command);
-}
-
-static void write_file(struct fixture *f, const char *name, const char *text)
-{
-	char path[200];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/.aws/%s", f->home, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	home_remove(&f->home);
+	return 0;
 }
 
 static void read_file(const char *path, char *text, size_t size)
@@ -137,7 +119,7 @@ static void keys(void **state)
 	assert_string_equal(f->err.msg, "profile: there is no profile \"default\" in the AWS files");
 	ask_once(f, "x");
 	assert_int_equal(f->result, PROVIDER_FAILED);
-	write_file(f, "credentials",
+	home_write(&f->home, "credentials",
 		   "[default]\n" KEYS "aws_session_token = tok\naws_account_id = 123456789012\n");
 	p = provider_profile_new(&f->deps, NULL);
 	ask(f, p);
@@ -147,7 +129,7 @@ static void keys(void **state)
 	assert_true(slice_eq_str(secret_slice(&f->creds->session_token), "tok"));
 	assert_int_equal(f->creds->expires_wall_us, 0);
 	/* the same provider sees what somebody writes */
-	write_file(f, "credentials", "[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = s\n");
+	home_write(&f->home, "credentials", "[default]\naws_access_key_id = AKIAOTHER\naws_secret_access_key = s\n");
 	ask(f, p);
 	assert_string_equal(f->creds->access_key, "AKIAOTHER");
 	/* cancelled: nothing comes */
@@ -162,7 +144,7 @@ static void which_profile(void **state)
 {
 	struct fixture *f = *state;
 
-	write_file(f, "config", "[profile x]\n" KEYS);
+	home_write(&f->home, "config", "[profile x]\n" KEYS);
 	f->env[2] = "AWS_PROFILE=x";
 	ask_once(f, NULL);
 	assert_int_equal(f->result, PROVIDER_CREDENTIALS);
@@ -179,18 +161,18 @@ static void which_files(void **state)
 	struct fixture *f = *state;
 	char variable[120];
 
-	write_file(f, "elsewhere", "[x]\n" KEYS);
+	home_write(&f->home, "elsewhere", "[x]\n" KEYS);
 	f->env[2] = "AWS_SHARED_CREDENTIALS_FILE=~/.aws/elsewhere";
 	ask_once(f, "x");
 	assert_int_equal(f->result, PROVIDER_CREDENTIALS);
-	snprintf(variable, sizeof(variable), "AWS_SHARED_CREDENTIALS_FILE=%s/.aws/elsewhere", f->home);
+	snprintf(variable, sizeof(variable), "AWS_SHARED_CREDENTIALS_FILE=%s/.aws/elsewhere", f->home.path);
 	f->env[2] = variable;
 	ask_once(f, "x");
 	assert_int_equal(f->result, PROVIDER_CREDENTIALS);
 	f->env[2] = "AWS_SHARED_CREDENTIALS_FILE=/nonexistent/file"; /* as the SDKs: no file, no profile */
 	ask_once(f, NULL);
 	assert_int_equal(f->result, PROVIDER_NOT_CONFIGURED);
-	snprintf(variable, sizeof(variable), "AWS_CONFIG_FILE=%s", f->home); /* a directory */
+	snprintf(variable, sizeof(variable), "AWS_CONFIG_FILE=%s", f->home.path); /* a directory */
 	f->env[2] = variable;
 	ask_once(f, NULL);
 	assert_int_equal(f->result, PROVIDER_FAILED);
@@ -207,7 +189,7 @@ static void roles(void **state)
 	struct fixture *f = *state;
 	struct provider *p = provider_profile_new(&f->deps, "x");
 
-	write_file(f, "config",
+	home_write(&f->home, "config",
 		   "[profile x]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = y\nexternal_id = e/1\n"
 		   "region = us-east-1\n[profile y]\nrole_arn = arn:aws:iam::1:role/b\nsource_profile = z\n"
 		   "role_session_name = me\nduration_seconds = 900\n[profile z]\n" KEYS);
@@ -253,7 +235,7 @@ static void sources(void **state)
 	struct fixture *f = *state;
 	struct provider *p = provider_profile_new(&f->deps, "x");
 
-	write_file(f, "config",
+	home_write(&f->home, "config",
 		   "[profile x]\nrole_arn = arn:aws:iam::1:role/a\ncredential_source = Environment\n");
 	ask(f, p);
 	assert_int_equal(f->result, PROVIDER_FAILED); /* and not "not configured" */
@@ -275,12 +257,12 @@ static void web_identity(void **state)
 
 	snprintf(config, sizeof(config),
 		 "[profile x]\nrole_arn = arn:aws:iam::1:role/a\nweb_identity_token_file = %s/.aws/token\n",
-		 f->home);
-	write_file(f, "config", config);
+		 f->home.path);
+	home_write(&f->home, "config", config);
 	ask_once(f, "x");
 	assert_int_equal(f->result, PROVIDER_FAILED);
 	assert_non_null(strstr(f->err.msg, "web_identity_token_file: cannot open"));
-	write_file(f, "token", "eyJ.abc\n");
+	home_write(&f->home, "token", "eyJ.abc\n");
 	{
 		struct provider *p = provider_profile_new(&f->deps, "x");
 
@@ -319,7 +301,7 @@ static void processes(void **state)
 		char config[300];
 
 		snprintf(config, sizeof(config), "[profile x]\ncredential_process = %s\n", cases[i].command);
-		write_file(f, "config", config);
+		home_write(&f->home, "config", config);
 		ask(f, p);
 		while (f->calls == 0)
 			loop_turn(f->loop, 10000);
@@ -340,7 +322,7 @@ static void process_cancelled(void **state)
 	struct fixture *f = *state;
 	struct provider *p = provider_profile_new(&f->deps, "x");
 
-	write_file(f, "config", "[profile x]\ncredential_process = sleep 60\n");
+	home_write(&f->home, "config", "[profile x]\ncredential_process = sleep 60\n");
 	provider_cancel(ask(f, p));
 	fake_settle(f->loop);
 	assert_int_equal(f->calls, 0);
@@ -351,13 +333,11 @@ static void process_cancelled(void **state)
 
 static void write_token(struct fixture *f, const char *key, const char *text, char path[200])
 {
-	char *name = sso_cache_path(f->env, key, NULL), command[200];
+	char *name = sso_cache_path(f->env, key, NULL);
 
 	snprintf(path, 200, "%s", name);
 	free(name);
-	snprintf(command, sizeof(command), "mkdir -p %s/.aws/sso/cache", f->home);
-	assert_int_equal(system(command), 0);
-	write_file(f, path + strlen(f->home) + strlen("/.aws/"), text);
+	home_write(&f->home, path + strlen(f->home.path) + strlen("/.aws/"), text);
 }
 
 static void sso(void **state)
@@ -366,7 +346,7 @@ static void sso(void **state)
 	struct provider *p = provider_profile_new(&f->deps, "x");
 	char path[200];
 
-	write_file(f, "config", SSO);
+	home_write(&f->home, "config", SSO);
 	ask(f, p);
 	assert_int_equal(f->result, PROVIDER_FAILED);
 	assert_string_equal(f->err.hint, "Run: aws sso login --sso-session corp");
@@ -407,7 +387,7 @@ static void sso_legacy(void **state)
 	struct provider *p = provider_profile_new(&f->deps, "x");
 	char path[200];
 
-	write_file(f, "config",
+	home_write(&f->home, "config",
 		   "[profile x]\nsso_start_url = https://d-1.awsapps.com/start\nsso_region = eu-west-1\n"
 		   "sso_account_id = 1\nsso_role_name = r\n");
 	write_token(
@@ -440,7 +420,7 @@ static void sso_renews(void **state)
 	char path[200], text[1000];
 	struct stat st;
 
-	write_file(f, "config", SSO);
+	home_write(&f->home, "config", SSO);
 	write_token(f, "corp", RENEWABLE, path);
 	ask(f, p);
 	assert_string_equal(f->http.last->url, "https://oidc.eu-west-1.amazonaws.com/token");
@@ -472,7 +452,7 @@ static void sso_renewal_fails(void **state)
 	struct provider *p = provider_profile_new(&f->deps, "x");
 	char path[200];
 
-	write_file(f, "config", SSO);
+	home_write(&f->home, "config", SSO);
 	write_token(f, "corp", RENEWABLE, path);
 	ask(f, p);
 	fake_http_reply(&f->http, 400, "{\"error\":\"invalid_grant\"}");
@@ -507,7 +487,7 @@ static void sso_bad_files(void **state)
 	};
 	struct fixture *f = *state;
 
-	write_file(f, "config", SSO);
+	home_write(&f->home, "config", SSO);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char path[200];
 
@@ -526,14 +506,14 @@ static void login(void **state)
 	struct fixture *f = *state;
 	char dir[100];
 
-	snprintf(dir, sizeof(dir), "AWS_LOGIN_CACHE_DIRECTORY=%s/.aws", f->home);
-	write_file(f, "config", "[profile x]\nlogin_session = arn:aws:iam::0123456789012:user/username\n");
+	snprintf(dir, sizeof(dir), "AWS_LOGIN_CACHE_DIRECTORY=%s/.aws", f->home.path);
+	home_write(&f->home, "config", "[profile x]\nlogin_session = arn:aws:iam::0123456789012:user/username\n");
 	ask_once(f, "x");
 	assert_int_equal(f->result, PROVIDER_FAILED);
 	assert_non_null(strstr(f->err.hint, "aws login"));
 	f->env[2] = dir;
 	/* the name is botocore's (tests/vectors/sigv4.json, login_cache_filename) */
-	write_file(f, "a9aa6015b267d43765ace474701cabd31e4e9b20b4a9a72ffc52f3c0b9ae6543.json",
+	home_write(&f->home, "a9aa6015b267d43765ace474701cabd31e4e9b20b4a9a72ffc52f3c0b9ae6543.json",
 		   "{\"accessToken\":{\"accessKeyId\":\"ASIALOGIN\",\"secretAccessKey\":\"s\","
 		   "\"sessionToken\":\"t\","
 		   "\"accountId\":\"123456789012\",\"expiresAt\":\"2026-01-15T12:44:56Z\"},\"tokenType\":"
@@ -546,7 +526,7 @@ static void login(void **state)
 	ask_once(f, "x");
 	assert_int_equal(f->result, PROVIDER_FAILED);
 	assert_non_null(strstr(f->err.msg, "have expired"));
-	write_file(f, "a9aa6015b267d43765ace474701cabd31e4e9b20b4a9a72ffc52f3c0b9ae6543.json", "{}");
+	home_write(&f->home, "a9aa6015b267d43765ace474701cabd31e4e9b20b4a9a72ffc52f3c0b9ae6543.json", "{}");
 	ask_once(f, "x");
 	assert_int_equal(f->result, PROVIDER_FAILED);
 }

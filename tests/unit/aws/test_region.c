@@ -1,5 +1,6 @@
 /* Where the region comes from: what is configured, the profile's, the instance's. */
 #include "fake_http.h"
+#include "home.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -21,7 +22,7 @@ struct fixture {
 	struct fake_http http;
 	struct provider_deps deps;
 	struct region_finder *finder;
-	char home[64], home_variable[80];
+	struct home home;
 	const char *env[4]; /* HOME, and what a test adds */
 	/* the answers */
 	unsigned told, refused;
@@ -32,17 +33,12 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = mem_zalloc(sizeof(*f));
-	char aws[80];
 
 	f->clock = fake_clock_make();
 	f->loop = loop_new(&f->clock.base, NULL, NULL);
 	fake_http_init(&f->http);
-	snprintf(f->home, sizeof(f->home), "/tmp/pgiam-region-XXXXXX");
-	assert_non_null(mkdtemp(f->home));
-	snprintf(aws, sizeof(aws), "%s/.aws", f->home);
-	assert_int_equal(mkdir(aws, 0700), 0);
-	snprintf(f->home_variable, sizeof(f->home_variable), "HOME=%s", f->home);
-	f->env[0] = f->home_variable;
+	home_make(&f->home);
+	f->env[0] = f->home.variable;
 	f->deps = (struct provider_deps){.loop = f->loop, .env = f->env, .http = &f->http.base};
 	f->finder = region_finder_new(&f->deps);
 	f->deps.region = f->finder;
@@ -53,27 +49,13 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[100];
 
 	region_finder_free(f->finder);
 	assert_int_equal(fake_http_pending(&f->http), 0);
 	loop_free(f->loop);
-	snprintf(command, sizeof(command), "rm -r %s", f->home);
-	assert_int_equal(system(command), 0);
+	home_remove(&f->home);
 	free(f);
 	return 0;
-}
-
-static void write_file(struct fixture *f, const char *name, const char *text)
-{
-	char path[200];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/.aws/%s", f->home, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
 }
 
 /* ---- the profile's ---- */
@@ -86,7 +68,7 @@ static void profiles(void **state)
 
 	assert_int_equal(profile_load_region(f->env, NULL, region, &e), 1);
 	assert_string_equal(e.msg, "there is no profile \"default\"");
-	write_file(f, "config",
+	home_write(&f->home, "config",
 		   "[default]\nregion = eu-west-1\n[profile bare]\noutput = json\n[profile wrong]\nregion = Frankfurt\n"
 		   "[profile broken]\nnonsense\nregion = eu-west-2\n[profile prod]\nregion = eu-west-3\n");
 	assert_int_equal(profile_load_region(f->env, "bare", region, &e), 1);
@@ -105,7 +87,7 @@ static void profiles(void **state)
 	assert_string_equal(region, "eu-west-3");
 	assert_int_equal(profile_load_region(f->env, "default", region, &e), 0);
 	assert_string_equal(region, "eu-west-1");
-	write_file(f, "credentials", "[prod]\nregion = eu-north-1\n"); /* goes before the same of the config file */
+	home_write(&f->home, "credentials", "[prod]\nregion = eu-north-1\n"); /* goes before the same of the config file */
 	assert_int_equal(profile_load_region(f->env, NULL, region, &e), 0);
 	assert_string_equal(region, "eu-north-1");
 	f->env[2] = "AWS_CONFIG_FILE=/"; /* somebody named it, and it is no file */
@@ -142,7 +124,7 @@ static void order(void **state)
 		struct err e;
 
 		f->env[1] = cases[i].variable;
-		write_file(f, "config", cases[i].config);
+		home_write(&f->home, "config", cases[i].config);
 		assert_int_equal(aws_region_find(&from, region, warning, &e), cases[i].rc);
 		if (cases[i].region)
 			assert_string_equal(region, cases[i].region);
@@ -191,7 +173,7 @@ static void configured(void **state)
 	fake_settle(f->loop);
 	assert_int_equal(f->refused, 1);
 	f->env[1] = NULL;
-	write_file(f, "config", "[default]\nregion = eu-west-2\n[profile p]\nregion = eu-west-3\n");
+	home_write(&f->home, "config", "[default]\nregion = eu-west-2\n[profile p]\nregion = eu-west-3\n");
 	get(f);
 	fake_settle(f->loop);
 	assert_string_equal(f->region, "eu-west-2");
@@ -250,11 +232,11 @@ static void instance_fails(void **state)
 	assert_int_equal(f->refused, 1);
 	assert_int_equal(f->http.starts, 1);
 	/* meanwhile somebody writes it down */
-	write_file(f, "config", "[default]\nregion = eu-west-2\n");
+	home_write(&f->home, "config", "[default]\nregion = eu-west-2\n");
 	get(f);
 	fake_settle(f->loop);
 	assert_int_equal(f->told, 1);
-	write_file(f, "config", "");
+	home_write(&f->home, "config", "");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		fake_pass(&f->clock, f->loop, (int64_t)REGION_FINDER_PAUSE_US + 1);
 		get(f);
