@@ -33,6 +33,8 @@ int startup_policy(const struct profile *p, const struct params *client, const s
 		              "another way", p->name);
 		goto out;
 	}
+	for (const char *const *name = ignore; name && *name; name++)
+		params_del(&own, *name);
 	for (size_t i = 0; i < client->n; i++) {
 		const char *name = client->v[i].name;
 		if (strcasecmp(name, "application_name") == 0 || in_list(ignore, name))

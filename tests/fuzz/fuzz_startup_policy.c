@@ -1,5 +1,6 @@
 /* proxy/startup_policy: the parameters of any startup packet, for every kind of server: what goes there is what it takes,
- * application_name and what is to be ignored do not, and a database's own defaults give way to what the client says. */
+ * what is to be ignored does not, nor does application_name unless options set it, and a database's own defaults give way to
+ * what the client says. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static void judge(const struct profile *p, const struct params *client, const ch
 		for (size_t i = 0; i < out.n; i++) {
 			const char *name = out.v[i].name;
 
-			must(strcasecmp(name, "application_name") != 0 && !listed(ignore, name));
+			must(!listed(ignore, name));
+			must(strcasecmp(name, "application_name") != 0 || (!p->options && params_get(client, "options")));
 			must(p->options || strcasecmp(name, "options") != 0);
 			must(!p->startup || listed(p->startup, name) || strcasecmp(name, "TimeZone") == 0);
 		}

@@ -75,11 +75,13 @@ static void the_client_wins_over_defaults(void **state)
 
 static void ignored_ones_are_left_out(void **state)
 {
-	static const char *const ignore[] = {"extra_float_digits", "OPTIONS", NULL};
+	static const char *const ignore[] = {"extra_float_digits", "OPTIONS", "Extra_Float_Digits", NULL};
 
 	(void)state;
 	assert_string_equal(sent(PROFILE_RDS, "EXTRA_float_digits=3,options=-c a.b=1,geqo=on", "", ignore), "geqo=on");
 	assert_string_equal(sent(PROFILE_RDS_PROXY, "options=nonsense,extra_float_digits=2", "", ignore), "");
+	/* a setting within options that have to be taken apart is one, too */
+	assert_string_equal(sent(PROFILE_REDSHIFT, "options=-c extra_float_digits=2 -c geqo=off", "", ignore + 2), "geqo=off");
 	/* what was ignored of the client does not hide a default */
 	assert_string_equal(sent(PROFILE_RDS, "extra_float_digits=3", "extra_float_digits=1", ignore),
 	                    "extra_float_digits=1");
