@@ -71,7 +71,7 @@ static struct target *target_of(const struct sim *s, const struct kind *k, unsig
 	t.host = mem_strdup(s->pg.dir);
 	t.tls_name = mem_strdup(HOST);
 	t.iam_host = mem_strdup(HOST);
-	t.reset_query = mem_strdup("DISCARD ALL");
+	t.reset_query = mem_strdup(k->more & CONNECTS ? "" : "DISCARD ALL");
 	t.connect_query = k->more & CONNECTS ? mem_strdup("SELECT 0") : NULL;
 	t.auth = k->secret == SECRET_NONE ? TARGET_AUTH_NONE
 	         : k->more & NAMED ? TARGET_AUTH_SECRET

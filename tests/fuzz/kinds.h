@@ -11,7 +11,7 @@ struct kind {
 	enum secret_kind secret;
 	enum { NO_TLS, UNVERIFIED, VERIFIED } tls;
 	enum target_tls_start start;
-	/* a client certificate is there to be shown; the secret comes with a name; there is a connect_query */
+	/* a client certificate is there to be shown; the secret comes with a name; a connect_query and no reset query */
 	enum { SHOWS = 1, NAMED = 2, CONNECTS = 4 } more;
 };
 
