@@ -70,10 +70,18 @@ static void sts_free(struct sts *s)
 	free(s);
 }
 
+/* A token that is not taken is worth a retry, while the issuer's keys rotate; if it stays so, it is for somebody to mend. */
+static enum provider_cause cause_of(const struct call_answer *a)
+{
+	bool token = !a->reply && strcmp(a->code, "InvalidIdentityToken") == 0;
+
+	return token ? PROVIDER_CAUSE_REFUSED : a->cause;
+}
+
 static void heard(void *arg, const struct call_answer *a)
 {
 	struct sts *s = arg;
-	struct sts_answer out = {.cause = a->cause, .retry_after_us = a->retry_after_us};
+	struct sts_answer out = {.cause = cause_of(a), .retry_after_us = a->retry_after_us};
 	struct credentials *creds = NULL;
 	struct sts_identity who;
 	struct err e;

@@ -65,7 +65,7 @@ def test_web_identity(serve, home, aws):
     aws.sts.web_tokens = {"token-2"}
     home.write("token", "token-1")
     home.write("config", "[default]\nrole_arn = %sr\nweb_identity_token_file = %s/.aws/token\n" % (ROLE, home.path))
-    one = serve(home.env(), query_wait_timeout=3)  # that token may be good soon: clients wait for it
+    one = serve(home.env())
     assert "InvalidIdentityToken" in one.complaint()
     home.write("token", "token-2\n")  # seen without a restart
     assert patiently(one.logs_in)

@@ -117,6 +117,30 @@ static void role_of_a_profile(void **state)
 	provider_free(p);
 }
 
+/* Tried again, and then told as what it is. */
+static void web_identity(void **state)
+{
+	struct fixture *f = *state;
+	char token[] = "/tmp/pgiam-cause-token-XXXXXX", text[300];
+	int fd = mkstemp(token);
+	struct provider *p;
+
+	assert_int_equal(write(fd, "t", 1), 1);
+	close(fd);
+	snprintf(text, sizeof(text),
+		 "[profile x]\nrole_arn = arn:aws:iam::123456789012:role/db\nweb_identity_token_file = %s\n", token);
+	p = profile(f, text);
+	ask(f, p);
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_int_equal(f->http.starts, i);
+		fake_http_reply(&f->http, 400, "{\"Error\":{\"Code\":\"InvalidIdentityToken\",\"Message\":\"no\"}}");
+		fake_pass(&f->clock, f->loop, SEC);
+	}
+	expect(f, PROVIDER_CAUSE_REFUSED, 0);
+	provider_free(p);
+	unlink(token);
+}
+
 static void identity_center(void **state)
 {
 	static const char token[] = "{\"accessToken\":\"t\",\"expiresAt\":\"2026-01-15T20:00:00Z\"}";
@@ -161,7 +185,7 @@ static void of_this_machine(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-	const struct CMUnitTest tests[] = {T(role_of_a_profile), T(identity_center), T(of_this_machine)};
+	const struct CMUnitTest tests[] = {T(role_of_a_profile), T(web_identity), T(identity_center), T(of_this_machine)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
