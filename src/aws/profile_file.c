@@ -2,7 +2,9 @@
  *
  * The rules where tools differ: names of settings are not case-sensitive; of two settings of one name the
  * later counts; a section that comes again goes on; [profile default] makes [default] of the config file
- * void; a comment behind a value needs a blank before it, as '#' and ';' may stand in a secret. */
+ * void; a comment behind a value needs a blank before it, as '#' and ';' may stand in a secret. What is indented more than
+ * the setting above it goes on with that, as Python's configparser has it, and with it the AWS CLI: so a section whose
+ * settings are all indented is a section like others. */
 #include "aws/profile_file.h"
 
 #include <ctype.h>
@@ -12,7 +14,8 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-#define STRAY_MAX 200
+#define STRAY_MAX     200
+#define CONTINUED_MAX 16384 /* bytes of a value of several lines */
 
 struct setting {
 	char *key;
@@ -52,8 +55,10 @@ struct reading {
 	unsigned line;
 	struct profile_section *section; /* NULL: before the first, or in one that nobody asks for */
 	bool skip;                       /* ... the latter */
-	char *parent; /* the setting without a value above, whose settings are indented; or NULL */
-	bool nested;  /* indented lines follow something that allows them */
+	char *parent;  /* the setting without a value above, whose settings are indented; or NULL */
+	bool below;    /* there is a setting above, in this section, that may go on */
+	size_t indent; /* ... it stands behind so many blanks */
+	char **value;  /* ... its value, where that is kept: valid until the next is put; or NULL */
 };
 
 struct profile_file *profile_file_new(void)
@@ -195,6 +200,14 @@ static struct profile_section *section_get(struct profile_file *f, enum profile_
 	return p;
 }
 
+/* Nothing is above that a line could belong to. */
+static void begin_anew(struct reading *r)
+{
+	free(r->parent);
+	r->parent = NULL;
+	r->value = NULL;
+}
+
 /* "[name]", a comment behind it allowed. -1 if there are too many. */
 static int take_section(struct reading *r, struct slice line, struct err *e)
 {
@@ -204,7 +217,8 @@ static int take_section(struct reading *r, struct slice line, struct err *e)
 	bool bare, known = true;
 
 	r->section = NULL;
-	r->skip = r->nested = false;
+	r->skip = r->below = false;
+	begin_anew(r);
 	if (!end) {
 		wrong(r, "a section's name has no ]");
 		return 0;
@@ -253,6 +267,7 @@ static void put(struct reading *r, char *key, struct slice value)
 
 	while (i < p->n && strcmp(p->v[i].key, key) != 0)
 		i++;
+	r->value = NULL;
 	if (i == PROFILE_SETTINGS_MAX) {
 		free(key);
 		wrong(r, "the section has too many settings");
@@ -268,6 +283,23 @@ static void put(struct reading *r, char *key, struct slice value)
 		mem_free_str_wipe(p->v[i].value);
 	}
 	p->v[i].value = slice_dup(value);
+	r->value = &p->v[i].value;
+}
+
+/* The value above goes on, in a line of its own. */
+static void go_on(struct reading *r, struct slice more)
+{
+	char *longer;
+
+	if (!r->value || more.n == 0)
+		return;
+	if (strlen(*r->value) + more.n > CONTINUED_MAX) {
+		wrong(r, "a value of several lines is too long");
+		return;
+	}
+	longer = mem_printf("%s\n%.*s", *r->value, SLICE_FMT(more));
+	mem_free_str_wipe(*r->value);
+	*r->value = longer;
 }
 
 static char *lower_key(const char *parent, struct slice name)
@@ -279,7 +311,7 @@ static char *lower_key(const char *parent, struct slice name)
 	return key;
 }
 
-static void take_setting(struct reading *r, struct slice line, bool indented)
+static void take_setting(struct reading *r, struct slice line, bool deeper)
 {
 	const unsigned char *eq = memchr(line.p, '=', line.n);
 	struct slice name, value;
@@ -288,12 +320,12 @@ static void take_setting(struct reading *r, struct slice line, bool indented)
 		wrong(r, "a setting stands before the first section");
 		return;
 	}
-	if (indented && !r->nested) {
-		wrong(r, "an indented line continues nothing");
+	if (deeper && !r->parent) {
+		go_on(r, trim(without_comment(line)));
 		return;
 	}
-	if (indented && !r->parent)
-		return; /* more of a value: no value of ours has several lines */
+	if (!deeper)
+		begin_anew(r);
 	if (!eq) {
 		wrong(r, "a line is neither [section] nor name = value");
 		return;
@@ -304,18 +336,19 @@ static void take_setting(struct reading *r, struct slice line, bool indented)
 		wrong(r, "there is no name before the =");
 		return;
 	}
-	put(r, lower_key(indented ? r->parent : NULL, name), value);
-	if (indented)
-		return;
-	free(r->parent);
-	r->parent = value.n == 0 ? lower_key(NULL, name) : NULL;
-	r->nested = true;
+	put(r, lower_key(deeper ? r->parent : NULL, name), value);
+	if (!deeper && value.n == 0)
+		r->parent = lower_key(NULL, name);
 }
 
 static int take_line(struct reading *r, struct slice line, struct err *e)
 {
-	bool indented = line.n > 0 && is_blank(line.p[0]);
+	size_t indent = 0;
+	bool deeper;
 
+	while (indent < line.n && is_blank(line.p[indent]))
+		indent++;
+	deeper = r->below && indent > r->indent;
 	if (line.n > 0 && line.p[line.n - 1] == '\r')
 		line.n--;
 	line = trim(line);
@@ -325,10 +358,14 @@ static int take_line(struct reading *r, struct slice line, struct err *e)
 		wrong(r, "there is a control character in the line");
 		return 0;
 	}
-	if (line.p[0] == '[' && !indented)
+	if (line.p[0] == '[' && !deeper)
 		return take_section(r, line, e);
 	if (!r->skip)
-		take_setting(r, line, indented);
+		take_setting(r, line, deeper);
+	if (!deeper) {
+		r->below = true;
+		r->indent = indent;
+	}
 	return 0;
 }
 

@@ -116,6 +116,12 @@ static bool has_any(const struct profile_section *p, const char *const settings[
 	return false;
 }
 
+/* Who is another's source_profile gives its keys, if it has any, whatever role it has besides: the SDKs agree on it. */
+static bool has_keys(const struct profile_section *p)
+{
+	return profile_file_get(p, "aws_access_key_id") || profile_file_get(p, "aws_secret_access_key");
+}
+
 static enum profile_plan_result own_credentials(struct path *w, const struct profile_section *p)
 {
 	for (size_t i = 0; i < sizeof(bases) / sizeof(*bases); i++) {
@@ -258,7 +264,7 @@ enum profile_plan_result profile_plan_make(const struct profile_file *f, const c
 	while (p && rc == PROFILE_PLAN_MADE) {
 		if (profile_file_check(p, e) != 0)
 			return PROFILE_PLAN_WRONG;
-		if (profile_file_get(p, "role_arn")) {
+		if (profile_file_get(p, "role_arn") && !(out->role_count > 0 && has_keys(p))) {
 			rc = role(&w, p, &p);
 		} else {
 			rc = own_credentials(&w, p);

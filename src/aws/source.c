@@ -113,6 +113,8 @@ static void heard(void *arg, void *value, const struct err *e)
 	s->asking = NULL;
 	if (value)
 		replace(s, &s->value, value);
+	if (s->value != s->refused)
+		replace(s, &s->refused, NULL); /* a secret, and nobody asks for it any more */
 	heard_for(s, WAIT_VALUE, lives_for(s, 0) ? NULL : e);
 }
 

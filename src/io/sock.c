@@ -124,10 +124,20 @@ static int sock_bio_read(BIO *b, char *p, size_t n, size_t *got)
 	return 0;
 }
 
+/* Of n bytes the socket took *put. */
+static int sock_bio_keep(BIO *b, const char *p, size_t n, size_t *put)
+{
+	if (sock_keep(BIO_get_data(b), p + *put, n - *put))
+		*put = n;
+	if (*put == 0)
+		BIO_set_retry_write(b);
+	return *put > 0;
+}
+
 static int sock_bio_write(BIO *b, const char *p, size_t n, size_t *put)
 {
 	struct sock *s = BIO_get_data(b);
-	ssize_t r = sock_flush(s);
+	ssize_t r = s->kept ? sock_flush(s) : 0;
 
 	BIO_clear_retry_flags(b);
 	if (r == 0)
@@ -135,11 +145,7 @@ static int sock_bio_write(BIO *b, const char *p, size_t n, size_t *put)
 	if (r == SOCK_FAIL)
 		return 0;
 	*put = r > 0 ? (size_t)r : 0;
-	if (*put < n && sock_keep(s, p + *put, n - *put))
-		*put = n;
-	if (*put == 0)
-		BIO_set_retry_write(b);
-	return *put > 0;
+	return *put == n || sock_bio_keep(b, p, n, put);
 }
 
 static long sock_bio_ctrl(BIO *b, int cmd, long larg, void *parg)

@@ -33,6 +33,13 @@ struct stream_hs {
 	char *name;     /* whom the client side talks to, for messages; NULL on the server side */
 };
 
+/* SSL_get_error wants an empty queue to begin with, and it nearly always is: to see that costs half of emptying it. */
+static void stream_tls_no_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 /* What an unsuccessful call means. *on: which readiness lets it go on. */
 static ssize_t stream_tls_outcome(struct stream *s, int ret, unsigned *on)
 {
@@ -59,7 +66,7 @@ ssize_t stream_tls_read(struct stream *s, void *p, size_t n)
 
 	s->sock.reads = STREAM_TLS_READS;
 	for (;;) {
-		ERR_clear_error();
+		stream_tls_no_errors();
 		ret = SSL_read_ex(s->ssl, (char *)p + done, n - done, &got);
 		if (ret <= 0) {
 			r = stream_tls_outcome(s, ret, &s->read_on);
@@ -90,7 +97,7 @@ ssize_t stream_tls_write(struct stream *s, const void *p, size_t n)
 	while (done < n) {
 		size_t left = n - done;
 
-		ERR_clear_error();
+		stream_tls_no_errors();
 		ret = SSL_write_ex(s->ssl, (const char *)p + done,
 				   left < STREAM_TLS_WRITE_MAX ? left : STREAM_TLS_WRITE_MAX, &put);
 		if (ret <= 0) {

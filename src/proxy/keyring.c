@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/digest.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -15,7 +16,21 @@ struct keyring_entry {
 struct keyring {
 	struct map *by_pid; /* struct keyring_entry, owned */
 	uint32_t worker, mask;
+	size_t left;        /* of random, from its beginning: not given out yet */
+	unsigned char random[1024];
 };
+
+/* The generator costs by the call, some 10,000 instructions, and every connection would pay for one. */
+static void draw(struct keyring *k, void *out, size_t n)
+{
+	if (k->left < n) {
+		digest_random(k->random, sizeof(k->random));
+		k->left = sizeof(k->random);
+	}
+	k->left -= n;
+	memcpy(out, k->random + k->left, n);
+	mem_wipe(k->random + k->left, n);
+}
 
 struct keyring *keyring_new(uint32_t worker, uint32_t workers)
 {
@@ -38,7 +53,7 @@ void keyring_free(struct keyring *k)
 	for (size_t pos = 0; map_each(k->by_pid, &pos, &key, &v);)
 		mem_free_wipe(v, sizeof(struct keyring_entry));
 	map_free(k->by_pid);
-	free(k);
+	mem_free_wipe(k, sizeof(*k));
 }
 
 static struct slice pid_key(const uint32_t *pid)
@@ -53,12 +68,12 @@ uint32_t keyring_add(struct keyring *k, void *owner, size_t bytes)
 
 	assert(bytes >= 4 && bytes <= sizeof(e->secret));
 	do {
-		digest_random(&pid, sizeof(pid));
+		draw(k, &pid, sizeof(pid));
 		pid = (pid & 0x7fffffffu & ~k->mask) | k->worker; /* drivers show it as a signed number */
 	} while (pid == 0 || map_get(k->by_pid, pid_key(&pid)));
 	e->owner = owner;
 	e->bytes = bytes;
-	digest_random(e->secret, bytes);
+	draw(k, e->secret, bytes);
 	map_put(k->by_pid, pid_key(&pid), e);
 	return pid;
 }

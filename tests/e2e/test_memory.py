@@ -7,6 +7,7 @@ import pytest
 
 import fakepg
 import proxy
+import wire
 from files import put
 
 LARGE = 1 << 30  # a sanitizer's own
@@ -59,6 +60,27 @@ def test_tokens(rds, pgiam):
     pgiam.sql("select 1")
     pgiam.refusal(user="other_user")
     assert left(pgiam, own, SIGNATURE, in_token) == [own]  # it is in the environment: so there is something to find
+
+
+@pytest.mark.parametrize("source", ["container", "sts"])
+def test_credentials_that_were_replaced(rds, aws, workdir, pgiam_factory, source):
+    """There are others; of the first ones, which came through libcurl, TLS and cJSON, nothing remains."""
+    env = {"container": dict(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"),
+           "sts": dict(AWS_WEB_IDENTITY_TOKEN_FILE=put(workdir + "/token", "web-token"),
+                       AWS_ROLE_ARN="arn:aws:iam::123456789012:role/irsa")}
+    aws.serve(rds)
+    pgiam = pgiam_factory({"app": rds.database(region=rds.region)}, server_lifetime=0, server_login_retry=0.1,
+                          env=aws.env(**env[source]))
+    assert wire.eventually(lambda: pgiam.metric("pgiam_credentials_valid") == 1)
+    pgiam.sql("select 1")
+    old = aws.issued[-1]
+    assert left(pgiam, old.secret.encode(), old.token.encode()) == [old.secret.encode(), old.token.encode()]
+    rds.fault("revoke", old.key_id)
+    assert proxy.patiently(lambda: pgiam.sql("select 1")) == [(1,)]
+    new = aws.issued[-1]
+    assert new is not old
+    wanted = [k.encode() for k in (old.secret, old.token, new.secret, new.token)]
+    assert left(pgiam, *wanted) == wanted[2:]
 
 
 @pytest.mark.parametrize("method", ["cleartext", "scram"])

@@ -1,5 +1,5 @@
-/* aws/profile_file: any text as either file. What is found has a name and is told from what is wrong; a value
- * is a part of the text. */
+/* aws/profile_file: any text as either file. What is found has a name and is told from what is wrong; each
+ * line of a value is a part of the text. */
 #include "config.h" /* for memmem */
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,6 +10,20 @@ static void must(bool ok)
 {
 	if (!ok)
 		abort();
+}
+
+/* Is each of its lines, and there is one, a part of the text? */
+static bool is_of(const char *v, struct slice text)
+{
+	for (;;) {
+		size_t n = strcspn(v, "\n");
+
+		if (n == 0 || !memmem(text.p, text.n, v, n))
+			return false;
+		if (!v[n])
+			return true;
+		v += n + 1;
+	}
 }
 
 static void look(const struct profile_file *f, const char *name, struct slice text)
@@ -27,7 +41,7 @@ static void look(const struct profile_file *f, const char *name, struct slice te
 		for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 			const char *v = profile_file_get(p, keys[i]);
 
-			must(!v || (*v && memmem(text.p, text.n, v, strlen(v))));
+			must(!v || is_of(v, text));
 		}
 	}
 }

@@ -72,7 +72,17 @@ static void values(void **state)
 		 "right"																   },
 		{"[default]\ns3 =\n  max = 1\n",                                   NULL,                                   "default", "s3.max", "1"        },
 		{"[default]\nk = a\n  region = wrong\n",                           NULL,                                   "default", "region", NULL       },
-		{"[default]\nk = a\n  more\n",                                     NULL,                                   "default", "k",      "a"        },
+		{"[default]\nk = a\n  more # c\n\n\tand more\nj = b\n",            NULL,                                   "default", "k",      "a\nmore\nand more"},
+		{"[default]\nk = a\n  more\nj = b\n",                              NULL,                                   "default", "j",      "b"        },
+		{"[default]\nk = a\n  [x]\nj = b\n",                               NULL,                                   "default", "j",      "b"        },
+ /* as much as what is above: the next */
+		{"[default]\n  k = a\n  j = b\n",                                  NULL,                                   "default", "j",      "b"        },
+		{"[default]\n  k = a\nj = b\n",                                    NULL,                                   "default", "j",      "b"        },
+		{"[default]\n  s3 =\n    max = 1\n  j = b\n",                      NULL,                                   "default", "s3.max", "1"        },
+		{"[default]\n  s3 =\n    max = 1\n  j = b\n",                      NULL,                                   "default", "j",      "b"        },
+		{"  [default]\n  j = b\n",                                         NULL,                                   "default", "j",      "b"        },
+		{"[others]\n  k = a\n    [default]\n  l = a\n[default]\nj = b\n",  NULL,                                   "default", "j",      "b"        },
+		{"[profile x]\nk = a\n[default]\nnonsense\n  more\n",             NULL,                                   "x",       "k",      "a"        },
 		{"[default]\ns3 =\n\n  # c\n  max = 1\n",                          NULL,                                   "default", "s3.max", "1"        },
  /* sections of others are passed over */
 		{"[plugins]\nk = 1\nnonsense\n[default]\nk = 2\n",                 NULL,                                   "default", "k",      "2"        },
@@ -109,6 +119,26 @@ static void other_sections(void **state)
 	profile_file_free(f);
 }
 
+/* A value of many lines has an end; one of many bytes in a line has not. */
+static void long_values(void **state)
+{
+	struct profile_file *f;
+	struct buf text;
+	struct err e;
+
+	(void)state;
+	buf_init(&text, 200000);
+	buf_printf(&text, "[x]\nlong = %0*d\n[y]\nk = v\n", 50000, 1);
+	for (int i = 0; i < 2000; i++)
+		buf_printf(&text, "  %010d\n", i);
+	f = read_both(NULL, buf_cstr(&text));
+	assert_int_equal(strlen(get(f, PROFILE_PROFILE, "x", "long")), 50000);
+	assert_int_equal(profile_file_check(profile_file_find(f, PROFILE_PROFILE, "y"), &e), -1);
+	assert_non_null(strstr(e.msg, "several lines"));
+	profile_file_free(f);
+	buf_free(&text);
+}
+
 /* A section with something wrong says so when it is asked for; the others work. */
 static void wrong_sections(void **state)
 {
@@ -119,10 +149,10 @@ static void wrong_sections(void **state)
 	} cases[] = {
 		{"[x]\nnonsense\nsecret = sesame\n", 2, "neither"             },
 		{"[x]\n= sesame\n",                  2, "no name before the ="},
-		{"[x]\n  k = sesame\n",              2, "continues nothing"   },
 		{"[x]\n\nk = ses\x01"
 		 "ame\n",           3, "control character"   },
 		{"[x]\nk =\n  sesame\n",             3, "neither"             },
+		{"[x]\nk: sesame\n",                2, "neither"             }, /* configparser has it; the guide not */
 	};
 
 	(void)state;
@@ -222,7 +252,8 @@ static void truncated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values), cmocka_unit_test(other_sections), cmocka_unit_test(wrong_sections),
+		cmocka_unit_test(values), cmocka_unit_test(other_sections), cmocka_unit_test(long_values),
+		cmocka_unit_test(wrong_sections),
 		cmocka_unit_test(strays), cmocka_unit_test(limits),         cmocka_unit_test(truncated),
 	};
 

@@ -84,6 +84,11 @@ static const struct {
 	{"[profile x]\n" ROLE_A "source_profile = y\n[profile y]\n" KEYS,                                     "keys of y > arn:a"                                        },
 	{"[profile x]\n" ROLE_A "source_profile = x\n" KEYS,                                                  "keys of x > arn:a"                                        },
 	{"[profile x]\n" ROLE_A "source_profile = y\n" KEYS "[profile y]\n" KEYS,                             "keys of y > arn:a"                                        },
+	{"[profile x]\n" ROLE_A "source_profile = y\n[profile y]\nrole_arn = arn:b\nsource_profile = z\n" KEYS
+	 "[profile z]\n" KEYS, "keys of y > arn:a"},
+	{"[profile x]\n" ROLE_A "source_profile = y\n[profile y]\nrole_arn = arn:b\nmfa_serial = m\n" KEYS, "keys of y > arn:a"},
+	{"[profile x]\n" ROLE_A "source_profile = y\n[profile y]\nrole_arn = arn:b\naws_access_key_id = AKIA\n",
+	 "wrong: profile \"y\": aws_access_key_id is set, but"},
 	{"[profile x]\n" ROLE_A "source_profile = y\nexternal_id = ext\nrole_session_name = "
 	 "me@home\nduration_seconds = 900\nregion = r\n"
 	 "services = z\n[profile y]\n" KEYS "[services z]\nsts =\n  endpoint_url = http://e\n",
