@@ -44,7 +44,7 @@
 	X(ERR_LOGIN_QUEUE, "53300", "login_queue", OURS,                                                      \
 	  "More logins are waiting than this database's login rate allows; see login_rate.")                  \
 	X(ERR_CREDENTIALS, "28000", "credentials", FINAL,                                                     \
-	  "Give pgiam AWS credentials; `pgiam token` shows what it finds.")                                   \
+	  "Give pgiam AWS credentials; `pgiam credentials` says where it looks, and what it finds.")          \
 	X(ERR_CREDENTIALS_AWAY, "57P03", "credentials_away", OURS,                                            \
 	  "Where the credentials come from is away or overloaded; pgiam goes on asking.")                     \
 	X(ERR_REGION, "28000", "region", FINAL, "Set region= for this database, or AWS_REGION.")              \
