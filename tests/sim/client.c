@@ -154,6 +154,12 @@ void sim_say(struct sim_client *c, const char *types)
 	}
 }
 
+void sim_leave(struct sim_client *c)
+{
+	sim_say(c, "X");
+	sim_settle(c->sim);
+}
+
 struct sim_client *sim_cancel(struct sim *s, const struct sim_client *of)
 {
 	struct sim_client *c = sim_connect(s);

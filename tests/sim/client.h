@@ -64,6 +64,9 @@ char sim_request(struct sim_client *c, const char *packet);
 /* Messages with the shortest bodies: "PBDES", "Hc", ... */
 void sim_say(struct sim_client *c, const char *types);
 
+/* It says goodbye, and what comes of that has come. */
+void sim_leave(struct sim_client *c);
+
 /* CancelRequest with the key of somebody, on a connection of its own. */
 struct sim_client *sim_cancel(struct sim *s, const struct sim_client *of);
 

@@ -209,6 +209,33 @@ static void tries_get_rarer(void **state)
 	sim_free(s);
 }
 
+/* When a database comes back, its pgiams do not all come at the same moment. */
+static void tries_are_spread(void **state)
+{
+	uint64_t least = UINT64_MAX, most = 0;
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		struct sim *s = begin(AUTH_OK);
+		uint64_t waited = 0;
+
+		s->target.query_wait_timeout_us = 0;
+		s->pg.error_at = FAKEPG_STARTUP;
+		s->pg.sqlstate = "57P03";
+		sim_start(s);
+		sim_login(s, "joe", NULL);
+		sim_settle(s);
+		assert_int_equal(s->pg.n, 1);
+		for (; s->pg.n < 2; waited += 20 * MS)
+			sim_pass(s, 20 * MS);
+		assert_in_range(waited, 740 * MS, 1300 * MS); /* server_login_retry, up to a quarter off */
+		least = waited < least ? waited : least;
+		most = waited > most ? waited : most;
+		sim_free(s);
+	}
+	assert_true(most > least);
+}
+
 static void waiting_has_an_end(void **state)
 {
 	struct sim *s = begin(AUTH_OK);
@@ -440,6 +467,7 @@ int main(void)
 		cmocka_unit_test(no_server_at_all),
 		cmocka_unit_test(new_clients_are_told_the_same_at_once),
 		cmocka_unit_test(tries_get_rarer),
+		cmocka_unit_test(tries_are_spread),
 		cmocka_unit_test(waiting_has_an_end),
 		cmocka_unit_test(a_query_outlives_a_restart),
 		cmocka_unit_test(servers_that_close_behind_a_login),

@@ -1,17 +1,10 @@
-/* Pools: sizes, order, limits across pools, ages and idle times, and servers that die while nobody looks. */
+/* Pools: sizes, order, limits across pools, and servers that speak or die while nobody looks. */
 #include "sim.h"
-#include <stdio.h>
 #include "base/mem.h"
 
 static void one_server(struct sim *s)
 {
 	s->target.pool_size = 1;
-}
-
-static void leave(struct sim_client *c)
-{
-	sim_say(c, "X");
-	sim_settle(c->sim);
 }
 
 static void pool_size_holds_under_many_clients(void **state)
@@ -33,7 +26,7 @@ static void pool_size_holds_under_many_clients(void **state)
 	while (done < 200) {
 		for (unsigned i = done; i < done + 4; i++) {
 			assert_string_equal(s->clients[i]->said, "CZ");
-			leave(s->clients[i]);
+			sim_leave(s->clients[i]);
 		}
 		done += 4;
 		for (unsigned i = done + 4; i < 200; i++)
@@ -93,7 +86,7 @@ static void gone_while_waiting(void **state)
 	sim_vanish(b);
 	sim_pass(s, 6 * SEC);
 	fakepg_log(fakepg_conn(&s->pg, 0));
-	leave(a);
+	sim_leave(a);
 	sim_expect(c, "CZ");
 	assert_string_equal(fakepg_log(fakepg_conn(&s->pg, 0)), "Q:DISCARD ALL;Q:SELECT 1;");
 	sim_free(s);
@@ -131,7 +124,7 @@ static void somebody_elses_idle_server_makes_room(void **state)
 
 	(void)state;
 	sim_works(a);
-	leave(a);
+	sim_leave(a);
 	sim_assert_servers(s, 1, 0);
 	b = sim_client_as(s, "bob");
 	sim_works(b);
@@ -151,7 +144,7 @@ static void a_server_that_becomes_idle_makes_room(void **state)
 	b = sim_login(s, "bob", NULL);
 	sim_pass(s, 1 * SEC);
 	sim_expect(b, "");
-	leave(a);
+	sim_leave(a);
 	sim_expect(b, "RSKZ");
 	sim_works(b);
 	sim_assert_servers(s, 0, 1);
@@ -171,9 +164,9 @@ static void the_longest_idle_goes_first(void **state)
 	(void)state;
 	sim_works(a);
 	sim_works(b);
-	leave(b);
+	sim_leave(b);
 	sim_pass(s, 1 * SEC);
-	leave(a);
+	sim_leave(a);
 	sim_works(sim_client_as(s, "cid"));
 	assert_string_equal(fakepg_conn(&s->pg, 0)->user, "ann");
 	assert_string_equal(fakepg_conn(&s->pg, 1)->user, "cid");
@@ -192,7 +185,7 @@ static void pools_are_few(void **state)
 
 	(void)state;
 	sim_expect_fatal(sim_login(s, "cid", NULL), "53300", "max_pools");
-	leave(b);
+	sim_leave(b);
 	/* a pool nobody names makes room, its idle server with it */
 	sim_works(sim_client_as(s, "cid"));
 	sim_works(a);
@@ -214,7 +207,7 @@ static void clients_are_few(void **state)
 	for (int i = 0; i < 3; i++)
 		sim_client(s);
 	sim_expect_fatal(sim_login(s, "joe", NULL), "53300", "max_client_conn");
-	leave(s->clients[0]);
+	sim_leave(s->clients[0]);
 	sim_works(sim_client(s));
 	/* who has said nothing yet does not count, up to a point */
 	for (int i = 0; i < 100; i++)
@@ -222,196 +215,6 @@ static void clients_are_few(void **state)
 	sim_settle(s);
 	assert_int_equal(sim_stats(s)->clients, 3 + 64);
 	assert_string_equal(s->clients[s->n - 100]->sqlstate, "53300"); /* the oldest of them */
-	sim_free(s);
-}
-
-/* ---- ages ---- */
-
-static void short_lives(struct sim *s)
-{
-	s->target.server_lifetime_us = 100 * SEC;
-	s->target.server_idle_timeout_us = 0;
-}
-
-static void servers_grow_old(void **state)
-{
-	struct sim *s = sim_begin(4, short_lives);
-	struct sim_client *a = sim_client(s), *b;
-
-	(void)state;
-	sim_works(a);
-	sim_pass(s, 89 * SEC);
-	leave(a);
-	sim_assert_servers(s, 1, 0);
-	sim_pass(s, 12 * SEC); /* up to a tenth earlier, so that not all go at once */
-	sim_assert_servers(s, 0, 0);
-	/* one in use is left alone until its client goes */
-	b = sim_client(s);
-	sim_works(b);
-	sim_pass(s, 200 * SEC);
-	sim_works(b);
-	leave(b);
-	sim_assert_servers(s, 0, 0);
-	sim_free(s);
-}
-
-static void used_once(struct sim *s)
-{
-	s->target.server_lifetime_us = 0;
-}
-
-static void a_server_for_every_client(void **state)
-{
-	struct sim *s = sim_begin(4, used_once);
-
-	(void)state;
-	for (unsigned i = 1; i < 4; i++) {
-		struct sim_client *c = sim_client(s);
-
-		sim_works(c);
-		sim_pass(s, 5000 * SEC);
-		sim_works(c);
-		leave(c);
-		sim_assert_servers(s, 0, 0);
-		assert_int_equal(s->pg.n, i);
-	}
-	sim_free(s);
-}
-
-static void short_idle(struct sim *s)
-{
-	s->target.server_idle_timeout_us = 50 * SEC;
-}
-
-static void idle_servers_go(void **state)
-{
-	struct sim *s = sim_begin(4, short_idle);
-	struct sim_client *a = sim_client(s);
-
-	(void)state;
-	sim_works(a);
-	sim_pass(s, 500 * SEC);
-	leave(a);
-	sim_pass(s, 49 * SEC);
-	sim_assert_servers(s, 1, 0);
-	sim_pass(s, 2 * SEC);
-	sim_assert_servers(s, 0, 0);
-	sim_free(s);
-}
-
-static void short_client_idle(struct sim *s)
-{
-	s->opts.client_idle_timeout_us = 30 * SEC;
-}
-
-static void idle_clients_go(void **state)
-{
-	struct sim *s = sim_begin(4, short_client_idle);
-	struct sim_client *never = sim_client(s), *linked = sim_client(s), *busy = sim_client(s);
-
-	(void)state;
-	sim_works(linked);
-	sim_query(busy, "HANG");
-	sim_pass(s, 29 * SEC);
-	sim_expect(never, "");
-	sim_pass(s, 2 * SEC);
-	sim_expect_fatal(never, "57P05", "idle-session timeout");
-	sim_expect_fatal(linked, "57P05", "idle-session timeout");
-	sim_pass(s, 100 * SEC);
-	sim_expect(busy, "");
-	assert_false(sim_closed(busy)); /* a long query is not idleness */
-	fakepg_conn(&s->pg, 0)->hang = false;
-	fakepg_conn(&s->pg, 1)->hang = false;
-	fakepg_answer(fakepg_conn(&s->pg, 1), "CZ");
-	sim_expect(busy, "CZ");
-	sim_pass(s, 29 * SEC);
-	sim_works(busy);
-	sim_pass(s, 32 * SEC);
-	sim_expect_fatal(busy, "57P05", "idle-session timeout");
-	sim_free(s);
-}
-
-static void one_server_short_client_idle(struct sim *s)
-{
-	s->target.pool_size = 1;
-	s->opts.client_idle_timeout_us = 30 * SEC;
-}
-
-/* A COPY that failed while a Sync was under way to it, which nobody knows whether it was read: see proxy/inflight.h. */
-static struct sim_client *failed_copy(struct sim *s)
-{
-	struct sim_client *c = sim_client(s);
-
-	s->pg.mute = true;
-	sim_say(c, "PBES");
-	sim_settle(s);
-	sim_answer(s, "12G");
-	sim_expect(c, "12G");
-	sim_say(c, "d");
-	sim_settle(s);
-	sim_answer(s, "E");
-	sim_expect(c, "E");
-	sim_say(c, "cS");
-	sim_settle(s);
-	sim_answer(s, "Z");
-	sim_expect(c, "Z");
-	s->pg.mute = false;
-	return c;
-}
-
-static void a_failed_copy_is_no_work(void **state)
-{
-	struct sim *s = sim_begin(4, one_server_short_client_idle);
-	struct sim_client *c = failed_copy(s);
-
-	(void)state;
-	sim_pass(s, 32 * SEC);
-	sim_expect_fatal(c, "57P05", "idle-session timeout");
-	/* what that server may still say is nobody's: it is used no more, unless an answer has shown that all is said */
-	assert_int_equal(fakepg_open(&s->pg), 0);
-	c = failed_copy(s);
-	sim_works(c);
-	leave(c);
-	sim_assert_servers(s, 1, 0);
-	sim_works(sim_client(s));
-	assert_int_equal(s->pg.n, 2);
-	sim_free(s);
-}
-
-/* Waiting for a server is not idleness either. */
-static void waiting_clients_stay(void **state)
-{
-	struct sim *s = sim_begin(4, one_server_short_client_idle);
-	struct sim_client *a = sim_client(s), *b = sim_client(s);
-
-	(void)state;
-	sim_query(a, "HANG");
-	sim_settle(s);
-	sim_pass(s, 10 * SEC);
-	sim_query(b, "SELECT 1");
-	sim_pass(s, 100 * SEC);
-	assert_false(sim_closed(b));
-	sim_answer(s, "CZ");
-	sim_say(a, "X");
-	sim_expect(b, "CZ");
-	sim_free(s);
-}
-
-static void unused_pools_are_forgotten(void **state)
-{
-	struct sim *s = sim_begin(4, short_idle);
-
-	(void)state;
-	for (int i = 0; i < 20; i++) {
-		char user[16];
-
-		snprintf(user, sizeof(user), "user%d", i);
-		leave(sim_client_as(s, user));
-	}
-	assert_int_equal(sim_db(s)->pools, 20);
-	sim_pass(s, 200 * SEC);
-	assert_int_equal(sim_db(s)->pools, 0);
-	assert_int_equal(fakepg_open(&s->pg), 0);
 	sim_free(s);
 }
 
@@ -434,7 +237,7 @@ static void idle_servers_speak(void **state)
 		struct sim_client *c = sim_client(s);
 
 		sim_works(c);
-		leave(c);
+		sim_leave(c);
 		fakepg_answer(fakepg_conn(&s->pg, 0), cases[i].what);
 		sim_assert_servers(s, cases[i].stays, 0);
 		c = sim_client(s);
@@ -454,7 +257,7 @@ static void idle_servers_die(void **state)
 		struct sim_client *c = sim_client(s), *next = sim_client(s);
 
 		sim_works(c);
-		leave(c);
+		sim_leave(c);
 		if (way == 0)
 			fakepg_error(fakepg_conn(&s->pg, 0), "FATAL", "57P01", "terminating connection");
 		fakepg_close(fakepg_conn(&s->pg, 0));
@@ -476,7 +279,7 @@ static void idle_servers_half_said(void **state)
 
 	(void)state;
 	sim_works(c);
-	leave(c);
+	sim_leave(c);
 	peer_say(&fakepg_conn(&s->pg, 0)->p, "A\0\0\0\13\0\0", 7);
 	sim_settle(s);
 	c = sim_client(s);
@@ -565,13 +368,6 @@ int main(void)
 		cmocka_unit_test(the_longest_idle_goes_first),
 		cmocka_unit_test(pools_are_few),
 		cmocka_unit_test(clients_are_few),
-		cmocka_unit_test(servers_grow_old),
-		cmocka_unit_test(a_server_for_every_client),
-		cmocka_unit_test(idle_servers_go),
-		cmocka_unit_test(idle_clients_go),
-		cmocka_unit_test(a_failed_copy_is_no_work),
-		cmocka_unit_test(waiting_clients_stay),
-		cmocka_unit_test(unused_pools_are_forgotten),
 		cmocka_unit_test(idle_servers_speak),
 		cmocka_unit_test(idle_servers_die),
 		cmocka_unit_test(idle_servers_half_said),
