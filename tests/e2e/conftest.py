@@ -171,7 +171,7 @@ def serve(rds, aws, pgiam_factory):
     aws.serve(rds)
 
     def make(env, **options):
-        return pgiam_factory({"app": rds.database(region=rds.region)}, env=env, **dict({"query_wait_timeout": 20}, **options))
+        return pgiam_factory({"app": rds.database(region=rds.region)}, env=env, **dict({"query_wait_timeout": 10}, **options))
     return make
 
 

@@ -17,6 +17,7 @@ import certs  # noqa: F401 -- of tests/rds, which standin put on the path; for t
 
 HOST = "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
 AWS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+IDLE_SEC = 120  # a pooled connection may have nothing to do for as long as a test takes
 PARAMETERS = {"server_version": "15.9", "server_encoding": "UTF8", "client_encoding": "UTF8", "DateStyle": "ISO, MDY",
               "TimeZone": "UTC", "IntervalStyle": "postgres", "integer_datetimes": "on",
               "standard_conforming_strings": "on", "is_superuser": "off", "session_authorization": "app_user",
@@ -109,7 +110,9 @@ class Conn(wire.Wire):
     def serve(self, answers=None):
         """Answers simple queries until the client goes. answers: {sql: function(conn)}, which leave out 'Z'."""
         while True:
+            self.sock.settimeout(IDLE_SEC)
             kind, body = self.read()
+            self.sock.settimeout(wire.PATIENCE_SEC)
             if kind == "X":
                 return
             assert kind == "Q", (kind, body)

@@ -193,7 +193,7 @@ class Pgiam:
     # ---- clients ----
     def conninfo(self, **kw):
         right = dict(host="127.0.0.1", port=self.port, user="app_user", dbname="app", sslmode="disable",
-                     connect_timeout=20)
+                     connect_timeout=60)  # longer than a test lets pgiam keep somebody waiting: it has the last word
         return psycopg.conninfo.make_conninfo(**{k: v for k, v in dict(right, **kw).items() if v is not None})
 
     def connect(self, autocommit=True, **kw):

@@ -262,8 +262,9 @@ def test_77_iterations_do_not_stop_the_others(fake_factory, pgiam_factory, plain
     """900,000 are allowed and take their time: on another thread. Traffic goes on."""
     fake = fake_factory(lambda c: (c.begin(), fakepg.Scram(PASSWORD, iterations=900000).login(c), c.welcome(), c.serve()))
     pgiam = pgiam_factory({"slow": fake.database(auth="password", password_env="SECRET"),
-                           "app": plain.database(auth="none")}, env={"SECRET": PASSWORD})
-    slow = threading.Thread(target=lambda: pgiam.sql("select 1", dbname="slow"))
+                           "app": plain.database(auth="none")}, env={"SECRET": PASSWORD}, server_connect_timeout=100)
+    said = []
+    slow = threading.Thread(target=lambda: said.append(pgiam.sql("select 1", dbname="slow", connect_timeout=100)))
     with pgiam.connect() as conn:
         conn.execute("select 1")
         slow.start()
@@ -272,6 +273,7 @@ def test_77_iterations_do_not_stop_the_others(fake_factory, pgiam_factory, plain
             conn.execute("select 1")
             done += 1
     slow.join()
+    assert said == [[("1",)]]
     assert done > 20  # a loop that computes the hash itself answers one or two
 
 
