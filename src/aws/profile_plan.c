@@ -22,11 +22,6 @@ static const char *const names[] = {
 #undef X
 };
 
-const char *profile_plan_name(enum profile_plan_base base)
-{
-	return names[base];
-}
-
 const char *profile_plan_endpoint(const struct profile_file *f, const struct profile_section *p,
 				  const char *service)
 {

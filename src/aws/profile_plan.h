@@ -60,9 +60,6 @@ enum profile_plan_result {
 enum profile_plan_result profile_plan_make(const struct profile_file *f, const char *name, bool named,
 					   struct profile_plan *out, struct err *e);
 
-/* "Ec2InstanceMetadata" */
-const char *profile_plan_name(enum profile_plan_base base);
-
 /* endpoint_url for a service ("sts", "sso_oidc"), by way of `services`, or the profile's; NULL if it sets
  * none.
  */

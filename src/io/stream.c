@@ -191,16 +191,6 @@ void stream_close(struct stream *s)
 		stream_shut(s, !s->error);
 }
 
-void stream_abort(struct stream *s)
-{
-	struct linger rst = {.l_onoff = 1, .l_linger = 0};
-
-	if (!s)
-		return;
-	setsockopt(s->sock.fd, SOL_SOCKET, SO_LINGER, &rst, sizeof rst);
-	stream_shut(s, false);
-}
-
 ssize_t stream_read(struct stream *s, void *p, size_t n)
 {
 	ssize_t r;

@@ -30,9 +30,6 @@ void stream_set_owner(struct stream *s, stream_cb cb, void *arg);
  * after the turn. No callback after it. */
 void stream_close(struct stream *s);
 
-/* Closes with RST (SO_LINGER 0). */
-void stream_abort(struct stream *s);
-
 #define STREAM_AGAIN (-1)
 #define STREAM_FAIL  (-2)
 

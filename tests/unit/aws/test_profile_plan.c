@@ -23,6 +23,12 @@ static struct profile_file *config(const char *text)
 	return f;
 }
 
+static const char *const bases[] = {
+#define X(base, name) [base] = (name),
+	PROFILE_PLAN_TABLE(X)
+#undef X
+};
+
 /* The plan for profile x, in a line: its base, in which profile, and the roles. */
 static void plan_text(const struct profile_file *f, bool named, struct buf *out)
 {
@@ -36,7 +42,7 @@ static void plan_text(const struct profile_file *f, bool named, struct buf *out)
 		buf_printf(out, "%s: %s", rc == PROFILE_PLAN_NONE ? "none" : "wrong", e.msg);
 		return;
 	}
-	buf_printf(out, "%s of %s", profile_plan_name(plan.base), profile_file_name(plan.profile));
+	buf_printf(out, "%s of %s", bases[plan.base], profile_file_name(plan.profile));
 	if (plan.session)
 		buf_printf(out, " (session %s)", profile_file_name(plan.session));
 	for (size_t i = 0; i < plan.role_count; i++) {

@@ -391,7 +391,7 @@ static void full_duplex(void **state)
 	both(&f->tls, f->l, &c, &d);
 	flood(f->l, c.s, d.s);
 	stream_close(c.s);
-	stream_abort(d.s);
+	stream_close(d.s);
 }
 
 /* ---- the handshake fails ---- */
@@ -449,7 +449,7 @@ static void closed_while_shaking(void **state)
 	kit_unix_pair(fd);
 	raw_side_start(&x, f->l, fd[0]);
 	stream_tls_server(x.s, f->tls.server_ctx);
-	stream_abort(x.s);
+	stream_close(x.s);
 	close(fd[1]);
 }
 
