@@ -56,7 +56,8 @@ enum host_verdict host_check(struct slice value, const char *const *names)
 	char text[HOST_MAX + 1];
 	struct addr a;
 
-	if (value.n == 0 || value.n > HOST_MAX || !split(value, &host, &bracketed) || host.n == 0)
+	if (value.n == 0 || value.n > HOST_MAX || !split(value, &host, &bracketed) || host.n == 0 ||
+	    memchr(host.p, '\0', host.n))
 		return HOST_BAD;
 	memcpy(text, host.p, host.n);
 	text[host.n] = '\0';

@@ -88,6 +88,7 @@ static void bad(void **state)
 	memset(big, 'a', sizeof big);
 	assert_int_equal(host_check(slice_of(big, sizeof big), own), HOST_BAD);
 	assert_int_equal(host_check(slice_of("localhost\0", 10), own), HOST_BAD);
+	assert_int_equal(host_check(slice_of("[::\0001]", 6), own), HOST_BAD); /* as text it ends before */
 }
 
 int main(void)
