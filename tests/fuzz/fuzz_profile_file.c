@@ -1,10 +1,10 @@
-/* aws/profile_file: any text as either file. What is found has a name and is told from what is wrong; each
- * line of a value is a part of the text. */
+/* aws/profile_file and aws/profile_plan: any text as either file. What is found has a name and is told from what is wrong;
+ * each line of a value is a part of the text. A plan has roles that can be asked for, and what is no plan says why. */
 #include "config.h" /* for memmem */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "aws/profile_file.h"
+#include "aws/profile_plan.h"
 
 static void must(bool ok)
 {
@@ -46,6 +46,22 @@ static void look(const struct profile_file *f, const char *name, struct slice te
 	}
 }
 
+static void plan(const struct profile_file *f, const char *name)
+{
+	struct profile_plan p;
+	struct err e = {.msg = ""};
+
+	if (profile_plan_make(f, name, true, &p, &e) != PROFILE_PLAN_MADE) {
+		must(e.msg[0]);
+		return;
+	}
+	must(p.base < PROFILE_PLAN_BASE_COUNT && profile_plan_name(p.base)[0]);
+	must(p.role_count <= PROFILE_PLAN_ROLES_MAX);
+	for (size_t i = 0; i < p.role_count; i++)
+		must(p.roles[i].role_arn[0] && (p.roles[i].duration_sec == 0 || p.roles[i].duration_sec >= 900));
+	(void)profile_plan_endpoint(f, p.profile, "sts");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -58,6 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)profile_file_add(f, PROFILE_CREDENTIALS, "credentials", text, &e);
 	look(f, "default", text);
 	look(f, "x", text);
+	plan(f, "default");
+	plan(f, "x");
 	profile_file_free(f);
 	return 0;
 }
