@@ -55,7 +55,7 @@ static void plan(const struct profile_file *f, const char *name)
 		must(e.msg[0]);
 		return;
 	}
-	must(p.base < PROFILE_PLAN_BASE_COUNT && profile_plan_name(p.base)[0]);
+	must(p.base < PROFILE_PLAN_BASE_COUNT);
 	must(p.role_count <= PROFILE_PLAN_ROLES_MAX);
 	for (size_t i = 0; i < p.role_count; i++)
 		must(p.roles[i].role_arn[0] && (p.roles[i].duration_sec == 0 || p.roles[i].duration_sec >= 900));
