@@ -12,7 +12,7 @@
 /* Whoever leaves is given the time by the client's owner; whoever stays has it, as long as the server stays. */
 static const struct state_row rows[] = {
 	[RELAY_OPEN] = {"open", STATE_BIT(RELAY_MUTE) | STATE_BIT(RELAY_LEAVING) | END, DEADLINE_NONE},
-	[RELAY_MUTE] = {"mute", STATE_BIT(RELAY_LEAVING) | END, DEADLINE_NONE},
+	[RELAY_MUTE] = {"mute", END, DEADLINE_NONE},
 	[RELAY_LEAVING] = {"leaving", STATE_BIT(RELAY_GOODBYE) | END, DEADLINE_OUTER},
 	[RELAY_GOODBYE] = {"goodbye", END, DEADLINE_OUTER},
 	[RELAY_DETACHED] = {"detached", 0, DEADLINE_FINAL},

@@ -10,20 +10,23 @@
 #include "proxy/policy.h"
 
 #define END STATE_BIT(SERVER_CLOSED)
-#define AFTER_CLIENT                                                                                          \
-	(STATE_BIT(SERVER_DRAIN) | STATE_BIT(SERVER_FENCE) | STATE_BIT(SERVER_ROLLBACK) |                     \
-	 STATE_BIT(SERVER_RESET) | STATE_BIT(SERVER_IDLE) | END)
+/* The way back to idle after a client: each goes on to a later one, or ends. */
+#define FROM_RESET     (STATE_BIT(SERVER_IDLE) | END)
+#define FROM_ROLLBACK  (STATE_BIT(SERVER_RESET) | FROM_RESET)
+#define FROM_FENCE     (STATE_BIT(SERVER_ROLLBACK) | FROM_ROLLBACK)
+#define FROM_CANCELLED (STATE_BIT(SERVER_FENCE) | FROM_FENCE)
+#define FROM_DRAIN     (STATE_BIT(SERVER_CANCELLED) | FROM_CANCELLED)
 
 static const struct state_row rows[] = {
 	[SERVER_LOGIN] = {"login", STATE_BIT(SERVER_SETUP) | STATE_BIT(SERVER_IDLE) | END, DEADLINE_OUTER},
 	[SERVER_SETUP] = {"setup", STATE_BIT(SERVER_IDLE) | END, DEADLINE_OWN},
 	[SERVER_IDLE] = {"idle", STATE_BIT(SERVER_LINKED) | END, DEADLINE_OWN},
-	[SERVER_LINKED] = {"linked", AFTER_CLIENT, DEADLINE_NONE},
-	[SERVER_DRAIN] = {"drain", AFTER_CLIENT | STATE_BIT(SERVER_CANCELLED), DEADLINE_OWN},
-	[SERVER_CANCELLED] = {"cancelled", AFTER_CLIENT & ~STATE_BIT(SERVER_DRAIN), DEADLINE_OWN},
-	[SERVER_FENCE] = {"fence", AFTER_CLIENT, DEADLINE_OWN},
-	[SERVER_ROLLBACK] = {"rollback", AFTER_CLIENT, DEADLINE_OWN},
-	[SERVER_RESET] = {"reset", AFTER_CLIENT, DEADLINE_OWN},
+	[SERVER_LINKED] = {"linked", STATE_BIT(SERVER_DRAIN) | FROM_CANCELLED, DEADLINE_NONE},
+	[SERVER_DRAIN] = {"drain", FROM_DRAIN, DEADLINE_OWN},
+	[SERVER_CANCELLED] = {"cancelled", FROM_CANCELLED, DEADLINE_OWN},
+	[SERVER_FENCE] = {"fence", FROM_FENCE, DEADLINE_OWN},
+	[SERVER_ROLLBACK] = {"rollback", FROM_ROLLBACK, DEADLINE_OWN},
+	[SERVER_RESET] = {"reset", FROM_RESET, DEADLINE_OWN},
 	[SERVER_CLOSED] = {"closed", 0, DEADLINE_FINAL},
 };
 
@@ -172,6 +175,8 @@ static void drain(struct server *s)
 	timer_set(&s->timer, gone < SERVER_ABANDONED_US ? SERVER_ABANDONED_US - gone : 1);
 }
 
+/* On from where its client left it, or from a step that has settled: after those nothing is owed, and nobody cancels what
+ * serves nobody. */
 static void next_step(struct server *s)
 {
 	const char *reset = s->rq.db->target->reset_query;
@@ -194,10 +199,7 @@ static void next_step(struct server *s)
 	}
 	switch (a) {
 	case POLICY_CLOSE: end(s); return;
-	case POLICY_DRAIN:
-		if (s->state != SERVER_CANCELLED)
-			drain(s);
-		return;
+	case POLICY_DRAIN: drain(s); return;
 	case POLICY_ROLLBACK: own_query(s, SERVER_ROLLBACK, "ROLLBACK"); return;
 	case POLICY_RESET: own_query(s, SERVER_RESET, reset); return;
 	case POLICY_IDLE: become_idle(s); return;
