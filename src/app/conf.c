@@ -36,6 +36,7 @@ static void conf_free(struct conf *c)
 	for (size_t i = 0; i < c->secret_count; i++) {
 		free(c->secrets[i].region);
 		free(c->secrets[i].secret_id);
+		free(c->secrets[i].redshift_name);
 		free(c->secrets[i].password_file);
 		mem_free_str_wipe(c->secrets[i].password);
 	}

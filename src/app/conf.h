@@ -42,17 +42,20 @@ struct conf_listen {
 struct conf_secret {
 	enum target_auth kind;
 	enum aws_token token; /* TARGET_AUTH_IAM */
-	char *region;         /* of TARGET_AUTH_IAM: the one to sign for, or NULL: the instance's; of TARGET_AUTH_SECRET: where it is */
+	char *region;         /* conf_auth_signs: the one to sign for, or NULL: the instance's (TARGET_AUTH_IAM);
+			       where the secret is, and the cluster */
 	char *secret_id;      /* of TARGET_AUTH_SECRET: name or ARN */
-	uint32_t identity;    /* conf_secret_signs: index of conf.identities */
+	char *redshift_name;  /* of TARGET_AUTH_REDSHIFT: the cluster's or workgroup's */
+	struct redshift_request redshift; /* ... what to ask for; the name, the region and option values are borrowed */
+	uint32_t identity;    /* conf_auth_signs: index of conf.identities */
 	char *password_file; /* of TARGET_AUTH_PASSWORD; read at every login */
 	char *password;      /* ... or the password itself: a secret */
 };
 
-/* Does it sign with AWS credentials? */
-static inline bool conf_secret_signs(const struct conf_secret *s)
+/* Is AWS asked, or something signed, with AWS credentials? */
+static inline bool conf_auth_signs(enum target_auth auth)
 {
-	return s->kind == TARGET_AUTH_IAM || s->kind == TARGET_AUTH_SECRET;
+	return auth == TARGET_AUTH_IAM || auth == TARGET_AUTH_SECRET || auth == TARGET_AUTH_REDSHIFT;
 }
 
 /* A TLS context; databases with the same settings share one. */

@@ -20,10 +20,12 @@ static uint32_t shared_secret(struct conf *c, struct conf_secret *s)
 		struct conf_secret *o = &c->secrets[i];
 		if (o->kind != s->kind || o->token != s->token || o->identity != s->identity ||
 		    !same(o->region, s->region) || !same(o->password_file, s->password_file) ||
-		    !same(o->password, s->password) || !same(o->secret_id, s->secret_id))
+		    !same(o->password, s->password) || !same(o->secret_id, s->secret_id) ||
+		    (s->kind == TARGET_AUTH_REDSHIFT && !redshift_same(&o->redshift, &s->redshift)))
 			continue;
 		free(s->region);
 		free(s->secret_id);
+		free(s->redshift_name);
 		free(s->password_file);
 		mem_free_str_wipe(s->password);
 		return (uint32_t)i;
@@ -98,8 +100,7 @@ static void refuse_identity(struct targets *ts)
 					      "is about AWS credentials, and this auth needs none");
 }
 
-/* As aws_region_find, of this database; named: what goes before all else, or NULL. */
-static int find_region(struct targets *ts, const char *named, char region[64], char warning[256], struct err *e)
+bool conf_build_secret_region(struct targets *ts, struct conf_secret *s, const char *named)
 {
 	static const char *const nothing[] = {NULL};
 	const struct aws_region_from from = {
@@ -108,26 +109,28 @@ static int find_region(struct targets *ts, const char *named, char region[64], c
 		.env = ts->b->in->env ? ts->b->in->env : nothing,
 		.profile = conf_build_target_text(ts, OPT_AWS_PROFILE),
 	};
+	char region[64], warning[256] = "";
+	struct err e;
+	int rc = aws_region_find(&from, region, warning, &e);
+	bool later = rc > 0 && s->kind == TARGET_AUTH_IAM; /* whose source finds it */
 
-	return aws_region_find(&from, region, warning, e);
+	if (rc != 0 && !later) {
+		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
+		ts->failed = true;
+		return false;
+	}
+	if (later)
+		conf_build_target_warn(ts, "region: nothing here tells it; the instance's metadata service will be asked");
+	if (warning[0] && s->kind != TARGET_AUTH_SECRET) /* which may well be elsewhere */
+		conf_build_target_warn(ts, "region: %s", warning);
+	s->region = later ? NULL : mem_strdup(region);
+	return true;
 }
 
 static void iam_secret(struct targets *ts, struct conf_secret *s)
 {
-	char region[64], warning[256] = "";
-	struct err e;
-	int rc = find_region(ts, conf_build_target_text(ts, OPT_REGION), region, warning, &e);
-
-	if (rc < 0) {
-		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
-		ts->failed = true;
+	if (!conf_build_secret_region(ts, s, conf_build_target_text(ts, OPT_REGION)))
 		return;
-	}
-	if (rc > 0)
-		conf_build_target_warn(ts, "region: nothing here tells it; the instance's metadata service will be asked");
-	if (warning[0])
-		conf_build_target_warn(ts, "region: %s", warning);
-	s->region = rc == 0 ? mem_strdup(region) : NULL;
 	s->token = ts->token;
 	build_identity(ts, s);
 }
@@ -167,7 +170,7 @@ static void password_secret(struct targets *ts, struct conf_secret *s)
 static void kept_secret(struct targets *ts, struct conf_secret *s)
 {
 	const char *id = conf_build_target_text(ts, OPT_SECRET_ID), *given = conf_build_target_text(ts, OPT_REGION);
-	char named[64], region[64];
+	char named[64];
 	struct err e;
 
 	if (!id) {
@@ -182,14 +185,16 @@ static void kept_secret(struct targets *ts, struct conf_secret *s)
 	}
 	if (named[0] && given && strcmp(named, given) != 0)
 		conf_build_target_warn(ts, "region: the secret is asked for in %s, as its ARN says", named);
-	if (find_region(ts, named[0] ? named : given, region, NULL, &e) != 0) {
-		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
-		ts->failed = true;
+	if (!conf_build_secret_region(ts, s, named[0] ? named : given))
 		return;
-	}
-	s->region = mem_strdup(region);
 	s->secret_id = mem_strdup(id);
 	build_identity(ts, s);
+}
+
+static void redshift_secret(struct targets *ts, struct conf_secret *s)
+{
+	if (conf_build_redshift(ts, s))
+		build_identity(ts, s);
 }
 
 void conf_build_secret(struct targets *ts, struct conf_target *ct)
@@ -197,18 +202,19 @@ void conf_build_secret(struct targets *ts, struct conf_target *ct)
 	struct conf_secret s = {.kind = ts->t->auth};
 
 	ct->auth_text = conf_build_target_auth(ts);
-	if (conf_secret_signs(&s))
+	if (conf_auth_signs(s.kind))
 		check_identity(ts);
 	else
 		refuse_identity(ts);
 	if (ts->failed)
 		return;
-	if (s.kind == TARGET_AUTH_IAM)
-		iam_secret(ts, &s);
-	if (s.kind == TARGET_AUTH_PASSWORD)
-		password_secret(ts, &s);
-	if (s.kind == TARGET_AUTH_SECRET)
-		kept_secret(ts, &s);
+	switch (s.kind) {
+	case TARGET_AUTH_IAM: iam_secret(ts, &s); break;
+	case TARGET_AUTH_PASSWORD: password_secret(ts, &s); break;
+	case TARGET_AUTH_NONE: break;
+	case TARGET_AUTH_SECRET: kept_secret(ts, &s); break;
+	case TARGET_AUTH_REDSHIFT: redshift_secret(ts, &s); break;
+	}
 	if (!ts->failed)
 		ts->t->secret_index = shared_secret(ts->b->c, &s);
 }

@@ -162,10 +162,11 @@ static void build_profile(struct targets *ts)
 		kind = (enum profile_kind)profile_from_name(name);
 	else if (conf_build_target_auth_profile(ts) != PROFILE_COUNT)
 		kind = conf_build_target_auth_profile(ts); /* by another name */
-	else if (kind == PROFILE_REDSHIFT)
-		conf_build_target_bad(ts, OPT_HOST, NULL, "%s is Redshift, which is not in this version",
-				      t->host);
 	t->profile = profile_get(kind);
+	if (t->profile->port && !ts->db->set[OPT_PORT].text) {
+		t->iam_port = conf_build_target_text(ts, OPT_IAM_PORT) ? t->iam_port : t->profile->port;
+		t->port = t->profile->port;
+	}
 }
 
 /* The version an option names; of_none if it is not set. */
@@ -202,7 +203,7 @@ static void check_mode(struct targets *ts, uint64_t mode)
 
 	bool iam = t->auth == TARGET_AUTH_IAM;
 
-	if ((iam || t->auth == TARGET_AUTH_SECRET) && (mode != SSLMODE_VERIFY_FULL || is_unix(t)))
+	if (conf_auth_signs(t->auth) && (mode != SSLMODE_VERIFY_FULL || is_unix(t)))
 		conf_build_target_bad(ts, OPT_SERVER_TLS_SSLMODE, verify,
 				      "%s is refused with auth=%s: a %s is sent only over verified TLS",
 				      is_unix(t) ? "a unix socket" : modes[mode], conf_build_target_auth(ts),

@@ -1,6 +1,7 @@
 /* How a database is logged in to: what is asked for, or what follows from the rest. */
 #include <stdio.h>
 #include "app/conf_build_target.h"
+#include "app/conf_kind.h"
 #include "aws/token_kind.h"
 
 /* The option's values, in its order. */
@@ -14,7 +15,8 @@ static const struct login {
 	{"password", TARGET_AUTH_PASSWORD, 0,              PROFILE_COUNT},
 	{"none",     TARGET_AUTH_NONE,     0,              PROFILE_COUNT},
 	{"dsql",     TARGET_AUTH_IAM,      AWS_TOKEN_DSQL, PROFILE_DSQL },
-	{"secret",   TARGET_AUTH_SECRET,   0,              PROFILE_COUNT},
+	{"secret",   TARGET_AUTH_SECRET,   0,              PROFILE_COUNT   },
+	{"redshift", TARGET_AUTH_REDSHIFT, 0,              PROFILE_REDSHIFT},
 };
 
 /* The one that is asked for by name, or NULL. */
@@ -86,6 +88,11 @@ static bool implied_token(const struct target *t, enum aws_token *token)
 	return token_kind_of_host(t->host, token);
 }
 
+static bool is_redshift(const struct target *t)
+{
+	return conf_kind_of_host(t->iam_host ? t->iam_host : t->host) == PROFILE_REDSHIFT;
+}
+
 /* What follows where auth is not set; false, and told, if nothing does. */
 static bool imply(struct targets *ts)
 {
@@ -95,6 +102,8 @@ static bool imply(struct targets *ts)
 		t->auth = TARGET_AUTH_PASSWORD;
 	} else if (conf_build_target_text(ts, OPT_SECRET_ID)) {
 		t->auth = TARGET_AUTH_SECRET;
+	} else if (is_redshift(t)) {
+		t->auth = TARGET_AUTH_REDSHIFT;
 	} else if (implied_token(t, &ts->token)) {
 		t->auth = TARGET_AUTH_IAM;
 	} else {
@@ -111,14 +120,26 @@ static bool imply(struct targets *ts)
 /* Options that only one way to log in uses. */
 static void check_unused(struct targets *ts)
 {
+	static const struct {
+		enum option_id id;
+		enum target_auth auth;
+	} of_one[] = {
+		{OPT_SECRET_ID,        TARGET_AUTH_SECRET  },
+		{OPT_CLUSTER_ID,       TARGET_AUTH_REDSHIFT},
+		{OPT_WORKGROUP,        TARGET_AUTH_REDSHIFT},
+		{OPT_DB_GROUPS,        TARGET_AUTH_REDSHIFT},
+		{OPT_AUTO_CREATE,      TARGET_AUTH_REDSHIFT},
+		{OPT_DURATION_SECONDS, TARGET_AUTH_REDSHIFT},
+	};
 	const struct target *t = ts->t;
 
 	if (t->auth != TARGET_AUTH_PASSWORD && has_password(ts))
 		conf_build_target_bad(ts, OPT_AUTH, NULL, "a password is given, and auth=%s does not use it",
 				      conf_build_target_auth(ts));
-	if (t->auth != TARGET_AUTH_SECRET && conf_build_target_text(ts, OPT_SECRET_ID))
-		conf_build_target_bad(ts, OPT_AUTH, NULL, "secret_id is given, and auth=%s does not use it",
-				      conf_build_target_auth(ts));
+	for (size_t i = 0; i < sizeof(of_one) / sizeof(of_one[0]); i++)
+		if (t->auth != of_one[i].auth && ts->db->set[of_one[i].id].text)
+			conf_build_target_bad(ts, OPT_AUTH, NULL, "%s is given, and auth=%s does not use it",
+					      options_get(of_one[i].id)->name, conf_build_target_auth(ts));
 }
 
 void conf_build_target_login(struct targets *ts)

@@ -119,6 +119,32 @@ static void describe_identity(const struct conf *c, uint32_t identity, struct bu
 	buf_add_char(out, '\n');
 }
 
+/* Who logs in. */
+static const char *user_text(const struct target *t)
+{
+	if (t->auth == TARGET_AUTH_REDSHIFT)
+		return "as Redshift answers";
+	if (t->user)
+		return t->user;
+	return t->auth == TARGET_AUTH_SECRET ? "as the secret says, else as asked" : "as asked";
+}
+
+static void describe_secret(const struct target *t, const struct conf_secret *s, struct buf *out)
+{
+	switch (t->auth) {
+	case TARGET_AUTH_IAM:
+		buf_printf(out, " for %s:%u in %s", t->iam_host, t->iam_port, s->region ? s->region : "the instance's region");
+		break;
+	case TARGET_AUTH_SECRET: buf_printf(out, " %s in %s", s->secret_id, s->region); break;
+	case TARGET_AUTH_REDSHIFT:
+		buf_printf(out, " %s of ", redshift_call_name(s->redshift.call));
+		redshift_text(&s->redshift, out);
+		break;
+	case TARGET_AUTH_PASSWORD:
+	case TARGET_AUTH_NONE: break;
+	}
+}
+
 static void describe_target(const struct conf *c, const struct conf_target *ct, struct buf *out)
 {
 	const struct target *t = &ct->whole;
@@ -128,21 +154,14 @@ static void describe_target(const struct conf *c, const struct conf_target *ct, 
 		buf_printf(out, ":%u", t->port);
 	if (t->hostaddr)
 		buf_printf(out, " at %s", t->hostaddr);
-	buf_printf(out, ", database %s, user %s\n", t->dbname ? t->dbname : "as asked",
-		   t->user ? t->user : "as asked");
+	buf_printf(out, ", database %s, user %s\n", t->dbname ? t->dbname : "as asked", user_text(t));
 	buf_printf(out, "           auth %s", ct->auth_text);
-	if (t->auth == TARGET_AUTH_IAM)
-		buf_printf(out, " for %s:%u in %s", t->iam_host, t->iam_port,
-			   c->secrets[t->secret_index].region ? c->secrets[t->secret_index].region
-							      : "the instance's region");
-	if (t->auth == TARGET_AUTH_SECRET)
-		buf_printf(out, " %s in %s", c->secrets[t->secret_index].secret_id,
-			   c->secrets[t->secret_index].region);
+	describe_secret(t, &c->secrets[t->secret_index], out);
 	buf_printf(out, ", TLS %s", ct->tls_text);
 	if (t->tls)
 		describe_server_tls(t, out);
 	buf_printf(out, ", profile %s\n", t->profile->name);
-	if (conf_secret_signs(&c->secrets[t->secret_index]))
+	if (conf_auth_signs(t->auth))
 		describe_identity(c, c->secrets[t->secret_index].identity, out);
 	buf_printf(out, "           pool_size %u", t->pool_size);
 	describe_limit(out, "min_pool_size", t->min_pool_size);

@@ -279,6 +279,8 @@ static struct secret_source *make_source(struct worker *w, const struct conf_sec
 								       .id = s->secret_id,
 								       .region = s->region},
 					     w->loop, w->mail);
+	case TARGET_AUTH_REDSHIFT:
+		return aws_redshift_source_new(w->deps.aws, s->identity, &s->redshift, w->loop, w->mail);
 	}
 	abort(); /* the loader knows no other */
 }

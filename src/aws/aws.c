@@ -29,8 +29,8 @@ struct member {
 /* A secret that databases name. */
 struct secret_kept {
 	struct list node;
-	char *name; /* for people; no other's of this identity */
-	char *label; /* of metrics; the same, shorter */
+	char *key; /* what is read; no other's of this identity */
+	char *label; /* of metrics: what it is, numbered where two are told of alike */
 	struct secret_store *store;
 	struct desk *desk;
 };
@@ -123,7 +123,7 @@ static void free_secret(struct secret_kept *k)
 	list_del(&k->node);
 	desk_close(k->desk);
 	secret_store_free(k->store);
-	free(k->name);
+	free(k->key);
 	free(k->label);
 	free(k);
 }
@@ -171,52 +171,99 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 	return source_token_new(&opts);
 }
 
-static struct desk *find_secret(const struct member *m, const char *name)
+/* ---- users and passwords ---- */
+
+static struct desk *find_secret(const struct member *m, const char *key)
 {
 	list_each(node, tmp, &m->secrets)
 	{
 		struct secret_kept *k = container_of(node, struct secret_kept, node);
 
-		if (strcmp(k->name, name) == 0)
+		if (strcmp(k->key, key) == 0)
 			return k->desk;
 	}
 	return NULL;
 }
 
-/* Takes the reader. */
-static struct desk *keep_secret(struct aws *a, struct member *m, const char *name, struct secret_reader *reader)
+static struct desk *keep_secret(struct aws *a, struct member *m, const char *key, const struct secret_store_opts *o)
 {
 	struct secret_kept *k = mem_zalloc(sizeof(*k));
 
-	k->name = mem_strdup(name);
-	k->label = number(strncmp(name, "the ", 4) == 0 ? name + 4 : name, label_taken, m);
-	k->store = secret_store_new(&(struct secret_store_opts){
-		.deps = &a->kit->deps, .cache = m->cache, .reader = reader, .name = name});
+	k->key = mem_strdup(key);
+	k->label = number(strncmp(o->name, "the ", 4) == 0 ? o->name + 4 : o->name, label_taken, m);
+	k->store = secret_store_new(o);
 	k->desk = secret_store_desk(k->store, a->mail);
 	list_add_tail(&m->secrets, &k->node);
 	return k->desk;
 }
 
+/* A source is wanted of what the reader, which is taken, brings: kept once for all who come with this key. */
+struct wanted {
+	size_t identity;
+	const char *key, *from, *hint; /* from, hint: source_secret_opts' */
+	struct secret_reader *reader;
+};
+
+static struct secret_source *share_secret(struct aws *a, const struct wanted *w, struct loop *worker,
+					  struct mailbox *worker_mail)
+{
+	struct member *m = &a->member[w->identity];
+	struct desk *desk = find_secret(m, w->key);
+
+	if (desk)
+		w->reader->ops->free(w->reader);
+	else
+		desk = keep_secret(a, m, w->key,
+				   &(struct secret_store_opts){.deps = &a->kit->deps,
+							       .cache = m->cache,
+							       .reader = w->reader,
+							       .name = w->from});
+	return source_secret_new(&(struct source_secret_opts){
+		.source = {.desk = desk, .skew = &a->kit->skew, .worker = worker, .worker_mail = worker_mail},
+		.from = w->from,
+		.hint = w->hint,
+	});
+}
+
 struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secret_opts *o, struct loop *worker,
 					    struct mailbox *worker_mail)
 {
-	struct member *m = &a->member[o->identity];
 	char *name = mem_printf("the secret %s in %s", o->id, o->region);
-	struct source_secret_opts opts = {
-		.source = {.desk = find_secret(m, name),
-			   .skew = &a->kit->skew,
-			   .worker = worker,
-			   .worker_mail = worker_mail},
+	const struct wanted w = {
+		.identity = o->identity,
+		.key = name,
 		.from = name,
 		.hint = "If the secret was changed a moment ago, the next logins read it again; see also its rotation in "
 			"Secrets Manager.",
+		.reader = secret_walk_new(&a->kit->deps, o->id, o->region),
 	};
-	struct secret_source *s;
+	struct secret_source *s = share_secret(a, &w, worker, worker_mail);
 
-	if (!opts.source.desk)
-		opts.source.desk = keep_secret(a, m, name, secret_walk_new(&a->kit->deps, o->id, o->region));
-	s = source_secret_new(&opts);
 	free(name);
+	return s;
+}
+
+struct secret_source *aws_redshift_source_new(struct aws *a, size_t identity, const struct redshift_request *rq,
+					      struct loop *worker, struct mailbox *worker_mail)
+{
+	struct secret_source *s;
+	struct buf key, name;
+	struct wanted w = {
+		.identity = identity,
+		.hint = "Redshift hands out passwords of users it does not have as well: does the database have this "
+			"one, and may it log in to this database?",
+		.reader = redshift_reader_new(&a->kit->deps, rq),
+	};
+
+	buf_init(&key, REDSHIFT_KEY_MAX);
+	buf_init(&name, NAME_MAX_BYTES);
+	redshift_key(rq, &key);
+	redshift_text(rq, &name);
+	w.key = buf_cstr(&key);
+	w.from = buf_cstr(&name);
+	s = share_secret(a, &w, worker, worker_mail);
+	buf_free(&key);
+	buf_free(&name);
 	return s;
 }
 

@@ -10,6 +10,7 @@
 #define PGIAM_AWS_AWS_H
 
 #include "aws/identity.h"
+#include "aws/redshift.h"
 #include "base/secret_source.h"
 #include "io/mailbox.h"
 
@@ -57,6 +58,10 @@ struct aws_secret_opts {
  * of the same secret. ops->free as with aws_source_new. */
 struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secret_opts *o, struct loop *worker,
 					    struct mailbox *worker_mail);
+
+/* The same of temporary users and passwords of Redshift, which the identity's credentials ask for. */
+struct secret_source *aws_redshift_source_new(struct aws *a, size_t identity, const struct redshift_request *rq,
+					      struct loop *worker, struct mailbox *worker_mail);
 
 /* Why a refresh can fail: the labels of aws/provider.h's PROVIDER_CAUSE_TABLE. */
 #define AWS_CAUSES 8

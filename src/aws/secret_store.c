@@ -17,6 +17,7 @@ struct secret_store {
 	/* a reading: at most one of the two is not NULL */
 	struct cache_op *asking;    /* for credentials */
 	struct credentials *signer; /* ... which the reader has */
+	bool urgent;                /* who asks waits for its end; else it is only ahead of time */
 	/* what it leaves */
 	struct secret_value *value;  /* the last read, perhaps expired by now; NULL: none yet */
 	int64_t due_wall_us;         /* to be read again from then on; 0: never */
@@ -190,11 +191,17 @@ static void begin_reading(struct secret_store *s)
 
 /* ---- asking ---- */
 
-/* May somebody who was turned down with what is here have it read again? */
+/* Has somebody been turned down with what is here? Else there is another already. */
+static bool is_refused(const struct secret_store *s, const struct secret_value *refused)
+{
+	return refused && s->value && secret_value_same(refused, s->value);
+}
+
+/* May it be read again for that? */
 static bool may_demand(struct secret_store *s, const struct secret_value *refused)
 {
-	if (!refused || !s->value || !secret_value_same(refused, s->value))
-		return false; /* there is another already */
+	if (!is_refused(s, refused))
+		return false;
 	if (s->reader->ops->refused)
 		s->reader->ops->refused(s->reader, refused);
 	if (s->demanded_us && now_us(s) < s->demanded_us + SECRET_STORE_DEMAND_US)
@@ -203,11 +210,27 @@ static bool may_demand(struct secret_store *s, const struct secret_value *refuse
 	return true;
 }
 
+/* Has it life enough left that nobody needs to wait for another? */
+static bool is_comfortable(const struct secret_store *s)
+{
+	return lives_for(s, CACHE_RESERVE_US);
+}
+
 static bool is_due(const struct secret_store *s)
 {
-	bool due = !lives_for(s, CACHE_RESERVE_US) || (s->due_wall_us && wall_us(s) >= s->due_wall_us);
+	bool due = !is_comfortable(s) || (s->due_wall_us && wall_us(s) >= s->due_wall_us);
 
 	return due && (s->failures == 0 || now_us(s) >= s->retry_us);
+}
+
+static void begin_if_due(struct secret_store *s, const struct secret_value *refused)
+{
+	bool demanded = may_demand(s, refused);
+
+	if (!demanded && !is_due(s))
+		return;
+	s->urgent = demanded || !is_comfortable(s);
+	begin_reading(s);
 }
 
 struct secret_store_op *secret_store_get(struct secret_store *s, const struct secret_value *refused,
@@ -220,9 +243,9 @@ struct secret_store_op *secret_store_get(struct secret_store *s, const struct se
 	op->arg = arg;
 	defer_init(&op->defer, s->deps.loop, answer, op);
 	list_add_tail(&s->waiters, &op->node);
-	if (!is_reading(s) && (may_demand(s, refused) || is_due(s)))
-		begin_reading(s);
 	if (!is_reading(s))
+		begin_if_due(s, refused);
+	if (!is_reading(s) || !(s->urgent || is_refused(s, refused) || !is_comfortable(s)))
 		defer_set(&op->defer);
 	return op;
 }
@@ -256,7 +279,7 @@ struct secret_store *secret_store_new(const struct secret_store_opts *o)
 	s->reader = o->reader;
 	s->name = mem_strdup(o->name);
 	list_init(&s->waiters);
-	begin_reading(s);
+	begin_if_due(s, NULL);
 	return s;
 }
 

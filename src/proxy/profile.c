@@ -12,7 +12,10 @@ static const char *const rds_proxy_startup[] = {
 static const char *const dsql_startup[] = {"application_name", "client_encoding", "DateStyle", "TimeZone",
 					   NULL};
 
-/* Protocol versions: RDS and Aurora are PostgreSQL itself, of which every release in service negotiates. RDS Proxy,
+/* Reset queries: DSQL and Redshift know no DISCARD. Redshift, which was PostgreSQL 8.0 once, has RESET ALL, but nothing
+ * that takes temporary tables away: so a connection serves one client (rule 3), unless server_reset_query says otherwise.
+ *
+ * Protocol versions: RDS and Aurora are PostgreSQL itself, of which every release in service negotiates. RDS Proxy,
  * DSQL and Redshift are servers of their own that are documented for 3.0. What a plain host name stands for cannot be
  * known: an old pooler there closes the connection or says yes to what it cannot do, which is why libpq 18 asks for 3.0,
  * too, unless told otherwise.
@@ -58,8 +61,9 @@ static const struct profile profiles[PROFILE_COUNT] = {
 			      .login_rate = 10,
 			      .login_rate_max = 50},
 	[PROFILE_REDSHIFT] = {     .name = "redshift",
+			      .port = 5439,
 			      .protocol = STARTUP_3_0,
-			      .reset_query = "RESET ALL",
+			      .reset_query = "",
 			      .cancel = true,
 			      .direct_tls = false,
 			      .rds_ca = false,

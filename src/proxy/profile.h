@@ -10,7 +10,8 @@ enum profile_kind { PROFILE_POSTGRES, PROFILE_RDS, PROFILE_RDS_PROXY, PROFILE_DS
 
 struct profile {
 	const char *name;               /* "rds_proxy" */
-	const char *reset_query;        /* default server_reset_query */
+	uint16_t port;                  /* where it listens unless somebody says otherwise; 0: 5432 */
+	const char *reset_query;        /* default server_reset_query; "": nothing resets a session of it wholly */
 	bool cancel;                    /* does it take CancelRequest? */
 	bool direct_tls;                /* may it take sslnegotiation=direct (PostgreSQL from 17 on)? */
 	bool rds_ca;                    /* is its certificate from the RDS CAs (else from public roots)? */

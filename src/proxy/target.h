@@ -11,7 +11,7 @@
 #include "pg/params.h"
 #include "proxy/profile.h"
 
-enum target_auth { TARGET_AUTH_IAM, TARGET_AUTH_PASSWORD, TARGET_AUTH_NONE, TARGET_AUTH_SECRET };
+enum target_auth { TARGET_AUTH_IAM, TARGET_AUTH_PASSWORD, TARGET_AUTH_NONE, TARGET_AUTH_SECRET, TARGET_AUTH_REDSHIFT };
 
 /* How TLS begins. */
 enum target_tls_start {

@@ -49,6 +49,75 @@ static void secrets(void **state)
 	conf_worker_free(w);
 }
 
+#define CLUSTER   "examplecluster.abc123xyz789.us-west-2.redshift.amazonaws.com"
+#define WORKGROUP "wg-1.123456789012.us-west-2.redshift-serverless.amazonaws.com"
+
+static void redshift_asks(struct conf_test *t, const char *connstr, enum redshift_call call, const char *name)
+{
+	struct conf_worker *w = db_good(t, connstr);
+
+	assert_int_equal(w->opts.targets[0]->auth, TARGET_AUTH_REDSHIFT);
+	assert_string_equal(w->opts.targets[0]->profile->name, "redshift");
+	assert_int_equal(w->opts.targets[0]->server_lifetime_us, 0); /* what cannot be reset serves one client */
+	assert_int_equal(t->c->secrets[0].kind, TARGET_AUTH_REDSHIFT);
+	assert_int_equal(t->c->secrets[0].redshift.call, call);
+	assert_string_equal(t->c->secrets[0].redshift.name, name);
+	assert_string_equal(t->c->secrets[0].redshift.region, "us-west-2");
+	conf_worker_free(w);
+}
+
+/* auth=redshift: which call, of what; rule 1. */
+static void redshift(void **state)
+{
+	struct conf_test *t = *state;
+	const struct redshift_request *rq;
+	struct conf_worker *w;
+
+	redshift_asks(t, "host=" CLUSTER, REDSHIFT_IDENTITY, "examplecluster");
+	redshift_asks(t, "host=" CLUSTER " user=joe", REDSHIFT_USER, "examplecluster");
+	redshift_asks(t, "host=" WORKGROUP, REDSHIFT_SERVERLESS, "wg-1");
+	redshift_asks(t, "host=localhost iam_host=" WORKGROUP, REDSHIFT_SERVERLESS, "wg-1");
+	redshift_asks(t, "host=db.example auth=redshift cluster_id=c1 region=us-west-2", REDSHIFT_IDENTITY, "c1");
+	redshift_asks(t, "host=db.example auth=redshift workgroup=w1 region=us-west-2", REDSHIFT_SERVERLESS, "w1");
+	redshift_asks(t, "host=" CLUSTER " cluster_id=c1", REDSHIFT_IDENTITY, "c1");
+	w = db_good(t, "host=" CLUSTER " user=joe dbname=dev db_groups=g1,g2 auto_create=1 duration_seconds=3600");
+	rq = &t->c->secrets[0].redshift;
+	assert_string_equal(rq->db_user, "joe");
+	assert_string_equal(rq->db_name, "dev");
+	assert_string_equal(rq->db_groups, "g1,g2");
+	assert_true(rq->auto_create);
+	assert_int_equal(rq->duration_sec, 3600);
+	assert_int_equal(w->opts.targets[0]->port, 5439);
+	conf_worker_free(w);
+	w = db_good(t, "host=" CLUSTER " port=5432");
+	assert_int_equal(w->opts.targets[0]->port, 5432);
+	assert_int_equal(t->c->secrets[0].redshift.duration_sec, 900);
+	conf_worker_free(w);
+	/* the same is asked for once, another user is not the same */
+	conf_test_good(t,
+		       "[databases]\na = host=" CLUSTER " user=joe\nb = host=" CLUSTER " user=joe pool_size=1\nc = host=" CLUSTER
+		       " user=jim\nd = host=" CLUSTER " user=joe dbname=dev\n",
+		       NULL, NULL);
+	assert_int_equal(t->c->secret_count, 3);
+	/* a password will do as well */
+	w = db_good(t, "host=" CLUSTER " password=p");
+	assert_int_equal(w->opts.targets[0]->auth, TARGET_AUTH_PASSWORD);
+	conf_worker_free(w);
+
+	db_bad(t, "host=db.example auth=redshift region=us-west-2", "database \"x\": cluster_id: is missing: db.example is not");
+	db_bad(t, "host=" CLUSTER " cluster_id=a workgroup=b", "database \"x\": cluster_id: is given, and workgroup as well");
+	db_bad(t, "host=" WORKGROUP " cluster_id=a", "database \"x\": cluster_id: is given, and " WORKGROUP " is Redshift Serverless");
+	db_bad(t, "host=" CLUSTER " cluster_id=a.b", "database \"x\": cluster_id: \"a.b\" is not the name of");
+	db_bad(t, "host=" WORKGROUP " user=joe", "database \"x\": user: Redshift Serverless itself says who logs in");
+	db_bad(t, "host=" CLUSTER " auto_create=1", "database \"x\": auto_create: is about a user of a cluster");
+	db_bad(t, "host=" CLUSTER " db_groups=g", "database \"x\": db_groups: is about a user of a cluster");
+	db_bad(t, "host=" CLUSTER " duration_seconds=60", "duration_seconds: ");
+	db_bad(t, "host=db.example auth=redshift cluster_id=c", "database \"x\": region: ");
+	db_bad(t, "host=" RDS " cluster_id=a", "database \"x\": auth: cluster_id is given, and auth=iam does not use it");
+	db_bad(t, "host=" CLUSTER " sslmode=require",
+	       "database \"x\": server_tls_sslmode: require is refused with auth=redshift: a secret is sent only over verified TLS");
+}
+
 /* Rule 1: nothing secret travels unverified. */
 static void rule_1(void **state)
 {
@@ -135,7 +204,6 @@ static void auth(void **state)
 	db_bad(t, "host=localhost auth=iam", "database \"x\": iam_host: is missing: localhost is not");
 	db_bad(t, "host=10.0.0.1 auth=iam", "database \"x\": iam_host: is missing");
 	db_bad(t, "host=" RDS ".attacker.example auth=iam", "database \"x\": iam_host: is missing");
-	db_bad(t, "host=" RDS " auth=redshift", "auth: \"redshift\" is refused: not in this version");
 	db_bad(t, "host=" RDS " auth=iam password=p",
 	       "database \"x\": auth: a password is given, and auth=iam does not use it");
 	db_bad(t, "host=db auth=password", "database \"x\": password_file: auth=password needs exactly one");
@@ -448,7 +516,7 @@ static void identities(void **state)
 	assert_string_equal(who[2].external_id, "x1");
 	assert_string_equal(who[2].role_session_name, "me");
 	for (size_t i = 0; i < t->c->secret_count; i++)
-		if (conf_secret_signs(&t->c->secrets[i]))
+		if (conf_auth_signs(t->c->secrets[i].kind))
 			assert_int_equal(t->c->secrets[i].identity, i == 0 ? 0 : i < 3 ? 1 : 2);
 	assert_null(t->c->credential_provider);
 	/* for all, and not for one */
@@ -477,6 +545,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rule_1),
 		cmocka_unit_test(secrets),
+		cmocka_unit_test(redshift),
 		cmocka_unit_test(without_secret),
 		cmocka_unit_test(auth),
 		cmocka_unit_test(rule_7),

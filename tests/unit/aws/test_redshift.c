@@ -1,0 +1,407 @@
+/* Temporary credentials of Redshift: what is answered, and how long it is kept. */
+#include "two.h"
+#include "fake_http.h"
+#include "aws/redshift_reply.h"
+#include "aws/secret_store.h"
+#include "aws/skew.h"
+#include "aws/source_secret.h"
+
+#define MIN (60 * SEC)
+
+/* ---- answers, as the API's reference has them ---- */
+
+#define XML(call, inner)                                                                                               \
+	"<" call "Response xmlns=\"http://redshift.amazonaws.com/doc/2012-12-01/\">\n  <" call "Result>\n" inner          \
+	"  </" call "Result>\n  <ResponseMetadata>\n    <RequestId>fcd08d29-9b51-11e6-b4e1-0f1e2d3c4b5a</RequestId>\n"       \
+	"  </ResponseMetadata>\n</" call "Response>\n"
+#define WHO      "    <DbUser>IAM:joe</DbUser>\n"
+#define PASSWORD "    <DbPassword>se&lt;sa&amp;me==</DbPassword>\n"
+#define UNTIL    "    <Expiration>2026-01-15T12:49:56.123Z</Expiration>\n"
+
+static const struct {
+	enum redshift_call call;
+	const char *reply, *user, *password;
+	int64_t expires_us;
+} good[] = {
+	{REDSHIFT_USER, XML("GetClusterCredentials", UNTIL WHO PASSWORD), "IAM:joe", "se<sa&me==", T0 + 15 * MIN + 123000},
+	{REDSHIFT_IDENTITY,
+	 XML("GetClusterCredentialsWithIAM", "<DbUser>IAMR:reports</DbUser>" PASSWORD
+	     "<Expiration>2026-01-15T12:49:56Z</Expiration><NextRefreshTime>2026-01-15T12:44:56Z</NextRefreshTime>"),
+	 "IAMR:reports", "se<sa&me==", T0 + 15 * MIN},
+	{REDSHIFT_SERVERLESS,
+	 "{\"dbPassword\":\"sesame\\\"\",\"dbUser\":\"IAM:joe\",\"expiration\":1.768481396E9,\"nextRefreshTime\":1.768481E9}",
+	 "IAM:joe", "sesame\"", T0 + 15 * MIN},
+	{REDSHIFT_SERVERLESS, "{\"dbPassword\":\"sesame\",\"dbUser\":\"IAM:joe\",\"expiration\":\"2026-01-15T12:49:56Z\"}",
+	 "IAM:joe", "sesame", T0 + 15 * MIN},
+};
+
+static const struct {
+	enum redshift_call call;
+	const char *reply;
+} bad[] = {
+	{REDSHIFT_USER, ""},
+	{REDSHIFT_USER, "sesame"},
+	{REDSHIFT_USER, XML("GetClusterCredentials", WHO UNTIL)},
+	{REDSHIFT_USER, XML("GetClusterCredentials", PASSWORD UNTIL)},
+	{REDSHIFT_USER, XML("GetClusterCredentials", WHO PASSWORD)},
+	{REDSHIFT_USER, XML("GetClusterCredentials", "<DbUser></DbUser>" PASSWORD UNTIL)},
+	{REDSHIFT_USER, XML("GetClusterCredentials", WHO "<DbPassword></DbPassword>" UNTIL)},
+	{REDSHIFT_USER, XML("GetClusterCredentials", WHO PASSWORD "<Expiration>soon</Expiration>")},
+	{REDSHIFT_USER, XML("GetClusterCredentials", "<DbUser>a&#10;b</DbUser>" PASSWORD UNTIL)},
+	/* the answer to another question */
+	{REDSHIFT_USER, XML("GetClusterCredentialsWithIAM", WHO PASSWORD UNTIL)},
+	{REDSHIFT_IDENTITY, XML("GetClusterCredentials", WHO PASSWORD UNTIL)},
+	{REDSHIFT_SERVERLESS, XML("GetClusterCredentials", WHO PASSWORD UNTIL)},
+	{REDSHIFT_USER, "{\"dbPassword\":\"sesame\",\"dbUser\":\"joe\",\"expiration\":1768481396}"},
+	{REDSHIFT_SERVERLESS, "{\"dbPassword\":\"sesame\",\"dbUser\":\"joe\"}"},
+	{REDSHIFT_SERVERLESS, "{\"dbPassword\":\"sesame\",\"dbUser\":\"joe\",\"expiration\":0}"},
+	{REDSHIFT_SERVERLESS, "{\"dbPassword\":\"sesame\",\"dbUser\":\"joe\",\"expiration\":-1}"},
+	{REDSHIFT_SERVERLESS, "{\"dbPassword\":\"sesame\",\"dbUser\":\"joe\",\"expiration\":\"soon\"}"},
+	{REDSHIFT_SERVERLESS, "{\"dbPassword\":\"sesame\",\"dbUser\":\"\",\"expiration\":1768481396}"},
+	{REDSHIFT_SERVERLESS, "{\"dbPassword\":\"\",\"dbUser\":\"joe\",\"expiration\":1768481396}"},
+	{REDSHIFT_SERVERLESS, "{\"dbPassword\":5,\"dbUser\":\"joe\",\"expiration\":1768481396}"},
+	{REDSHIFT_SERVERLESS, "{\"dbPassword\":\"sesame\",\"dbUser\":\"a\\nb\",\"expiration\":1768481396}"},
+	{REDSHIFT_SERVERLESS, "{\"dbPassword\":\"sesame\\u0000x\",\"dbUser\":\"joe\",\"expiration\":1768481396}"},
+};
+
+static void answers(void **state)
+{
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct secret_value *v = redshift_reply_parse(good[i].call, slice_str(good[i].reply), &e);
+
+		assert_non_null(v);
+		assert_string_equal(v->user, good[i].user);
+		assert_true(slice_eq_str(secret_slice(&v->password), good[i].password));
+		assert_int_equal(v->expires_wall_us, good[i].expires_us);
+		assert_string_equal(v->how, redshift_call_name(good[i].call));
+		secret_value_unref(v);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_null(redshift_reply_parse(bad[i].call, slice_str(bad[i].reply), &e));
+		assert_int_equal(e.code, ERR_CREDENTIALS);
+		assert_null(strstr(e.msg, "sesame"));
+	}
+}
+
+/* Cut anywhere, it is none, or the same. */
+static void cut_answers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		for (size_t n = 0; n < strlen(good[i].reply); n++) {
+			char *cut = mem_strndup(good[i].reply, n);
+			struct secret_value *v = redshift_reply_parse(good[i].call, slice_str(cut), NULL);
+
+			if (v)
+				assert_string_equal(v->user, good[i].user);
+			secret_value_unref(v);
+			free(cut);
+		}
+	}
+}
+
+/* ---- questions ---- */
+
+static void asks(const struct redshift_request *rq, const char *body, const char *text)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	redshift_body(rq, &b);
+	assert_string_equal(buf_cstr(&b), body);
+	buf_clear(&b);
+	redshift_text(rq, &b);
+	assert_string_equal(buf_cstr(&b), text);
+	buf_free(&b);
+}
+
+/* The others are compared with botocore's in test_vectors.c. */
+static void questions(void **state)
+{
+	struct redshift_request rq = {.call = REDSHIFT_USER,
+				      .region = "eu-west-1",
+				      .name = "c1",
+				      .db_user = "joe&DbUser=admin",
+				      .db_groups = " a b ,, c&d,"},
+				other = rq;
+
+	(void)state;
+	asks(&rq,
+	     "Action=GetClusterCredentials&Version=2012-12-01&DbUser=joe%26DbUser%3Dadmin&ClusterIdentifier=c1&AutoCreate=false"
+	     "&DbGroups.DbGroup.1=a%20b&DbGroups.DbGroup.2=c%26d",
+	     "the Redshift cluster c1 in eu-west-1, user joe&DbUser=admin");
+	assert_true(redshift_same(&rq, &other));
+	other.auto_create = true;
+	assert_false(redshift_same(&rq, &other));
+	other = rq;
+	other.region = "eu-west-2";
+	assert_false(redshift_same(&rq, &other));
+	other = rq;
+	other.call = rq.call = REDSHIFT_IDENTITY; /* what it does not ask for makes no difference */
+	other.db_user = "jim";
+	assert_true(redshift_same(&rq, &other));
+	asks(&rq, "Action=GetClusterCredentialsWithIAM&Version=2012-12-01&ClusterIdentifier=c1", "the Redshift cluster c1 in eu-west-1");
+	rq = (struct redshift_request){
+		.call = REDSHIFT_SERVERLESS, .region = "eu-west-1", .name = "wg", .db_name = "d\"\n", .duration_sec = 3600};
+	asks(&rq, "{\"workgroupName\": \"wg\", \"dbName\": \"d\\\"\\n\", \"durationSeconds\": 3600}",
+	     "the Redshift workgroup wg in eu-west-1");
+	assert_true(redshift_name_ok("examplecluster-1"));
+	assert_false(redshift_name_ok(""));
+	assert_false(redshift_name_ok("a.b"));
+	assert_false(redshift_name_ok("a b"));
+	assert_false(redshift_name_ok("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+}
+
+/* ---- keeping them ---- */
+
+static const char *const env[] = {NULL};
+
+struct fixture {
+	struct two two;
+	struct fake_provider provider;
+	struct fake_http http;
+	struct skew skew;
+	struct provider_deps deps;
+	struct cache *cache;
+	struct secret_store *store;
+	struct desk *desk;
+	struct secret_source *source;
+	unsigned times;
+	char password[64], user[64];
+	struct err e;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = mem_zalloc(sizeof(*f));
+	const struct redshift_request rq = {.call = REDSHIFT_USER, .region = "us-east-1", .name = "c1", .db_user = "joe"};
+
+	f->two.clock = fake_clock_make();
+	two_start(&f->two, NULL);
+	fake_provider_init(&f->provider);
+	fake_http_init(&f->http);
+	skew_init(&f->skew);
+	f->deps = (struct provider_deps){.loop = f->two.control, .env = env, .http = &f->http.base, .skew = &f->skew};
+	f->cache = cache_new(f->two.control, &f->provider.base, &f->skew);
+	f->store = secret_store_new(&(struct secret_store_opts){.deps = &f->deps,
+								.cache = f->cache,
+								.reader = redshift_reader_new(&f->deps, &rq),
+								.name = "the Redshift cluster c1"});
+	f->desk = secret_store_desk(f->store, f->two.control_mail);
+	f->source = source_secret_new(&(struct source_secret_opts){
+		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail},
+		.from = "the Redshift cluster c1",
+		.hint = "Look."});
+	fake_give(&f->provider, "ASIAONE", 0, true);
+	two_settle(&f->two);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	f->source->ops->free(f->source);
+	desk_close(f->desk);
+	secret_store_free(f->store);
+	cache_free(f->cache);
+	assert_int_equal(fake_http_pending(&f->http), 0);
+	two_end(&f->two);
+	free(f);
+	return 0;
+}
+
+static void take(void *arg, const struct secret_answer *a, const struct err *e)
+{
+	struct fixture *f = arg;
+
+	assert_int_equal(a == NULL, e != NULL);
+	f->times++;
+	f->password[0] = '\0';
+	if (a) {
+		snprintf(f->password, sizeof(f->password), "%.*s", SLICE_FMT(a->secret));
+		snprintf(f->user, sizeof(f->user), "%s", a->user);
+	} else {
+		f->e = *e;
+	}
+}
+
+static void start(struct fixture *f)
+{
+	static const struct secret_request rq = {"db.example", 5439, "joe"};
+
+	f->source->ops->start(f->source, &rq, take, f);
+	two_settle(&f->two);
+}
+
+/* A login is given this password, at once. */
+static void gives(struct fixture *f, const char *password)
+{
+	unsigned times = f->times;
+
+	start(f);
+	assert_int_equal(f->times, times + 1);
+	assert_string_equal(f->password, password);
+	assert_string_equal(f->user, "IAM:joe");
+}
+
+/* AWS is asked, and answers with this password, good until then. */
+static void hands_out(struct fixture *f, const char *password, const char *until)
+{
+	char reply[1024];
+
+	assert_int_equal(fake_http_pending(&f->http), 1);
+	snprintf(reply, sizeof(reply),
+		 XML("GetClusterCredentials", WHO "<DbPassword>%s</DbPassword><Expiration>%s</Expiration>"), password, until);
+	fake_http_reply(&f->http, 200, reply);
+	two_settle(&f->two);
+}
+
+static bool refused(struct fixture *f)
+{
+	bool again = f->source->ops->refused(f->source);
+
+	two_settle(&f->two);
+	return again;
+}
+
+/* The first quarter of an hour: T0 is 12:34:56. */
+static void kept_while_it_lives(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	assert_int_equal(f->times, 0);
+	assert_string_equal(f->http.last->url, "https://redshift.us-east-1.amazonaws.com/");
+	assert_non_null(strstr(f->http.last->headers, "us-east-1/redshift/aws4_request"));
+	assert_false(f->http.last->allow_http);
+	hands_out(f, "p1", "2026-01-15T12:49:56Z");
+	assert_int_equal(f->times, 1);
+	assert_string_equal(f->password, "p1");
+	two_pass(&f->two, 7 * MIN);
+	gives(f, "p1");
+	assert_int_equal(f->http.starts, 1);
+	/* from half of its life on another is asked for, and nobody waits for it */
+	two_pass(&f->two, 1 * MIN);
+	gives(f, "p1");
+	hands_out(f, "p2", "2026-01-15T12:57:56Z");
+	two_pass(&f->two, 11 * SEC);
+	gives(f, "p1");
+	gives(f, "p2"); /* workers hear of it when they ask the next time */
+	assert_int_equal(f->http.starts, 2);
+	/* nobody asks, nothing is called */
+	two_pass(&f->two, 3600 * SEC);
+	assert_int_equal(f->http.starts, 2);
+	start(f);
+	assert_int_equal(f->times, 5);
+	hands_out(f, "p3", "2026-01-15T14:00:00Z");
+	assert_int_equal(f->times, 6);
+	assert_string_equal(f->password, "p3");
+}
+
+/* What fails does not matter while the old lives; then it is told; and it is not tried at every login. */
+static void service_away(void **state)
+{
+	struct fixture *f = *state;
+
+	hands_out(f, "p1", "2026-01-15T12:49:56Z");
+	two_pass(&f->two, 8 * MIN);
+	gives(f, "p1"); /* the first of its worker: what is here is good enough for it */
+	assert_int_equal(fake_http_pending(&f->http), 1);
+	fake_http_reply(&f->http, 403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not you</Message></Error></ErrorResponse>");
+	two_settle(&f->two);
+	gives(f, "p1");
+	assert_int_equal(f->http.starts, 2);
+	two_pass(&f->two, 8 * MIN);
+	start(f);
+	fake_give(&f->provider, "ASIATWO", 0, true); /* AWS turned the first ones down */
+	two_settle(&f->two);
+	assert_non_null(strstr(f->http.last->headers, "ASIATWO"));
+	fake_http_reply(&f->http, 404, "<ErrorResponse><Error><Code>ClusterNotFound</Code></Error></ErrorResponse>");
+	two_settle(&f->two);
+	assert_int_equal(f->times, 3);
+	assert_int_equal(f->e.code, ERR_CREDENTIALS);
+	assert_non_null(strstr(f->e.msg, "the Redshift cluster c1: redshift GetClusterCredentials: HTTP status 404, ClusterNotFound"));
+	assert_non_null(strstr(f->e.hint, "cluster_id"));
+	start(f);
+	assert_int_equal(f->times, 4);
+	assert_int_equal(f->http.starts, 3);
+}
+
+static void turned_down(void **state)
+{
+	struct fixture *f = *state;
+	struct err e;
+
+	hands_out(f, "p1", "2026-01-15T13:34:56Z");
+	gives(f, "p1");
+	err_set(&e, ERR_AUTH_PASSWORD, "refused");
+	f->source->ops->explain(f->source, &(struct secret_request){"db.example", 5439, "IAM:joe"}, &e);
+	assert_string_equal(e.detail, "The password of user \"IAM:joe\" is from the Redshift cluster c1 (GetClusterCredentials). "
+				      "It expires in 1 h 00 min; this machine's clock shows 2026-01-15T12:34:56Z.");
+	assert_true(refused(f));
+	start(f);
+	assert_int_equal(f->times, 1);
+	hands_out(f, "p2", "2026-01-15T13:34:56Z");
+	assert_int_equal(f->times, 2);
+	assert_string_equal(f->password, "p2");
+	/* at once again: bounded */
+	assert_false(refused(f));
+	gives(f, "p2");
+	two_pass(&f->two, 11 * SEC);
+	assert_true(refused(f));
+	hands_out(f, "p3", "2026-01-15T13:34:56Z");
+	gives(f, "p3");
+}
+
+static void dead_on_arrival(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	hands_out(f, "p1", "2026-01-15T12:34:00Z");
+	assert_int_equal(f->times, 1);
+	assert_non_null(strstr(f->e.msg, "has expired already"));
+	two_pass(&f->two, 2 * SEC);
+	start(f);
+	fake_http_reply(&f->http, 200, "sesame");
+	two_settle(&f->two);
+	assert_int_equal(f->times, 2);
+	assert_non_null(strstr(f->e.msg, "not one of GetClusterCredentials"));
+	two_pass(&f->two, 3 * SEC);
+	start(f);
+	hands_out(f, "p2", "2026-01-15T12:49:56Z");
+	assert_int_equal(f->times, 3);
+	assert_string_equal(f->password, "p2");
+}
+
+static void going_away(void **state)
+{
+	static const struct secret_request rq = {"db.example", 5439, "joe"};
+	struct fixture *f = *state;
+	struct secret_op *op = f->source->ops->start(f->source, &rq, take, f);
+
+	two_settle(&f->two);
+	assert_int_equal(fake_http_pending(&f->http), 1);
+	f->source->ops->cancel(op); /* and all of it, in the middle of the call */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers),
+		cmocka_unit_test(cut_answers),
+		cmocka_unit_test(questions),
+		cmocka_unit_test_setup_teardown(kept_while_it_lives, setup, teardown),
+		cmocka_unit_test_setup_teardown(service_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(turned_down, setup, teardown),
+		cmocka_unit_test_setup_teardown(dead_on_arrival, setup, teardown),
+		cmocka_unit_test_setup_teardown(going_away, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
