@@ -168,6 +168,8 @@ static void describe_target(const struct conf *c, const struct conf_target *ct, 
 	describe_limit(out, "max_db_connections", t->max_db_connections);
 	describe_rate(out, t);
 	buf_add_char(out, '\n');
+	if (t->profile->pinned_by)
+		buf_printf(out, "           %s pins a session at: %s\n", t->profile->name, t->profile->pinned_by);
 }
 
 static void describe_worker(const struct conf_worker *w, struct buf *out)

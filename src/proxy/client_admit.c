@@ -84,12 +84,10 @@ static struct pool *find_pool(struct client *c, const struct startup *s, struct 
 	};
 	if (startup_policy(db->target->profile, &s->params, &db->target->startup_defaults, c->env->opts->ignore_startup,
 	                   &startup, e) == 0) {
-		if (rq.replication) {
-			/* of its own, and the name counts (synchronous_standby_names) */
+		if (rq.replication)
 			params_set(&startup, slice_str("replication"), slice_str(s->replication));
-			if (c->app_name[0])
-				params_set(&startup, slice_str("application_name"), slice_str(c->app_name));
-		}
+		if (target_named_at_login(db->target, rq.replication) && c->app_name[0])
+			params_set(&startup, slice_str("application_name"), slice_str(c->app_name));
 		p = registry_pool(c->env->registry, &rq, e);
 	}
 	params_free(&startup);

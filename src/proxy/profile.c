@@ -45,6 +45,8 @@ static const struct profile profiles[PROFILE_COUNT] = {
                               .cancel = false,
                               .direct_tls = false,
                               .rds_ca = false,
+                              .pinned_by = "SET, PREPARE, DISCARD, LISTEN, LOAD, temporary tables, cursors, "
+                                           "nextval, advisory locks, statements over 16 KB",
                               .startup = rds_proxy_startup,
                               .options = false,
                               .login_rate = 10,

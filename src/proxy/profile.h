@@ -15,6 +15,8 @@ struct profile {
 	bool cancel;                    /* does it take CancelRequest? */
 	bool direct_tls;                /* may it take sslnegotiation=direct (PostgreSQL from 17 on)? */
 	bool rds_ca;                    /* is its certificate from the RDS CAs (else from public roots)? */
+	const char *pinned_by;          /* it shares its own connections out again, but no longer for a session that did one of
+	                                 * these, for people to read; NULL: it does not */
 	const char *const *startup;     /* startup parameters it takes, NULL-terminated; NULL: all */
 	uint32_t protocol;              /* the version to ask it for (pg/startup.h) */
 	bool options;                   /* does it take `options`? If not, its settings become parameters. */

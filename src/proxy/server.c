@@ -358,8 +358,8 @@ void server_link(struct server *s, struct stream *client, struct iobuf *first, c
 	if (s->rq.db->target->server_lifetime_us == 0)
 		worsen(s, SERVER_ENDING);
 	relay_attach(&s->relay, client, first, &link->relay, arg);
-	if (s->rq.replication || strcmp(s->app_name, app_name) == 0)
-		return; /* a replication connection has said so when it logged in: it may know no SQL */
+	if (target_named_at_login(s->rq.db->target, s->rq.replication) || strcmp(s->app_name, app_name) == 0)
+		return;
 	buf_init(&sql, 8192);
 	buf_add_str(&sql, "SET application_name = ");
 	message_literal(&sql, app_name);

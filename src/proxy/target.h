@@ -62,4 +62,11 @@ void target_fini(struct target *t); /* frees the members, for a target that was 
 struct target *target_ref(struct target *t); /* thread-safe */
 void target_unref(struct target *t);
 
+/* Does application_name go with the startup packet, and its value belong to the pool's key? Where a SET would pin the
+ * session; and for replication, where the name counts (synchronous_standby_names) and there may be no SQL to set it. */
+static inline bool target_named_at_login(const struct target *t, bool replication)
+{
+	return replication || t->profile->pinned_by;
+}
+
 #endif

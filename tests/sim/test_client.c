@@ -206,6 +206,36 @@ static void startup_parameters_make_the_pool(void **state)
 	sim_free(s);
 }
 
+static void rds_proxy(struct sim *s)
+{
+	s->target.profile = profile_get(PROFILE_RDS_PROXY);
+}
+
+/* A SET would cost the session its place among those that RDS Proxy multiplexes. */
+static void where_a_set_pins_the_name_goes_with_the_login(void **state)
+{
+	static const char *const one[] = {"application_name", "one", NULL};
+	static const char *const two[] = {"application_name", "two", NULL};
+	struct sim *s = sim_begin(4, rds_proxy);
+	struct sim_client *c = sim_login(s, "joe", one), *other;
+
+	(void)state;
+	sim_expect(c, "RSKZ");
+	assert_string_equal(params_get(&c->params, "application_name"), "one");
+	sim_works(c);
+	assert_string_equal(params_get(&fakepg_conn(&s->pg, 0)->startup.params, "application_name"), "one");
+	assert_string_equal(fakepg_log(fakepg_conn(&s->pg, 0)), "Q:SELECT 1;");
+	sim_say(c, "X");
+	sim_settle(s);
+	/* and so it is somebody else's server */
+	other = sim_login(s, "joe", two);
+	sim_expect(other, "RSKZ");
+	sim_works(other);
+	assert_int_equal(s->pg.n, 2);
+	assert_string_equal(params_get(&fakepg_conn(&s->pg, 1)->startup.params, "application_name"), "two");
+	sim_free(s);
+}
+
 /* What is hidden from the client is hidden wholly, and what is not comes whole. */
 static void the_name_is_set_behind_the_clients_back(void **state)
 {
@@ -445,6 +475,7 @@ int main(void)
 		cmocka_unit_test(users),
 		cmocka_unit_test(databases),
 		cmocka_unit_test(startup_parameters_make_the_pool),
+		cmocka_unit_test(where_a_set_pins_the_name_goes_with_the_login),
 		cmocka_unit_test(the_name_is_set_behind_the_clients_back),
 		cmocka_unit_test_setup_teardown(a_session_over_tls, tls_setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(direct_tls, tls_setup, tls_teardown),
