@@ -56,13 +56,13 @@ enum host_verdict host_check(struct slice value, const char *const *names)
 	char text[HOST_MAX + 1];
 	struct addr a;
 
-	if (value.n == 0 || value.n > HOST_MAX || !split(value, &host, &bracketed) || host.n == 0 ||
-	    memchr(host.p, '\0', host.n))
+	if (value.n == 0 || value.n > HOST_MAX || !split(value, &host, &bracketed) || host.n == 0)
 		return HOST_BAD;
 	memcpy(text, host.p, host.n);
 	text[host.n] = '\0';
-	if (bracketed)
-		return strchr(text, ':') && addr_parse(&a, text, 0) == 0 ? HOST_OK : HOST_BAD;
+	if (bracketed) /* no zone either: it means nothing to another host (RFC 6874 section 4) */
+		return strspn(text, "0123456789abcdefABCDEF:.") == host.n && strchr(text, ':') && addr_parse(&a, text, 0) == 0
+		               ? HOST_OK : HOST_BAD;
 	for (size_t i = 0; i < host.n; i++)
 		if (!is_name_char(host.p[i]))
 			return HOST_BAD;

@@ -89,6 +89,8 @@ static void bad(void **state)
 	assert_int_equal(host_check(slice_of(big, sizeof big), own), HOST_BAD);
 	assert_int_equal(host_check(slice_of("localhost\0", 10), own), HOST_BAD);
 	assert_int_equal(host_check(slice_of("[::\0001]", 6), own), HOST_BAD); /* as text it ends before */
+	assert_int_equal(host_check(slice_str("[::%lo]"), own), HOST_BAD);
+	assert_int_equal(host_check(slice_str("[::%lo:?/]"), own), HOST_BAD); /* a name of lo to the kernel */
 }
 
 int main(void)
