@@ -1,10 +1,8 @@
-/* The configuration's life: load, references, and the workers' shares of it. */
+/* The configuration's life: references, its end, and the workers' shares of it. */
 #include <stdlib.h>
 #include <string.h>
-#include "app/conf.h"
-#include "app/conf_build.h"
 #include "app/conf_listen.h"
-#include "app/conf_sources.h"
+#include "app/conf_private.h"
 #include "base/mem.h"
 #include "proxy/auth_store.h"
 
@@ -20,7 +18,7 @@ static void conf_free(struct conf *c)
 	struct conf_private *priv = c->priv;
 
 	for (size_t i = 0; i < priv->target_count; i++)
-		conf_build_target_free(&priv->targets[i]);
+		target_fini(&priv->targets[i].whole);
 	free(priv->targets);
 	words_free(priv->client_users);
 	words_free(priv->ignore_startup);
@@ -48,31 +46,6 @@ static void conf_free(struct conf *c)
 	free(c->logfile);
 	free(c->pidfile);
 	free(c);
-}
-
-int conf_load(const struct conf_input *in, struct log *log, struct conf **out, struct err *e)
-{
-	struct conf_problems p = {.in = in, .log = log};
-	struct conf *c = mem_zalloc(sizeof(*c));
-	struct conf_builder b = {.in = in, .p = &p, .c = c};
-
-	*out = NULL;
-	c->refs = 1;
-	c->priv = mem_zalloc(sizeof(*c->priv));
-	conf_sources_read(in, &p, &c->priv->values);
-	c->file = mem_strdup(c->priv->values.file);
-	conf_build_global(&b); /* also after errors: all of them are told at once */
-	conf_build_targets(&b);
-	if (p.errors == 0) {
-		*out = c;
-		return 0;
-	}
-	if (e)
-		*e = p.first;
-	if (p.errors > 1)
-		err_detail(e, "There are %u errors in all; `pgiam check` tells every one.", p.errors);
-	conf_free(c);
-	return -1;
 }
 
 struct conf *conf_ref(struct conf *c)

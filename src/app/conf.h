@@ -91,7 +91,7 @@ struct conf {
 	char *logfile;                /* NULL: stderr */
 	char *pidfile;                /* NULL: none */
 	uint64_t shutdown_timeout_us; /* how long SIGTERM lets transactions finish */
-	struct conf_private *priv;    /* the option values, conf.c's */
+	struct conf_private *priv;    /* conf_private.h */
 };
 
 /* 0 and *out owned, or -1 with e naming file, line, option and what is wrong: the first error, where there

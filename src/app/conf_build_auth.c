@@ -14,7 +14,7 @@ static void bad_type(struct conf_builder *b, const char *why)
 	struct err e;
 
 	err_set(&e, ERR_CONFIG, "%s", why);
-	conf_build_bad(b, NULL, OPT_AUTH_TYPE, &e);
+	conf_builder_bad(b, NULL, OPT_AUTH_TYPE, &e);
 }
 
 /* ---- what each type needs ---- */
@@ -35,8 +35,8 @@ static const struct {
 /* A certificate counts only if its chain was verified; where a CA is given, every one that is shown is. */
 static bool certificates_are_verified(const struct conf_builder *b)
 {
-	return conf_build_text(b, NULL, OPT_CLIENT_TLS_CA_FILE) &&
-	       strcmp(conf_build_text(b, NULL, OPT_CLIENT_TLS_SSLMODE), "disable") != 0;
+	return conf_builder_text(b, NULL, OPT_CLIENT_TLS_CA_FILE) &&
+	       strcmp(conf_builder_text(b, NULL, OPT_CLIENT_TLS_SSLMODE), "disable") != 0;
 }
 
 /* ---- the files ---- */
@@ -49,7 +49,7 @@ static const enum option_id options[] = {
 
 static void on_bad(void *arg, enum auth_file which, struct err *e)
 {
-	conf_build_bad(arg, NULL, options[which], e);
+	conf_builder_bad(arg, NULL, options[which], e);
 }
 
 static void check_md5(struct conf_builder *b)
@@ -61,7 +61,7 @@ static void check_md5(struct conf_builder *b)
 		return;
 	err_set(&e, ERR_CONFIG, "MD5 is needed, and this system's OpenSSL has none (FIPS mode)");
 	err_hint(&e, "Use auth_type = scram-sha-256 and SCRAM secrets in auth_file.");
-	conf_build_bad(b, NULL, OPT_AUTH_TYPE, &e);
+	conf_builder_bad(b, NULL, OPT_AUTH_TYPE, &e);
 }
 
 static void look_at(struct conf_builder *b, const struct auth_opts *o)
@@ -83,22 +83,22 @@ void conf_build_auth(struct conf_builder *b)
 {
 	struct auth_opts *o = &b->c->priv->opts.auth;
 	struct auth_store_opts files = {
-		.path = {[AUTH_FILE_IDENT] = conf_build_text(b, NULL, OPT_AUTH_IDENT_FILE)},
-		.remote_trust = conf_build_num(b, NULL, OPT_ALLOW_REMOTE_TRUST),
+		.path = {[AUTH_FILE_IDENT] = conf_builder_text(b, NULL, OPT_AUTH_IDENT_FILE)},
+		.remote_trust = conf_builder_num(b, NULL, OPT_ALLOW_REMOTE_TRUST),
 		.certificates = certificates_are_verified(b),
 	};
-	const char *users = conf_build_text(b, NULL, OPT_AUTH_FILE);
+	const char *users = conf_builder_text(b, NULL, OPT_AUTH_FILE);
 
-	o->type = (enum auth_type)conf_build_num(b, NULL, OPT_AUTH_TYPE);
+	o->type = (enum auth_type)conf_builder_num(b, NULL, OPT_AUTH_TYPE);
 	digest_random(o->key, sizeof(o->key));
 	if (wants[o->type].users)
 		files.path[AUTH_FILE_USERS] = users;
 	else if (users)
 		conf_problem_note(b->p, LOG_WARNING, place(b, OPT_AUTH_FILE), "auth_file: not used with auth_type = %s%s",
-				  conf_build_text(b, NULL, OPT_AUTH_TYPE),
+				  conf_builder_text(b, NULL, OPT_AUTH_TYPE),
 				  o->type == AUTH_TYPE_TRUST ? ": see client_users" : "");
 	if (wants[o->type].hba)
-		files.path[AUTH_FILE_HBA] = conf_build_text(b, NULL, OPT_AUTH_HBA_FILE);
+		files.path[AUTH_FILE_HBA] = conf_builder_text(b, NULL, OPT_AUTH_HBA_FILE);
 	if (wants[o->type].needs_users && !users)
 		bad_type(b, "needs auth_file, where the users' secrets are");
 	if (wants[o->type].hba && !files.path[AUTH_FILE_HBA])

@@ -62,7 +62,7 @@ bool conf_build_redshift(struct targets *ts, struct conf_secret *s)
 	s->redshift_name = find_name(ts, &serverless);
 	rq->call = serverless ? REDSHIFT_SERVERLESS : ts->t->user ? REDSHIFT_USER : REDSHIFT_IDENTITY;
 	check_user(ts, rq->call);
-	if (ts->failed || !conf_build_secret_region(ts, s, conf_build_target_text(ts, OPT_REGION))) {
+	if (ts->failed || !conf_build_target_region(ts, s, conf_build_target_text(ts, OPT_REGION))) {
 		free(s->redshift_name);
 		return false;
 	}

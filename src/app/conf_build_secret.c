@@ -63,7 +63,7 @@ static void check_identity(struct targets *ts)
 		const char *value = conf_build_target_text(ts, of_role[i].id);
 
 		if (value && of_role[i].check(value, &e) != 0) {
-			conf_build_bad(ts->b, ts->db, of_role[i].id, &e);
+			conf_builder_bad(ts->b, ts->db, of_role[i].id, &e);
 			ts->failed = true;
 		} else if (value && !role && ts->db->set[of_role[i].id].text) {
 			conf_build_target_bad(ts, of_role[i].id, NULL, "is about a role, and role_arn is not set");
@@ -100,36 +100,9 @@ static void refuse_identity(struct targets *ts)
 					      "is about AWS credentials, and this auth needs none");
 }
 
-bool conf_build_secret_region(struct targets *ts, struct conf_secret *s, const char *named)
-{
-	static const char *const nothing[] = {NULL};
-	const struct aws_region_from from = {
-		.named = named,
-		.host = ts->t->iam_host ? ts->t->iam_host : ts->t->host,
-		.env = ts->b->in->env ? ts->b->in->env : nothing,
-		.profile = conf_build_target_text(ts, OPT_AWS_PROFILE),
-	};
-	char region[64], warning[256] = "";
-	struct err e;
-	int rc = aws_region_find(&from, region, warning, &e);
-	bool later = rc > 0 && s->kind == TARGET_AUTH_IAM; /* whose source finds it */
-
-	if (rc != 0 && !later) {
-		conf_build_bad(ts->b, ts->db, OPT_REGION, &e);
-		ts->failed = true;
-		return false;
-	}
-	if (later)
-		conf_build_target_warn(ts, "region: nothing here tells it; the instance's metadata service will be asked");
-	if (warning[0] && s->kind != TARGET_AUTH_SECRET) /* which may well be elsewhere */
-		conf_build_target_warn(ts, "region: %s", warning);
-	s->region = later ? NULL : mem_strdup(region);
-	return true;
-}
-
 static void iam_secret(struct targets *ts, struct conf_secret *s)
 {
-	if (!conf_build_secret_region(ts, s, conf_build_target_text(ts, OPT_REGION)))
+	if (!conf_build_target_region(ts, s, conf_build_target_text(ts, OPT_REGION)))
 		return;
 	s->token = ts->token;
 	build_identity(ts, s);
@@ -179,13 +152,13 @@ static void kept_secret(struct targets *ts, struct conf_secret *s)
 		return;
 	}
 	if (secrets_manager_id(id, named, &e) != 0) {
-		conf_build_bad(ts->b, ts->db, OPT_SECRET_ID, &e);
+		conf_builder_bad(ts->b, ts->db, OPT_SECRET_ID, &e);
 		ts->failed = true;
 		return;
 	}
 	if (named[0] && given && strcmp(named, given) != 0)
 		conf_build_target_warn(ts, "region: the secret is asked for in %s, as its ARN says", named);
-	if (!conf_build_secret_region(ts, s, named[0] ? named : given))
+	if (!conf_build_target_region(ts, s, named[0] ? named : given))
 		return;
 	s->secret_id = mem_strdup(id);
 	build_identity(ts, s);

@@ -29,7 +29,7 @@ const char *conf_build_target_auth(const struct targets *ts);
 /* The kind of server that the option stands for; PROFILE_COUNT: any. */
 enum profile_kind conf_build_target_auth_profile(const struct targets *ts);
 
-/* As conf_build_text and conf_build_num. */
+/* As conf_builder_text and conf_builder_num. */
 const char *conf_build_target_text(const struct targets *ts, enum option_id id);
 uint64_t conf_build_target_num(const struct targets *ts, enum option_id id);
 
@@ -38,7 +38,7 @@ void conf_build_secret(struct targets *ts, struct conf_target *ct);
 
 /* The region that s, of a kind that signs, is for, into it: `named` where that is not NULL, or as aws_region_find has it.
  * False, and told, if there is none. */
-bool conf_build_secret_region(struct targets *ts, struct conf_secret *s, const char *named);
+bool conf_build_target_region(struct targets *ts, struct conf_secret *s, const char *named);
 
 /* What auth=redshift asks for: into s. False, and told, if something is wrong. */
 bool conf_build_redshift(struct targets *ts, struct conf_secret *s);

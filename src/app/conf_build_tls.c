@@ -42,12 +42,12 @@ static void take_options(const struct conf_builder *b, const struct conf_databas
 	static const enum tls_versions versions[] = {TLS_VERSIONS_ALL, TLS_VERSIONS_1_2, TLS_VERSIONS_1_3,
 						     TLS_VERSIONS_ALL, TLS_VERSIONS_ALL};
 
-	o->ca_file = conf_build_text(b, db, n->ca_file);
-	o->cert_file = conf_build_text(b, db, n->cert_file);
-	o->key_file = conf_build_text(b, db, n->key_file);
-	o->versions = versions[conf_build_num(b, db, n->protocols)];
-	o->ciphers = spelt(conf_build_text(b, db, n->ciphers));
-	o->ciphers13 = conf_build_text(b, db, n->ciphers13);
+	o->ca_file = conf_builder_text(b, db, n->ca_file);
+	o->cert_file = conf_builder_text(b, db, n->cert_file);
+	o->key_file = conf_builder_text(b, db, n->key_file);
+	o->versions = versions[conf_builder_num(b, db, n->protocols)];
+	o->ciphers = spelt(conf_builder_text(b, db, n->ciphers));
+	o->ciphers13 = conf_builder_text(b, db, n->ciphers13);
 }
 
 /* Which option an error is about: the one whose value it repeats. */
@@ -80,7 +80,7 @@ static bool is_pair(struct conf_builder *b, const struct conf_database *db, cons
 		return true;
 	err_set(&e, ERR_CONFIG, "%s and %s need each other", options_get(n->cert_file)->name,
 		options_get(n->key_file)->name);
-	conf_build_bad(b, db, o->cert_file ? n->cert_file : n->key_file, &e);
+	conf_builder_bad(b, db, o->cert_file ? n->cert_file : n->key_file, &e);
 	return false;
 }
 
@@ -100,14 +100,14 @@ enum { CLIENT_DISABLE, CLIENT_ALLOW, CLIENT_PREFER, CLIENT_REQUIRE, CLIENT_VERIF
 void conf_build_client_tls(struct conf_builder *b)
 {
 	struct proxy_opts *opts = &b->c->priv->opts;
-	int64_t mode = conf_build_num(b, NULL, OPT_CLIENT_TLS_SSLMODE);
+	int64_t mode = conf_builder_num(b, NULL, OPT_CLIENT_TLS_SSLMODE);
 	struct tls_opts o = {.host_name = "localhost"};
 	struct tls_ctx *ctx;
 	struct err e;
 
 	take_options(b, NULL, &client_names, &o);
-	o.groups = spelt(conf_build_text(b, NULL, OPT_CLIENT_TLS_ECDHCURVE));
-	o.dhe = conf_build_num(b, NULL, OPT_CLIENT_TLS_DHEPARAMS) == 0;
+	o.groups = spelt(conf_builder_text(b, NULL, OPT_CLIENT_TLS_ECDHCURVE));
+	o.dhe = conf_builder_num(b, NULL, OPT_CLIENT_TLS_DHEPARAMS) == 0;
 	if (o.ca_file)
 		o.verify = mode >= CLIENT_VERIFY_CA ? TLS_VERIFY_CHAIN : TLS_VERIFY_SHOWN;
 	opts->client_tls_required = mode >= CLIENT_REQUIRE;
@@ -115,15 +115,15 @@ void conf_build_client_tls(struct conf_builder *b)
 		return;
 	if (mode >= CLIENT_VERIFY_CA && !o.ca_file) {
 		err_set(&e, ERR_CONFIG, "%s needs client_tls_ca_file, to verify clients' certificates by",
-			conf_build_text(b, NULL, OPT_CLIENT_TLS_SSLMODE));
-		conf_build_bad(b, NULL, OPT_CLIENT_TLS_SSLMODE, &e);
+			conf_builder_text(b, NULL, OPT_CLIENT_TLS_SSLMODE));
+		conf_builder_bad(b, NULL, OPT_CLIENT_TLS_SSLMODE, &e);
 		return;
 	}
 	ctx = tls_server_ctx_new(&o, &e);
 	if (ctx)
 		opts->client_tls = keep(b->c, ctx, true, o.cert_file);
 	else
-		conf_build_bad(b, NULL, culprit(&client_names, &o, &e), &e);
+		conf_builder_bad(b, NULL, culprit(&client_names, &o, &e), &e);
 }
 
 /* ---- servers ---- */
@@ -144,6 +144,6 @@ struct tls_live *conf_build_server_tls(struct conf_builder *b, const struct conf
 	ctx = tls_client_ctx_new(&o, &e);
 	if (ctx)
 		return keep(b->c, ctx, false, o.cert_file);
-	conf_build_bad(b, db, culprit(&server_names, &o, &e), &e);
+	conf_builder_bad(b, db, culprit(&server_names, &o, &e), &e);
 	return NULL;
 }

@@ -1,5 +1,5 @@
 /* The configuration in words, for `pgiam check`. */
-#include "app/conf_build.h"
+#include "app/conf_private.h"
 #include "proxy/auth_store.h"
 
 static void list(struct buf *out, const struct conf_listen *v, size_t n)

@@ -1,4 +1,4 @@
-/* Options as they were given, each with its place. conf_sources.c reads them, conf_build.c makes the configuration of
+/* Options as they were given, each with its place. conf_sources.c reads them, conf_build*.c make the configuration of
  * them. */
 #ifndef PGIAM_APP_CONF_VALUES_H
 #define PGIAM_APP_CONF_VALUES_H
