@@ -1,4 +1,4 @@
-/* What is freed was wiped: seen by a free() put in front of the C library's by the linker (--wrap). */
+/* The allocator that libraries get: it knows lengths, and wipes. */
 #include "config.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,36 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "base/mem_hooks.h"
-
-void __real_free(void *p);
-void __wrap_free(void *p);
-
-static struct {
-	const unsigned char *p; /* of the data that are to be wiped when their block is freed */
-	size_t n;
-	unsigned wiped, dirty;
-} watch;
-
-void __wrap_free(void *p)
-{
-	/* The data are somewhere behind the start of their block. */
-	if (watch.p && (const unsigned char *)p <= watch.p && watch.p - (const unsigned char *)p <= 64) {
-		bool clean = true;
-
-		for (size_t i = 0; i < watch.n; i++)
-			clean = clean && watch.p[i] == 0;
-		*(clean ? &watch.wiped : &watch.dirty) += 1;
-		watch.p = NULL;
-	}
-	__real_free(p);
-}
-
-static void watch_for(const void *p, size_t n)
-{
-	watch.p = p;
-	watch.n = n;
-	watch.wiped = watch.dirty = 0;
-}
+#include "wiped.h"
 
 static void wiped(void **state)
 {
