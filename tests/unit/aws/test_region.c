@@ -163,7 +163,8 @@ static void configured(void **state)
 {
 	struct fixture *f = *state;
 
-	f->env[1] = "AWS_DEFAULT_REGION=eu-west-1";
+	home_write(&f->home, "config", "[default]\nregion = eu-west-2\n[profile p]\nregion = eu-west-3\n");
+	f->env[1] = "AWS_DEFAULT_REGION=eu-west-1"; /* goes before the profile's */
 	get(f);
 	assert_int_equal(f->told, 0);
 	fake_settle(f->loop);
@@ -173,7 +174,6 @@ static void configured(void **state)
 	fake_settle(f->loop);
 	assert_int_equal(f->refused, 1);
 	f->env[1] = NULL;
-	home_write(&f->home, "config", "[default]\nregion = eu-west-2\n[profile p]\nregion = eu-west-3\n");
 	get(f);
 	fake_settle(f->loop);
 	assert_string_equal(f->region, "eu-west-2");
