@@ -87,6 +87,24 @@ static void in_a_query_that_does_not_end(void **state)
 	next_works(s, 3);
 }
 
+/* Who breaks the connection off waits for nothing: what it left running is cancelled at once. */
+static void broken_off_in_a_query(void **state)
+{
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	c->p.deaf = true; /* what it has not read makes its end a reset */
+	sim_query(c, "SELECT 1");
+	sim_query(c, "HANG");
+	sim_settle(s);
+	sim_vanish(c);
+	sim_pass(s, 1 * SEC);
+	assert_int_equal(s->pg.cancels, 1);
+	assert_int_equal(s->pg.cancel_pid, sim_server(s)->pid);
+	sim_free(s);
+}
+
 static void in_a_message(void **state)
 {
 	static const size_t cuts[] = {1, 4, 5, 6, 20};
@@ -473,6 +491,7 @@ int main(void)
 		cmocka_unit_test(without_a_query),
 		cmocka_unit_test(in_a_query),
 		cmocka_unit_test(in_a_query_that_does_not_end),
+		cmocka_unit_test(broken_off_in_a_query),
 		cmocka_unit_test(in_a_message),
 		cmocka_unit_test(in_a_transaction),
 		cmocka_unit_test(in_copy),
