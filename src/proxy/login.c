@@ -3,6 +3,7 @@
 #include "config.h" /* for memmem */
 #include "proxy/login_private.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -276,10 +277,6 @@ static void on_refusal(struct login *l, struct slice body)
 	struct err e;
 	enum err_code code;
 
-	if (l->rq.target->tls && l->rq.target->tls_start != TARGET_TLS_OFFER && !stream_is_tls(l->stream)) {
-		login_fail_protocol(l, "an error outside TLS");
-		return;
-	}
 	if (parse_error(body, &pe) != 0) {
 		login_fail_protocol(l, "a malformed ErrorResponse");
 		return;
@@ -465,6 +462,8 @@ static void on_upstream(void *arg, const struct upstream_result *r, const struct
 		finish(l, e);
 		return;
 	}
+	/* From here on the server's words are believed, or at least repeated. */
+	assert(!l->rq.target->tls || l->rq.target->tls_start == TARGET_TLS_OFFER || stream_is_tls(r->stream));
 	l->stream = r->stream;
 	l->local = r->local;
 	l->result->resolve_us = r->resolve_us;
