@@ -388,6 +388,17 @@ static void on_bad_length(struct login *l)
 	login_fail(l, &e);
 }
 
+/* The stream goes to somebody who knows nothing of what may be left to be sent through it. */
+static void let_in(struct login *l)
+{
+	if (l->out.n > 0 && !flush(l))
+		return;
+	if (l->out.n > 0)
+		login_fail_protocol(l, "ReadyForQuery before it had read what it was sent");
+	else
+		finish(l, NULL);
+}
+
 /* Handles complete messages; stops when the login waits for something else than the server. */
 static void parse(struct login *l)
 {
@@ -406,7 +417,7 @@ static void parse(struct login *l)
 		buf_drop_front(&l->in, FRAME_HEAD_BYTES + (size_t)f.body);
 	}
 	if (l->state == LOGIN_READY && l->in.n == 0)
-		finish(l, NULL);
+		let_in(l);
 }
 
 static void on_readable(struct login *l)

@@ -1,6 +1,7 @@
 /* Where secrets go and where not (design rule 1): what was heard by a server that is not the right one is looked through
  * for the secret. */
 #include <signal.h>
+#include <sys/ioctl.h>
 #include "../unit/io/kit.h"
 #include "sim.h"
 #include "base/mem.h"
@@ -340,9 +341,60 @@ static void a_refused_token(void **state)
 	}
 }
 
+/* Asks for new keys at most so often, and reads no answer, until the socket takes none any more; how often it asked. */
+static unsigned ask_for_new_keys(struct sim *s, struct peer *p, unsigned max)
+{
+	int before, now = 0;
+	unsigned n = 0;
+
+	p->deaf = true;
+	do {
+		before = now;
+		assert_int_equal(SSL_key_update(p->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(p->ssl), 1);
+		sim_settle(s);
+		assert_int_equal(ioctl(p->fd, FIONREAD, &now), 0);
+	} while (++n < max && (now > before || n == 1)); /* OpenSSL puts off its first answer until it hears of this again */
+	return n;
+}
+
+/* A server that lets somebody in before it has read what it asked for: the rest of that would come in front of the first
+ * query, and a stream wants to be offered again what it has not taken whole. */
+static void let_in_too_early(void **state)
+{
+	static const char ask[] = "R\0\0\0\10\0\0\0\3", welcome[] = "R\0\0\0\10\0\0\0\0Z\0\0\0\5I";
+	struct fixture *f = *state;
+	unsigned keys = UINT_MAX;
+
+	/* no room for the secret: at first not below TLS either, then there only */
+	for (int turn = 0; turn < 2; turn++) {
+		struct sim *s = begin(SECRET_PASSWORD, AUTH_CLEARTEXT, f->good.client_ctx, f->server);
+		struct sim_client *c;
+		struct peer *p;
+
+		s->secret.secret = "sesame, and more of it than a short query has bytes";
+		s->pg.silent_at = FAKEPG_STARTUP;
+		sim_start(s);
+		c = sim_login(s, "joe", NULL);
+		sim_settle(s);
+		p = &sim_server(s)->p;
+		keys = ask_for_new_keys(s, p, keys) - 1;
+		peer_say(p, ask, sizeof(ask) - 1);
+		sim_settle(s);
+		assert_int_equal(s->secret.asked, 1);
+		peer_say(p, welcome, sizeof(welcome) - 1);
+		sim_query(c, "SELECT 1");
+		sim_settle(s);
+		p->deaf = false;
+		sim_expect_fatal(c, "08P01", "before it had read");
+		sim_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(let_in_too_early),
 		cmocka_unit_test(a_token_over_verified_tls),
 		cmocka_unit_test(tokens_elsewhere),
 		cmocka_unit_test(passwords_elsewhere),
