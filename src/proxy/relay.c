@@ -151,7 +151,7 @@ struct iobuf *relay_detach(struct relay *r, bool *clean)
 	struct iobuf *unsent = r->down.b;
 
 	relay_set_state(r, RELAY_DETACHED);
-	*clean = r->down.remain == 0 && r->last_word != RELAY_WORD_FATAL_TOLD;
+	*clean = (r->down.remain == 0 || r->down.drop) && r->last_word != RELAY_WORD_FATAL_TOLD;
 	stream_want_read(r->client, false);
 	stream_want_write(r->client, false);
 	r->client = NULL;

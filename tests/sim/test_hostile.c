@@ -309,13 +309,16 @@ static void the_servers_own_last_words(void **state)
 	sim_free(s);
 }
 
-/* The server dies of what pgiam itself asks it on a client's behalf: the client is told something all the same. */
+/* The server dies of what pgiam itself asks it on a client's behalf, perhaps in the middle of its answer: the client is
+ * told something all the same. */
 static void last_words_nobody_was_to_hear(void **state)
 {
 	static const char *const more[] = {"application_name", "x", NULL};
+	static const struct slice half = B("C\0\0\0\10SE");
+	enum { NOTHING, HALF, FATAL, WORDS };
 
 	(void)state;
-	for (int fatal = 0; fatal < 2; fatal++) {
+	for (int words = 0; words < WORDS; words++) {
 		struct sim *s = begin(slice_of(NULL, 0));
 		struct sim_client *c = sim_login(s, "joe", more);
 
@@ -324,7 +327,9 @@ static void last_words_nobody_was_to_hear(void **state)
 		sim_query(c, "SELECT 1");
 		sim_settle(s);
 		assert_string_equal(fakepg_log(fakepg_conn(&s->pg, 0)), "Q:SET application_name = 'x';Q:SELECT 1;");
-		if (fatal)
+		if (words == HALF)
+			peer_say(&fakepg_conn(&s->pg, 0)->p, half.p, half.n);
+		if (words == FATAL)
 			fakepg_error(fakepg_conn(&s->pg, 0), "FATAL", "57P01", "administrator");
 		fakepg_close(fakepg_conn(&s->pg, 0));
 		sim_settle(s);
