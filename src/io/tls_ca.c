@@ -91,7 +91,14 @@ static bool tls_dir_is_hashed(const char *path)
 	return found;
 }
 
-/* A container often has the distribution's bundle alone, without the links by which OpenSSL finds what is in it. */
+/* Has somebody said where roots are? OpenSSL itself asks the environment for it. */
+static bool tls_system_is_named(void)
+{
+	return secure_getenv(X509_get_default_cert_file_env()) || secure_getenv(X509_get_default_cert_dir_env());
+}
+
+/* A container often has the distribution's bundle alone, without the links by which OpenSSL finds what is in it. But where
+ * nothing is at a place that is named, nothing else is trusted instead. */
 static int tls_ca_load_system(struct tls_ctx *c, struct err *e)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl_ctx);
@@ -102,7 +109,7 @@ static int tls_ca_load_system(struct tls_ctx *c, struct err *e)
 	if (SSL_CTX_set_default_verify_paths(c->ssl_ctx) != 1)
 		return err_set(e, ERR_TLS, "TLS cannot be set up: no default places for CA certificates");
 	ERR_clear_error();
-	if (sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) > before ||
+	if (sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) > before || tls_system_is_named() ||
 	    tls_dir_is_hashed(X509_get_default_cert_dir()))
 		return 0;
 	for (size_t i = 0; i < sizeof tls_system_bundles / sizeof tls_system_bundles[0]; i++)

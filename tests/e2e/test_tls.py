@@ -102,14 +102,18 @@ PLACES = {
 OWN_CERTS = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /etc/ssl/certs; cp "$1" "$2"; shift 2; exec "$@"', "sh"]
 
 
+def needs_own_certs(authority, path):
+    if not os.path.isdir("/etc/ssl/certs") or subprocess.run([*OWN_CERTS, authority.path, path, "true"], check=False,
+                                                             capture_output=True).returncode:
+        pytest.skip("needs /etc/ssl/certs and the right to mount")
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_places_of_a_ca(fake_factory, pgiam_for, authority, workdir, place):
     """In a file system of the process's own. A renewed one is read again there, too; where OpenSSL is told by a variable,
     on SIGHUP."""
     path, env = PLACES[place]
-    if not os.path.isdir("/etc/ssl/certs") or subprocess.run([*OWN_CERTS, authority.path, path, "true"], check=False,
-                                                             capture_output=True).returncode:
-        pytest.skip("needs /etc/ssl/certs and the right to mount")
+    needs_own_certs(authority, path)
     stranger = put(workdir + "/stranger.pem", certs.Authority("stranger", key="ec").pem())
     fake = fake_factory(login_and_serve)
     pgiam = pgiam_for(fake, env=env, database={"tls_ca": None}, server_login_retry=0.1, prefix=[*OWN_CERTS, stranger, path])
@@ -119,6 +123,17 @@ def test_places_of_a_ca(fake_factory, pgiam_for, authority, workdir, place):
     if env:
         pgiam.process.send_signal(signal.SIGHUP)
     assert proxy.patiently(lambda: pgiam.sql("select 1")) == [("1",)]
+
+
+def test_named_place_without_a_ca(fake_factory, pgiam_for, authority):
+    """Whoever names a place trusts no other, though there be nothing."""
+    path = PLACES["the system's roots"][0]
+    needs_own_certs(authority, path)
+    fake = fake_factory(login_and_serve)
+    pgiam = pgiam_for(fake, env={"SSL_CERT_FILE": "/etc/ssl/certs/none.pem"}, database={"tls_ca": None},
+                      prefix=[*OWN_CERTS, authority.path, path])
+    assert "cannot be verified" in refused(pgiam)
+    assert fake.tokens == []
 
 
 def test_without_ca_file_a_test_ca_is_not_trusted(fake_factory, pgiam_for):
