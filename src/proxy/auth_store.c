@@ -53,14 +53,19 @@ static struct content *content_new(void)
 
 /* ---- reading ---- */
 
-/* The file's text into out, which is made here and to be freed whatever comes. */
-static int text_of(struct auth_store *s, enum auth_file which, struct buf *out, struct stat *st, struct err *e)
+/* To be done before any of what makes one value is read: what changes meanwhile is seen the next time, and what is not come
+ * to because another file is of no use is not due again for that. */
+static void look_at(struct auth_store *s, enum auth_file which)
 {
-	const char *path = s->o.path[which];
+	if (s->o.path[which])
+		regular_look(s->o.path[which], &s->seen[which]);
+}
 
+/* The file's text into out, which is made here and to be freed whatever comes. */
+static int text_of(const struct auth_store *s, enum auth_file which, struct buf *out, struct stat *st, struct err *e)
+{
 	buf_init_secret(out, AUTH_USERS_MAX_FILE);
-	regular_look(path, &s->seen[which]); /* from before it is read: what changes meanwhile is seen the next time */
-	return regular_read(path, ERR_IO, out, st, e);
+	return regular_read(s->o.path[which], ERR_IO, out, st, e);
 }
 
 static void *read_users(void *owner, const void *old, struct err *e)
@@ -71,6 +76,7 @@ static void *read_users(void *owner, const void *old, struct err *e)
 	struct buf text;
 
 	(void)old;
+	look_at(s, AUTH_FILE_USERS);
 	if (text_of(s, AUTH_FILE_USERS, &text, &st, e) == 0) {
 		c->exposed = (st.st_mode & S_IRWXO) != 0;
 		c->users = auth_users_parse(buf_slice(&text), e);
@@ -150,6 +156,8 @@ static void *read_rules(void *owner, const void *old, struct err *e)
 	struct content *c = content_new();
 
 	(void)old;
+	look_at(owner, AUTH_FILE_HBA);
+	look_at(owner, AUTH_FILE_IDENT);
 	if (read_ident(owner, c, e) == 0 && read_hba(owner, c, e) == 0)
 		return c;
 	content_unref(c);

@@ -248,6 +248,27 @@ static void maps_are_looked_for(void **state)
 	said(w, "ident: line 1");
 }
 
+/* Where both have changed and the one that is read first is of no use, the other is not due again and again. */
+static void maps_of_no_use(void **state)
+{
+	struct world *w = *state;
+	struct auth_summary is;
+
+	begin(w, NULL, "local all joe trust\n", "m joe joe\n");
+	assert_int_equal(asked(w, "joe"), AUTH_TYPE_TRUST);
+	put(AUTH_FILE_HBA, "local all joe reject\nlocal all ann peer\n");
+	put(AUTH_FILE_IDENT, "nonsense\n");
+	for (int i = 0; i < 3; i++) {
+		later(w);
+		assert_int_equal(asked(w, "joe"), AUTH_TYPE_TRUST);
+	}
+	auth_store_summary(w->store, &is);
+	assert_int_equal(is.rules_failures, 1);
+	put(AUTH_FILE_IDENT, "m joe ann\n");
+	later(w);
+	assert_int_equal(asked(w, "ann"), AUTH_TYPE_PEER);
+}
+
 /* What is refused at the start is refused later, too: nobody opens a door by editing a file. */
 static void lines_that_are_refused(void **state)
 {
@@ -327,7 +348,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(users_change),  T(users_of_no_use),        T(rules_change),      T(maps_are_looked_for),
+		T(users_change),  T(users_of_no_use),        T(rules_change),      T(maps_are_looked_for), T(maps_of_no_use),
 		T(lines_that_are_refused), T(reading_on_demand), T(all_that_is_wrong),
 	};
 
