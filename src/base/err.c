@@ -41,6 +41,11 @@ enum err_class err_class(const struct err *e)
 	return ERR_CLASS_REFUSED;
 }
 
+bool err_is_private(const struct err *e)
+{
+	return e->from_server || e->code == ERR_CREDENTIALS || e->code == ERR_CREDENTIALS_AWAY || e->code == ERR_REGION;
+}
+
 /* Takes back the beginning of a character that did not fit. */
 static void cut_partial_character(char *s)
 {

@@ -97,13 +97,17 @@ struct err {
 	char msg[512];
 	char detail[768]; /* "" if none */
 	char hint[512];   /* "" = the table's */
-	bool from_server; /* msg is the server's text: for authenticated clients only */
+	bool from_server; /* msg is the server's text */
 };
 
 const struct err_info *err_info(enum err_code code);
 
 /* The class of the row, or where a server refused a login in its own words, of the SQLSTATE it gave. */
 enum err_class err_class(const struct err *e);
+
+/* Is the message for authenticated clients only? What a server says is, and what credentials are had with or where they come
+ * from: ARNs, account ids, profiles, hosts. */
+bool err_is_private(const struct err *e);
 
 /* Sets code, its SQLSTATE and the message; clears detail and hint. Returns -1, so that
  * `return err_set(...)` reads well. e may be NULL. Over-long text is cut at a character. "%m" is errno's

@@ -93,7 +93,7 @@ void message_notice(struct buf *out, const struct message_error *m)
 
 void message_fatal_err(struct buf *out, const struct err *e, bool trusted)
 {
-	bool hide = e->from_server && !trusted;
+	bool hide = !trusted && err_is_private(e);
 	struct message_error m = {
 		.severity = "FATAL",
 		.sqlstate = hide ? err_info(e->code)->sqlstate : e->sqlstate,

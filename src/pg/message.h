@@ -25,7 +25,7 @@ void message_error(struct buf *out, const struct message_error *m);
 void message_notice(struct buf *out, const struct message_error *m);
 
 /* FATAL from an err. trusted: the client may see what the server said, detail and hint (rule 6); otherwise a
- * from_server error becomes a general sentence with its code's SQLSTATE. */
+ * private error (err_is_private) becomes a general sentence with its code's SQLSTATE. */
 void message_fatal_err(struct buf *out, const struct err *e, bool trusted);
 
 /* The same for a client that is older than protocol 3: 'E' and a text, no length. Nothing of the server's is in e. */

@@ -84,6 +84,32 @@ static void told_at_once(void **state)
 	sim_free(s);
 }
 
+/* Rule 6: whoever is not of this machine and has proven nothing does not learn whose credentials they are. */
+static void strangers_learn_nothing(void **state)
+{
+	static const enum err_code codes[] = {ERR_CREDENTIALS, ERR_CREDENTIALS_AWAY, ERR_REGION};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct sim *s = begin(codes[i], i % 2);
+		struct sim_client *c = sim_connect_remote(s);
+		struct buf startup;
+
+		s->secret.error = "the secret arn:aws:secretsmanager:us-east-1:123456789012:secret:x: status 403";
+		buf_init(&startup, 1024);
+		startup_write_message(&startup, STARTUP_3_0, "joe", "app", NULL, NULL);
+		sim_send(c, startup.p, startup.n);
+		buf_free(&startup);
+		sim_pass(s, 130 * SEC);
+		assert_true(sim_closed(c));
+		assert_string_equal(c->severity, "FATAL");
+		assert_null(strstr(c->text, "arn:"));
+		assert_string_equal(c->detail, "");
+		assert_true(sim_logged(s, "arn:aws:secretsmanager"));
+		sim_free(s);
+	}
+}
+
 /* Nobody answers at all: it is not the server that is slow, so newcomers wait here, too. */
 static void silence(void **state)
 {
@@ -109,7 +135,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(waited_for),   cmocka_unit_test(not_for_ever), cmocka_unit_test(a_query_waits),
-		cmocka_unit_test(told_at_once), cmocka_unit_test(silence),
+		cmocka_unit_test(told_at_once), cmocka_unit_test(silence),      cmocka_unit_test(strangers_learn_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,21 @@ static void errors_for_clients(void **state)
 	fields_of(&b, &pe);
 	assert_slice(pe.sqlstate, "08004");
 	assert_slice(pe.message, "could not log in to the database server");
+
+	/* nor do they learn what credentials are had with */
+	for (size_t i = 0; i < 3; i++) {
+		err_set(&e, (enum err_code[]){ERR_CREDENTIALS, ERR_CREDENTIALS_AWAY, ERR_REGION}[i],
+			"the secret arn:aws:secretsmanager:us-east-1:123456789012:secret:x cannot be read");
+		buf_clear(&b);
+		message_fatal_err(&b, &e, true);
+		fields_of(&b, &pe);
+		assert_true(slice_starts(pe.message, "the secret arn:"));
+		buf_clear(&b);
+		message_fatal_err(&b, &e, false);
+		fields_of(&b, &pe);
+		assert_true(slice_eq_str(pe.sqlstate, err_info(e.code)->sqlstate));
+		assert_slice(pe.message, "could not log in to the database server");
+	}
 	buf_free(&b);
 }
 
