@@ -35,6 +35,7 @@ static const struct {
 	enum service_id service;
 	const char *content_type, *target; /* target: x-amz-target, or NULL */
 	void (*body)(const struct redshift_request *rq, struct buf *out);
+	struct secret_value *(*parse)(const char *call, struct slice reply, struct err *e);
 	const struct service_hint *hints;
 } calls[] = {
 	[REDSHIFT_USER] = {.name = "GetClusterCredentials",
@@ -43,6 +44,7 @@ static const struct {
 			   .service = SERVICE_REDSHIFT,
 			   .content_type = "application/x-www-form-urlencoded; charset=utf-8",
 			   .body = query_body,
+			   .parse = redshift_reply_xml,
 			   .hints = cluster_hints},
 	[REDSHIFT_IDENTITY] = {.name = "GetClusterCredentialsWithIAM",
 			       .who = "redshift GetClusterCredentialsWithIAM",
@@ -50,6 +52,7 @@ static const struct {
 			       .service = SERVICE_REDSHIFT,
 			       .content_type = "application/x-www-form-urlencoded; charset=utf-8",
 			       .body = query_body,
+			       .parse = redshift_reply_xml,
 			       .hints = cluster_hints},
 	[REDSHIFT_SERVERLESS] = {.name = "GetCredentials",
 				 .who = "redshift-serverless GetCredentials",
@@ -58,6 +61,7 @@ static const struct {
 				 .content_type = "application/x-amz-json-1.1",
 				 .target = "RedshiftServerless.GetCredentials",
 				 .body = json_body,
+				 .parse = redshift_reply_json,
 				 .hints = serverless_hints},
 };
 
@@ -155,6 +159,11 @@ void redshift_body(const struct redshift_request *rq, struct buf *out)
 	calls[rq->call].body(rq, out);
 }
 
+struct secret_value *redshift_answer(enum redshift_call call, struct slice body, struct err *e)
+{
+	return calls[call].parse(calls[call].name, body, e);
+}
+
 void redshift_key(const struct redshift_request *rq, struct buf *out)
 {
 	buf_printf(out, "redshift %s %s ", calls[rq->call].name, rq->region);
@@ -202,7 +211,7 @@ static void heard(void *arg, const struct call_answer *a)
 
 	r->call = NULL;
 	if (a->reply) {
-		v = redshift_reply_parse(r->rq.call, a->reply->body, &e);
+		v = redshift_answer(r->rq.call, a->reply->body, &e);
 		if (!v)
 			err_prefix(&e, "%s", calls[r->rq.call].who);
 		out = (struct secret_reader_answer){.value = v, .e = v ? NULL : &e, .cause = a->cause};

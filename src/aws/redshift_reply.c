@@ -13,15 +13,15 @@ struct answer {
 	int64_t expires_wall_us;
 };
 
-static int xml_field(enum redshift_call call, const char *name, struct slice body, struct buf *out)
+static int xml_field(const char *call, const char *name, struct slice body, struct buf *out)
 {
 	char path[PATH_SIZE];
 
-	snprintf(path, sizeof(path), "%sResponse/%sResult/%s", redshift_call_name(call), redshift_call_name(call), name);
+	snprintf(path, sizeof(path), "%sResponse/%sResult/%s", call, call, name);
 	return xml_text(body, path, out);
 }
 
-static int from_xml(enum redshift_call call, struct slice body, struct answer *a)
+static int from_xml(const char *call, struct slice body, struct answer *a)
 {
 	struct buf date;
 	int rc;
@@ -35,18 +35,20 @@ static int from_xml(enum redshift_call call, struct slice body, struct answer *a
 	return rc;
 }
 
-static int from_json(struct slice body, struct answer *a)
+static int from_json(const char *call, struct slice body, struct answer *a)
 {
 	struct json *j = json_parse(body);
 	int rc = json_time(j, "expiration", JSON_SEC, &a->expires_wall_us);
 
+	(void)call;
 	buf_add_slice(&a->user, json_string(j, "dbUser"));
 	buf_add_slice(&a->password, json_string(j, "dbPassword"));
 	json_free(j);
 	return rc == 0 && !a->user.full && !a->password.full ? 0 : -1;
 }
 
-struct secret_value *redshift_reply_parse(enum redshift_call call, struct slice body, struct err *e)
+static struct secret_value *parse(int (*from)(const char *call, struct slice body, struct answer *a), const char *call,
+				  struct slice body, struct err *e)
 {
 	struct secret_value *v = NULL;
 	struct answer a = {.expires_wall_us = 0};
@@ -54,13 +56,13 @@ struct secret_value *redshift_reply_parse(enum redshift_call call, struct slice 
 
 	buf_init_secret(&a.user, FIELD_MAX);
 	buf_init_secret(&a.password, FIELD_MAX);
-	rc = call == REDSHIFT_SERVERLESS ? from_json(body, &a) : from_xml(call, body, &a);
+	rc = from(call, body, &a);
 	if (rc != 0 || a.user.n == 0 || a.expires_wall_us <= 0)
-		err_set(e, ERR_CREDENTIALS, "the answer is not one of %s", redshift_call_name(call));
+		err_set(e, ERR_CREDENTIALS, "the answer is not one of %s", call);
 	else
 		v = secret_value_new(
 			&(struct secret_value_parts){
-				.how = redshift_call_name(call),
+				.how = call,
 				.user = buf_slice(&a.user),
 				.password = buf_slice(&a.password),
 				.expires_wall_us = a.expires_wall_us,
@@ -69,4 +71,14 @@ struct secret_value *redshift_reply_parse(enum redshift_call call, struct slice 
 	buf_free(&a.user);
 	buf_free(&a.password);
 	return v;
+}
+
+struct secret_value *redshift_reply_xml(const char *call, struct slice body, struct err *e)
+{
+	return parse(from_xml, call, body, e);
+}
+
+struct secret_value *redshift_reply_json(const char *call, struct slice body, struct err *e)
+{
+	return parse(from_json, call, body, e);
 }

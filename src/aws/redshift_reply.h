@@ -3,11 +3,12 @@
 #ifndef PGIAM_AWS_REDSHIFT_REPLY_H
 #define PGIAM_AWS_REDSHIFT_REPLY_H
 
-#include "aws/redshift.h"
 #include "aws/secret_value.h"
+#include "base/err.h"
 
-/* User, password and expiry: an answer without one of them is none. NULL with ERR_CREDENTIALS; the message quotes nothing
- * of it. */
-struct secret_value *redshift_reply_parse(enum redshift_call call, struct slice body, struct err *e);
+/* User, password and expiry: an answer without one of them is none. call: its name in the API, a literal. NULL with
+ * ERR_CREDENTIALS; the message quotes nothing of the answer. */
+struct secret_value *redshift_reply_xml(const char *call, struct slice body, struct err *e);
+struct secret_value *redshift_reply_json(const char *call, struct slice body, struct err *e);
 
 #endif
