@@ -178,6 +178,8 @@ static void failed(struct cache *c, const struct err *e, enum provider_cause cau
 	c->failures_by[cause]++;
 	c->last_err = *e;
 	provider_cause_code(cause, &c->last_err);
+	if (provider_cause_is_of_signing(cause))
+		skew_hint(c->skew, &c->last_err);
 	c->retry_us = loop_now_us(c->loop) + delay;
 	c->wanted_us = loop_now_us(c->loop) + lesser(delay, greater(CACHE_WANTED_US, asked));
 	timer_set(&c->timer, delay);

@@ -20,3 +20,8 @@ void provider_cause_code(enum provider_cause cause, struct err *e)
 	if (causes[cause].code != ERR_CREDENTIALS)
 		err_recode(e, causes[cause].code); /* else it may say something more special, a missing region for one */
 }
+
+bool provider_cause_is_of_signing(enum provider_cause cause)
+{
+	return cause == PROVIDER_CAUSE_REFUSED || cause == PROVIDER_CAUSE_EXPIRED;
+}

@@ -59,6 +59,9 @@ const char *provider_cause_label(enum provider_cause cause);
 /* Gives the error that tells of this cause the code that goes with it. */
 void provider_cause_code(enum provider_cause cause, struct err *e);
 
+/* May what it was signed with be behind it: the key, or the clock? */
+bool provider_cause_is_of_signing(enum provider_cause cause);
+
 /* Borrowed: valid during the callback. */
 struct provider_answer {
 	enum provider_result result;

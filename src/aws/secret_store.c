@@ -144,7 +144,7 @@ static void take(struct secret_store *s, struct secret_value *v)
 /* Who may have asked with credentials that AWS no longer takes asks with others next time. */
 static void doubt(struct secret_store *s, enum provider_cause cause)
 {
-	if (cause != PROVIDER_CAUSE_EXPIRED && cause != PROVIDER_CAUSE_REFUSED)
+	if (!provider_cause_is_of_signing(cause))
 		return;
 	credentials_unref(s->doubted);
 	s->doubted = credentials_ref(s->signer);
@@ -158,11 +158,14 @@ static void on_read(void *arg, const struct secret_reader_answer *a)
 	if (!a->value) {
 		e = *a->e;
 		provider_cause_code(a->cause, &e);
+		if (provider_cause_is_of_signing(a->cause))
+			skew_hint(s->deps.skew, &e);
 		s->failures_by[a->cause]++;
 		doubt(s, a->cause);
 		fail(s, &e, a->retry_after_us);
 	} else if (!secret_value_valid_at(a->value, wall_us(s))) {
 		err_set(&e, ERR_CREDENTIALS, "what was answered has expired already: is this machine's clock right?");
+		skew_hint(s->deps.skew, &e);
 		s->failures_by[PROVIDER_CAUSE_EXPIRED]++;
 		fail(s, &e, 0);
 	} else {

@@ -4,7 +4,8 @@
 
 #include "aws/date.h"
 
-#define ANSWER_MAX_US (INT64_C(10) * 1000000)
+#define US_PER_SEC INT64_C(1000000)
+#define ANSWER_MAX_US (10 * US_PER_SEC)
 
 void skew_init(struct skew *s)
 {
@@ -22,7 +23,7 @@ void skew_measure(struct skew *s, int64_t date_wall_us, int64_t asked_wall_us, i
 {
 	char span[DATE_SPAN_SIZE];
 	int64_t middle = asked_wall_us + (now_wall_us - asked_wall_us) / 2;
-	int64_t offset = date_wall_us + 500000 - middle;
+	int64_t offset = date_wall_us + US_PER_SEC / 2 - middle;
 	int64_t before = atomic_load_explicit(&s->correction_us, memory_order_relaxed);
 	bool correct;
 
@@ -34,7 +35,7 @@ void skew_measure(struct skew *s, int64_t date_wall_us, int64_t asked_wall_us, i
 	if (correct && magnitude(offset - before) < SKEW_IGNORED_US / 2)
 		return;
 	atomic_store_explicit(&s->correction_us, correct ? offset : 0, memory_order_relaxed);
-	date_format_span(offset, span);
+	date_format_span(magnitude(offset) + US_PER_SEC / 2, span); /* to the nearest second */
 	if (magnitude(offset) > SKEW_CORRECTED_MAX_US)
 		log_error(log, "clock is wrong, too far to correct", LS("by", span),
 			  LS("direction", offset < 0 ? "fast" : "slow"),
@@ -45,6 +46,18 @@ void skew_measure(struct skew *s, int64_t date_wall_us, int64_t asked_wall_us, i
 			    LS("hint", "Set this machine's clock, and see that it is kept in step (NTP)."));
 	else if (before != 0)
 		log_info(log, "clock is right again");
+}
+
+void skew_hint(const struct skew *s, struct err *e)
+{
+	char span[DATE_SPAN_SIZE];
+	int64_t offset = s ? atomic_load_explicit(&s->measured_us, memory_order_relaxed) : 0;
+
+	if (magnitude(offset) <= SKEW_CORRECTED_MAX_US)
+		return;
+	date_format_span(magnitude(offset) + US_PER_SEC / 2, span);
+	err_hint(e, "Set this machine's clock: it is %s %s AWS's, which is too far to correct.", span,
+		 offset < 0 ? "ahead of" : "behind");
 }
 
 int64_t skew_wall_us(const struct skew *s, const struct clock *c)

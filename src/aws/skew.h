@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/log.h"
 
 /* Less is noise, and no concern of AWS's. */
@@ -28,6 +29,10 @@ void skew_init(struct skew *s);
  * control loop. */
 void skew_measure(struct skew *s, int64_t date_wall_us, int64_t asked_wall_us, int64_t now_wall_us,
 		  struct log *log);
+
+/* Makes it e's hint that the clock is to be set, if it is known to be further off than is corrected: no other cause of a
+ * refusal or of an expiry is as likely then. s may be NULL. Thread-safe. */
+void skew_hint(const struct skew *s, struct err *e);
 
 /* The time to sign with, and to compare expiry with. s may be NULL: the clock's. Thread-safe. */
 int64_t skew_wall_us(const struct skew *s, const struct clock *c);

@@ -91,6 +91,7 @@ static void explain(struct secret_source *base, const struct secret_request *rq,
 	if (aws_region(t->region, rq->host, t->env, region, NULL, NULL) != 0 || !s->given)
 		return;
 	source_explain_refusal(rq, t->token, region, s->given, source_wall_us(s), e);
+	skew_hint(s->skew, e);
 }
 
 static void token_free(struct secret_source *base)

@@ -98,10 +98,14 @@ def test_clock_20_minutes_off(serve, aws, rds, offset_sec):
     assert ("direction=slow" if offset_sec > 0 else "direction=fast") in one.log()
 
 
-def test_clock_too_far_off(serve, aws, rds):
-    """Two hours are not corrected: somebody has to look, and is told."""
-    aws.offset_sec = 7200
-    rds.fault("skew", 7200)
+@pytest.mark.parametrize("offset_sec,how", [(7200, "behind"), (-7200, "ahead of")])
+def test_clock_too_far_off(serve, aws, rds, offset_sec, how):
+    """Two hours are not corrected: somebody has to look, and is told wherever he does. A clock that is fast takes good
+    credentials for expired ones, which nobody is told to look for."""
+    aws.offset_sec = offset_sec
+    rds.fault("skew", offset_sec)
     one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.tls_url + CONTAINER), query_wait_timeout=3)
-    one.complaint()
-    assert "too far to correct" in one.log() and abs(one.metric("pgiam_clock_skew_seconds") - 7200) < 5
+    told = "Set this machine's clock: it is 2 h 00 min %s AWS's" % how
+    assert told in one.complaint()
+    assert told in one.http("/readiness")[1]
+    assert "too far to correct" in one.log() and abs(one.metric("pgiam_clock_skew_seconds") - offset_sec) < 5

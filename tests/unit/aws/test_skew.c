@@ -91,6 +91,27 @@ static void bounded(void **state)
 	assert_int_equal(f->lines, 0);
 }
 
+/* What to do about it is told where it can be known to be the cause, and nowhere else. */
+static void hints(void **state)
+{
+	struct fixture *f = *state;
+	struct err e;
+
+	err_set(&e, ERR_CREDENTIALS, "expired");
+	err_hint(&e, "as it was");
+	skew_hint(NULL, &e);
+	measure(f, 1200 * SEC, SEC / 10);
+	assert_non_null(strstr(f->last, "20 min"));
+	skew_hint(&f->skew, &e);
+	assert_string_equal(e.hint, "as it was");
+	measure(f, 7200 * SEC, SEC / 10);
+	skew_hint(&f->skew, &e);
+	assert_string_equal(e.hint, "Set this machine's clock: it is 2 h 00 min behind AWS's, which is too far to correct.");
+	measure(f, -7200 * SEC, SEC / 10);
+	skew_hint(&f->skew, &e);
+	assert_non_null(strstr(e.hint, "2 h 00 min ahead of AWS's"));
+}
+
 /* What all work with: a CA bundle that is not there is told at once. */
 static void kit_ca(void **state)
 {
@@ -116,7 +137,7 @@ static void kit_ca(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {T(corrects), T(bounded), T(kit_ca)};
+	const struct CMUnitTest tests[] = {T(corrects), T(bounded), T(hints), T(kit_ca)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
