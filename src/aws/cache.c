@@ -183,7 +183,7 @@ static void failed(struct cache *c, const struct err *e, enum provider_cause cau
 	c->retry_us = loop_now_us(c->loop) + delay;
 	c->wanted_us = loop_now_us(c->loop) + lesser(delay, greater(CACHE_WANTED_US, asked));
 	timer_set(&c->timer, delay);
-	log_warning(loop_log(c->loop), "no aws credentials", LS("identity", c->name), LERR(&c->last_err), LU("failures", c->failures),
+	log_warning(loop_log(c->loop), usable(c) ? "aws credentials not renewed" : "no aws credentials", LS("identity", c->name), LERR(&c->last_err), LU("failures", c->failures),
 		    LU("retry_ms", delay / CLOCK_US_PER_MS),
 		    LS("kept", usable(c) ? c->creds->provider : NULL));
 }

@@ -72,6 +72,7 @@ def test_last_good_ones_are_kept(serve, aws):
         assert time.monotonic() < end
         time.sleep(0.1)
     assert one.logs_in() and one.metric("pgiam_credentials_valid") == 1
+    assert "aws credentials not renewed" in one.log() and "no aws credentials" not in one.log()
 
 
 def test_static_stability(serve, aws, rds):
