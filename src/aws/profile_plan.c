@@ -22,11 +22,17 @@ static const char *const names[] = {
 #undef X
 };
 
+static const struct profile_section *services_of(const struct profile_file *f, const struct profile_section *p)
+{
+	const char *name = profile_file_get(p, "services");
+
+	return name ? profile_file_find(f, PROFILE_SERVICES, name) : NULL;
+}
+
 const char *profile_plan_endpoint(const struct profile_file *f, const struct profile_section *p,
 				  const char *service)
 {
-	const char *services = profile_file_get(p, "services");
-	const struct profile_section *s = services ? profile_file_find(f, PROFILE_SERVICES, services) : NULL;
+	const struct profile_section *s = services_of(f, p);
 	char key[64];
 	const char *url;
 
@@ -257,6 +263,8 @@ enum profile_plan_result profile_plan_make(const struct profile_file *f, const c
 		return named ? PROFILE_PLAN_WRONG : PROFILE_PLAN_NONE;
 	}
 	while (p && rc == PROFILE_PLAN_MADE) {
+		const struct profile_section *here = p;
+
 		if (profile_file_check(p, e) != 0)
 			return PROFILE_PLAN_WRONG;
 		if (profile_file_get(p, "role_arn") && !(out->role_count > 0 && has_keys(p))) {
@@ -265,6 +273,8 @@ enum profile_plan_result profile_plan_make(const struct profile_file *f, const c
 			rc = own_credentials(&w, p);
 			p = NULL;
 		}
+		if (rc == PROFILE_PLAN_MADE && profile_file_get(here, "services") && !services_of(f, here))
+			rc = wrong(&w, here, "there is no [services] section of the name that services gives");
 	}
 	reverse_roles(out);
 	return rc;

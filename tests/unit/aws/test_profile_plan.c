@@ -137,6 +137,12 @@ static const struct {
 	 "wrong: profile \"x\": duration_seconds is"														     },
 	{"[profile x]\n" ROLE_A "credential_source = Environment\nduration_seconds = 9e9\n",
 	 "wrong: profile \"x\": duration_seconds is"														     },
+ /* what its requests were meant for would not get them */
+	{"[profile x]\nservices = z\n" KEYS "[services y]\nsts =\n  endpoint_url = http://e\n",
+	 "wrong: profile \"x\": there is no [services] section"},
+	{"[profile x]\n" ROLE_A "source_profile = y\n[profile y]\nservices = z\n" KEYS,
+	 "wrong: profile \"y\": there is no [services] section"},
+	{"[profile x]\nservices = z\n", "none"},
  /* an MFA at a profile that is not followed is nobody's trouble */
 	{"[profile x]\nmfa_serial = m\n" KEYS,								"keys of x"                                                },
 };
