@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "aws/call_verdict.h"
 #include "aws/date.h"
 #include "aws/env.h"
@@ -101,7 +102,7 @@ static void describe(struct call *c, const struct http_reply *r, const struct re
 	err_set(e, ERR_CREDENTIALS, "%s: HTTP status %d%s%s", c->rq.who, r->status, said->code[0] ? ", " : "",
 		said->code);
 	if (said->message[0])
-		err_detail(e, "%s said: %s.", c->rq.who, said->message);
+		err_detail(e, "%s said: %s%s", c->rq.who, said->message, said->message[strlen(said->message) - 1] == '.' ? "" : ".");
 	if (r->status >= 300 && r->status <= 399)
 		err_detail(e, "Redirects are not followed.");
 }

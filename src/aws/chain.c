@@ -90,7 +90,10 @@ static struct provider_op *chain_start(struct provider *base, provider_cb cb, vo
 	op->cb = cb;
 	op->arg = arg;
 	buf_init(&op->skipped, SKIPPED_MAX);
-	err_set(&op->reasons, ERR_CREDENTIALS, "no AWS credentials found");
+	if (((struct chain *)base)->named)
+		err_set(&op->reasons, ERR_CREDENTIALS, "no AWS credentials found where credential_provider has them looked for");
+	else
+		err_set(&op->reasons, ERR_CREDENTIALS, "no AWS credentials found");
 	chain_ask(op);
 	return &op->base;
 }

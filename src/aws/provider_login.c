@@ -60,6 +60,16 @@ static void fini(struct later *l)
 	free(op->path);
 }
 
+static void hint_login(struct provider_login_op *op, const char *why)
+{
+	const char *profile = profile_file_name(of(op)->profile);
+
+	if (strcmp(profile, "default") == 0)
+		err_hint(&op->later.err, "Run: aws login%s", why);
+	else
+		err_hint(&op->later.err, "Run: aws login --profile %.100s%s", profile, why);
+}
+
 /* ---- renewing ---- */
 
 /* The operation's err says why; the old ones are used while they live. */
@@ -108,10 +118,9 @@ static void heard(void *arg, const struct call_answer *a)
 	if (!a->reply) {
 		op->later.err = *a->e;
 		if (a->status == 403)
-			err_hint(&op->later.err, "Run: aws login. If that does not help, the identity may not do "
-					   "signin:CreateOAuth2Token.");
+			hint_login(op, " (if that does not help, the identity may not do signin:CreateOAuth2Token)");
 		else if (a->status >= 400 && a->status <= 499)
-			err_hint(&op->later.err, "The session has ended, or who logged in has changed. Run: aws login");
+			hint_login(op, " (the session has ended, or who logged in has changed)");
 	}
 	not_renewed(op, a->cause, a->retry_after_us);
 }
@@ -144,7 +153,9 @@ static int ask(struct provider_login_op *op, const char *region)
 	make_body(&op->token, &body);
 	rc = dpop_proof(op->token.dpop_key, place.url, now(p), &proof, &op->later.err);
 	headers[1].value = buf_slice(&proof);
-	if (rc == 0)
+	if (rc != 0)
+		hint_login(op, "");
+	else
 		op->call = call_start(&p->deps,
 				      &(struct call_request){
 					      .who = "CreateOAuth2Token",
@@ -206,7 +217,7 @@ static int begin(struct provider_login_op *op)
 	int64_t left;
 
 	if (read_token(op) != 0) {
-		err_hint(&op->later.err, "Run: aws login");
+		hint_login(op, "");
 		return -1;
 	}
 	left = op->token.expires_wall_us - now(p);
@@ -224,7 +235,7 @@ static int begin(struct provider_login_op *op)
 	}
 	err_set(&op->later.err, ERR_CREDENTIALS,
 		NAME ": the credentials of `aws login` have expired, and what renews them is not in %s", op->path);
-	err_hint(&op->later.err, "Run: aws login");
+	hint_login(op, "");
 	return -1;
 }
 

@@ -52,7 +52,7 @@ bool sts_session_name_ok(const char *name)
 
 static const struct service_hint hints[] = {
 	{"AccessDenied", "The role's trust policy must allow this caller (for a web identity: its issuer, subject and "
-			 "audience), and the external id must be the one it asks for."},
+			 "audience), the caller's own policy sts:AssumeRole on it, and the external id must be the one it asks for."},
 	{"ExpiredToken", "The credentials that sign, or the web identity token, have expired."},
 	{"ExpiredTokenException", "The web identity token has expired: is it still being renewed?"},
 	{"InvalidIdentityToken", "IAM knows no OIDC provider for the token's issuer, or the token is not its."},

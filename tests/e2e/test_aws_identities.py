@@ -95,7 +95,8 @@ def test_one_account_is_away(two, aws):
 def test_credential_provider(two, aws, rds):
     """The environment has no keys and the container has: with credential_provider = env nobody asks it."""
     one = two({}, {"aws_profile": "other"}, credential_provider="env")
-    assert "AWS_ACCESS_KEY_ID is not set" in one.complaint(dbname="one")
+    said = one.complaint(dbname="one")
+    assert "AWS_ACCESS_KEY_ID is not set" in said and "credential_provider" in said
     assert one.logs_in(dbname="two")
     assert not aws.requests
 

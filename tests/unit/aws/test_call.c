@@ -347,11 +347,12 @@ static void sts_requests(void **state)
 			    "RoleSessionName=pgiam-1768480496&WebIdentityToken=a.b-c_d");
 	assert_null(strstr(f->http.last->headers, "authorization"));
 	fake_http_reply(&f->http, 403,
-			"{\"Error\":{\"Code\":\"AccessDenied\",\"Message\":\"Not authorized\"}}");
+			"{\"Error\":{\"Code\":\"AccessDenied\",\"Message\":\"Not authorized.\"}}");
 	assert_false(f->good);
 	assert_string_equal(f->e.msg, "p: sts AssumeRoleWithWebIdentity: HTTP status 403, AccessDenied");
-	assert_non_null(strstr(f->e.detail, "Not authorized"));
+	assert_string_equal(f->e.detail, "sts AssumeRoleWithWebIdentity said: Not authorized.");
 	assert_non_null(strstr(f->e.hint, "trust policy"));
+	assert_non_null(strstr(f->e.hint, "sts:AssumeRole"));
 
 	rq = (struct sts_request){.action = STS_CALLER_IDENTITY, .provider = "p", .source = f->creds};
 	sts_start(&f->deps, &rq, hear_sts, f);

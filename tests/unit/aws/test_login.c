@@ -397,6 +397,14 @@ static void not_renewed(void **state)
 	f->clock.wall_us = T0;
 	assert_false(ask(f));
 	assert_string_equal(f->got, "ASIAOLD");
+	/* a key that is of no use */
+	f->clock.wall_us = T0 + 120 * SEC;
+	EVP_PKEY_free(f->key);
+	f->key = EVP_EC_gen("P-384");
+	write_session(f, "2026-01-15T12:36:56Z", true);
+	assert_false(ask(f));
+	assert_non_null(strstr(f->e.msg, "could not be renewed: the key is no private key"));
+	assert_non_null(strstr(f->e.hint, "Run: aws login"));
 	/* a file of the wrong form, and none */
 	write_text(f->path, "{\"accessToken\":{}}");
 	assert_false(ask(f));

@@ -510,7 +510,7 @@ static void login(void **state)
 	home_write(&f->home, "config", "[profile x]\nlogin_session = arn:aws:iam::0123456789012:user/username\n");
 	ask_once(f, "x");
 	assert_int_equal(f->result, PROVIDER_FAILED);
-	assert_non_null(strstr(f->err.hint, "aws login"));
+	assert_string_equal(f->err.hint, "Run: aws login --profile x");
 	f->env[2] = dir;
 	/* the name is botocore's (tests/vectors/sigv4.json, login_cache_filename) */
 	home_write(&f->home, "a9aa6015b267d43765ace474701cabd31e4e9b20b4a9a72ffc52f3c0b9ae6543.json",
