@@ -332,12 +332,15 @@ static void all_stages(void **state)
 static void another_worker(void **state)
 {
 	struct fixture *f = *state;
-	struct secret_source *first = f->source, *second;
+	const struct source_secret_opts o = {
+		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail},
+		.from = "the secret prod/db",
+		.hint = "Look.",
+	};
+	struct secret_source *first = f->source, *second = source_secret_new(&o), *third = source_secret_new(&o);
 
 	begin(f);
 	gives(f, "p1");
-	second = source_secret_new(&(struct source_secret_opts){
-		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail}, .from = "the secret prod/db", .hint = "Look."});
 	f->source = second;
 	gives(f, "p1");
 	assert_true(refused(f));
@@ -346,7 +349,15 @@ static void another_worker(void **state)
 	assert_true(refused(f));
 	gives(f, "p2");
 	assert_int_equal(f->http.starts, 2);
+	/* nor does one with what is given: so soon it would be the same */
+	f->source = third;
+	gives(f, "p2");
+	assert_true(refused(f));
+	gives(f, "p2");
+	assert_int_equal(f->http.starts, 2);
+	f->source = first;
 	second->ops->free(second);
+	third->ops->free(third);
 }
 
 /* However long it was away: who wants it has it asked again as soon as it may be, and knows that it passes. */
