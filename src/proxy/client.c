@@ -83,7 +83,7 @@ void client_set_state(struct client *c, enum client_state s)
 
 bool client_is_busy(const struct client *c)
 {
-	return c->server && c->server->relay.busy && c->server->relay.hidden == 0;
+	return c->server && c->server->relay.busy;
 }
 
 void client_count_bytes(struct client *c)

@@ -23,6 +23,26 @@ static void a_query_is_cancelled(void **state)
 	sim_free(s);
 }
 
+/* The first one stands behind a SET of pgiam's own, whose answer is still on its way. */
+static void a_first_query_is_cancelled(void **state)
+{
+	static const char *const more[] = {"application_name", "x", NULL};
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_login(s, "joe", more);
+
+	(void)state;
+	sim_expect(c, "RSKZ");
+	s->pg.mute = true;
+	sim_query(c, "SELECT 1");
+	sim_settle(s);
+	sim_cancel(s, c);
+	sim_settle(s);
+	assert_int_equal(s->pg.cancels, 1);
+	sim_answer(s, "CZEZ");
+	sim_expect(c, "EZ");
+	sim_free(s);
+}
+
 /* The server does not close a CancelRequest's connection by itself: it may strike at any time. */
 static void held(struct sim *s)
 {
@@ -373,6 +393,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_query_is_cancelled),
+		cmocka_unit_test(a_first_query_is_cancelled),
 		cmocka_unit_test(the_asker_waits_until_it_is_through),
 		cmocka_unit_test(but_not_for_ever),
 		cmocka_unit_test(the_server_is_held_back),
