@@ -329,6 +329,13 @@ static void a_reader_that_is_gone(void **state)
 	buf_free(&out);
 }
 
+/* A busy machine may let the writer's thread wait. */
+static void wait_for_failures(struct log_writer *w, uint64_t n)
+{
+	while (log_writer_stats(w).failures < n)
+		usleep(1000);
+}
+
 static void a_full_disk(void **state)
 {
 	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -342,8 +349,7 @@ static void a_full_disk(void **state)
 	for (int i = 0; i < 10000; i++)
 		put(w, "0123456789\n");
 	assert_true(log_writer_stats(w).dropped > 0);
-	usleep(20000);
-	assert_true(log_writer_stats(w).failures > 0);
+	wait_for_failures(w, 1);
 	assert_int_equal(log_writer_free(w, 10000), 0); /* gives up: waiting would not help */
 	assert_true(now_us() - start < 5 * CLOCK_US_PER_SEC);
 	close(fd);
@@ -371,7 +377,7 @@ static void a_line_longer_than_the_queue(void **state)
 	/* not even that can be said */
 	w = log_writer_new(full, 0, NULL);
 	put(w, "too long\n");
-	usleep(20000);
+	wait_for_failures(w, 1);
 	assert_int_equal(log_writer_free(w, 10000), 0);
 	close(full);
 }
@@ -391,8 +397,7 @@ static void a_full_disk_is_told_on_stderr(void **state)
 	assert_int_equal(dup2(fds[1], 2), 2);
 	w = log_writer_new(disk, 4096, NULL);
 	put(w, "lost\n");
-	while (log_writer_stats(w).failures < 2)
-		usleep(10000);
+	wait_for_failures(w, 2);
 	assert_int_equal(log_writer_free(w, 10000), 0);
 	buf_init(&out, 1 << 20);
 	read_until(fds[0], &out, want);
@@ -400,8 +405,7 @@ static void a_full_disk_is_told_on_stderr(void **state)
 	fill(fds[1]);
 	w = log_writer_new(disk, 4096, NULL);
 	put(w, "lost\n");
-	while (log_writer_stats(w).failures < 1)
-		usleep(10000);
+	wait_for_failures(w, 1);
 	assert_int_equal(log_writer_free(w, 10000), 0);
 	assert_int_equal(dup2(kept, 2), 2);
 	close(kept);
