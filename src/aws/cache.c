@@ -24,6 +24,7 @@ struct cache {
 	struct credentials *creds; /* the last good ones, perhaps expired by now; NULL: none yet */
 	int64_t due_wall_us;       /* they are to be renewed from then on; 0: never */
 	struct timer timer;        /* the next fetch that nobody has to ask for */
+	uint64_t looked_us;        /* when the provider's files were looked at, monotonic */
 	uint64_t fetched_us;       /* when the last fetch began, monotonic */
 	uint64_t retry_us;         /* none before, monotonic; 0: no failure to recover from. And without usable ones ... */
 	uint64_t wanted_us;        /* ... none before, if somebody wants some */
@@ -265,6 +266,21 @@ static bool demand(struct cache *c, const struct credentials *refused)
 	return true;
 }
 
+/* Do the files behind the credentials say something else now? Starts the fetch if so: it is worth waiting for, for somebody
+ * has made those that are kept a thing of the past, and may take them away any time. */
+static bool follow(struct cache *c)
+{
+	uint64_t now = loop_now_us(c->loop);
+
+	if (c->fetch || !c->creds || now < c->looked_us + CACHE_LOOK_US)
+		return false;
+	c->looked_us = now;
+	if (!provider_changed(c->provider))
+		return false;
+	fetch(c);
+	return true;
+}
+
 /* Is news on its way that a waiter needs? Starts the fetch that is due. */
 static bool must_wait(struct cache *c)
 {
@@ -284,7 +300,7 @@ static bool must_wait(struct cache *c)
 struct cache_op *cache_get(struct cache *c, const struct credentials *refused, cache_cb cb, void *arg)
 {
 	struct cache_op *op = mem_zalloc(sizeof(*op));
-	bool wait = demand(c, refused);
+	bool wait = demand(c, refused) || follow(c);
 
 	op->cache = c;
 	op->cb = cb;

@@ -21,6 +21,8 @@
 #define CACHE_RETRY_AFTER_MAX_US UINT64_C(300000000)
 /* Who waits for a fetch after one that failed is told of that failure after so long. */
 #define CACHE_PATIENCE_US UINT64_C(5000000)
+/* Whoever asks has the files behind the credentials looked at, this far apart at least. */
+#define CACHE_LOOK_US UINT64_C(1000000)
 /* Refreshes that somebody demands although nothing is due are at least this far apart. */
 #define CACHE_DEMAND_US UINT64_C(10000000)
 

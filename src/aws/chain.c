@@ -14,6 +14,7 @@ struct chain {
 	struct provider base;
 	struct provider **member;
 	size_t count;
+	struct provider *gave; /* the member whose credentials were the last; NULL: none yet */
 	bool named; /* somebody asked for its one member, which is configured thereby */
 };
 
@@ -57,6 +58,8 @@ static void chain_heard(void *arg, const struct provider_answer *a)
 		.result = PROVIDER_NOT_CONFIGURED, .e = &op->reasons, .cause = PROVIDER_CAUSE_ABSENT};
 
 	op->asking = NULL;
+	if (a->result == PROVIDER_CREDENTIALS)
+		c->gave = c->member[op->next - 1];
 	if (a->result != PROVIDER_NOT_CONFIGURED) {
 		chain_finish(op, a);
 		return;
@@ -116,11 +119,19 @@ static void chain_free(struct provider *base)
 	free(c);
 }
 
+static bool chain_changed(struct provider *base)
+{
+	const struct chain *c = (struct chain *)base;
+
+	return c->gave && provider_changed(c->gave);
+}
+
 static const struct provider_ops chain_ops = {
 	.name = "chain",
 	.start = chain_start,
 	.cancel = chain_cancel,
 	.free = chain_free,
+	.changed = chain_changed,
 };
 
 struct provider *chain_new(struct provider *const *providers, size_t count)

@@ -14,7 +14,7 @@
 #define PROFILE_SETTINGS_MAX 256        /* of one section */
 
 /* In this order: what the credentials file says goes before the same of the config file. */
-enum profile_file_source { PROFILE_CONFIG, PROFILE_CREDENTIALS };
+enum profile_file_source { PROFILE_CONFIG, PROFILE_CREDENTIALS, PROFILE_SOURCES };
 
 /* [profile x], [sso-session x], [services x] */
 enum profile_file_kind { PROFILE_PROFILE, PROFILE_SSO_SESSION, PROFILE_SERVICES, PROFILE_KIND_COUNT };

@@ -55,6 +55,31 @@ int profile_load(const char *const *env, bool named, struct profile_file *f, str
 	return load(env, named, PROFILE_CONFIG, f, e) == 0 ? load(env, named, PROFILE_CREDENTIALS, f, e) : -1;
 }
 
+void profile_load_look(const char *const *env, struct profile_marks *out)
+{
+	for (size_t i = 0; i < PROFILE_SOURCES; i++) {
+		char *path = path_of(env, &places[i]);
+
+		out->of[i] = (struct regular_mark){.present = false};
+		if (path)
+			regular_look(path, &out->of[i]);
+		free(path);
+	}
+}
+
+bool profile_load_changed(const char *const *env, const struct profile_marks *since)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < PROFILE_SOURCES && !changed; i++) {
+		char *path = path_of(env, &places[i]);
+
+		changed = path && regular_changed(path, &since->of[i]);
+		free(path);
+	}
+	return changed;
+}
+
 const char *profile_load_name(const char *const *env, const char *name)
 {
 	if (!name)

@@ -86,6 +86,8 @@ struct provider_ops {
 	struct provider_op *(*start)(struct provider *p, provider_cb cb, void *arg);
 	void (*cancel)(struct provider_op *op);
 	void (*free)(struct provider *p); /* with no operation pending */
+	/* Have the files behind its last credentials changed? Cheap: a stat(2) each. NULL: there are none. */
+	bool (*changed)(struct provider *p);
 };
 
 /* Implementations embed this as their first member. */
@@ -108,6 +110,11 @@ static inline void provider_cancel(struct provider_op *op)
 {
 	if (op)
 		op->provider->ops->cancel(op);
+}
+
+static inline bool provider_changed(struct provider *p)
+{
+	return p->ops->changed && p->ops->changed(p);
 }
 
 /* NULL is fine. */

@@ -18,6 +18,7 @@ struct provider_profile {
 	struct provider base;
 	struct provider_deps deps;
 	char *name; /* NULL: nobody named one */
+	struct profile_marks read; /* the files as they were at the last refresh */
 	/* What remembers something between refreshes (a metadata token); NULL before the first need. */
 	struct provider *kept[PROFILE_PLAN_BASE_COUNT];
 };
@@ -224,6 +225,7 @@ static struct provider_op *start(struct provider *base, provider_cb cb, void *ar
 	struct provider_profile_op *op = later_new(sizeof(*op), base, p->deps.loop, fini, cb, arg);
 
 	op->files = profile_file_new();
+	profile_load_look(p->deps.env, &p->read);
 	switch (make_plan(p, op)) {
 	case PROFILE_PLAN_MADE: bases[op->plan.base](op); break;
 	case PROFILE_PLAN_NONE: later_answer(&op->later, PROVIDER_NOT_CONFIGURED, NULL); break;
@@ -251,7 +253,15 @@ static void free_profile(struct provider *base)
 	free(p);
 }
 
-static const struct provider_ops ops = {.name = NAME, .start = start, .cancel = cancel, .free = free_profile};
+static bool changed(struct provider *base)
+{
+	const struct provider_profile *p = (struct provider_profile *)base;
+
+	return profile_load_changed(p->deps.env, &p->read);
+}
+
+static const struct provider_ops ops = {
+	.name = NAME, .start = start, .cancel = cancel, .free = free_profile, .changed = changed};
 
 struct provider *provider_profile_new(const struct provider_deps *d, const char *name)
 {

@@ -7,9 +7,8 @@
 
 /* Refusals are answered with at most one demand for another value in this time. */
 #define REFUSED_EVERY_US UINT64_C(10000000)
-/* A value this near its end is still used, but the desk is asked for another meanwhile ... */
-#define AHEAD_US CACHE_AHEAD_US
-/* ... that often. */
+/* With somebody logging in the desk is asked that often whether there is another value: this one's end may be near, or
+ * its file have changed. What is here is used meanwhile. */
 #define ASK_EVERY_US UINT64_C(10000000)
 
 /* What an operation waits for; nothing: its answer comes at the end of the turn. */
@@ -145,7 +144,7 @@ static bool must_wait(struct source *s)
 		ask(s);
 		return true;
 	}
-	if (!lives_for(s, AHEAD_US) && !recently)
+	if (kind_of(s)->life(s->value).renewable && !recently)
 		ask(s);
 	return refused && s->asking;
 }

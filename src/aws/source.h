@@ -1,6 +1,6 @@
 /* What the secret sources of AWS have in common. A value is kept on the control loop: credentials, a secret. A source, on a
- * worker's loop, holds the last one it heard of and answers from it; it asks the desk for another when there is none, when
- * its life nears its end, and, at a bounded rate, when a server refused what came of it. */
+ * worker's loop, holds the last one it heard of and answers from it; it asks the desk for another when there is none, now and
+ * then when there is, and, at a bounded rate, when a server refused what came of it. */
 #ifndef PGIAM_AWS_SOURCE_H
 #define PGIAM_AWS_SOURCE_H
 

@@ -61,6 +61,20 @@ def test_rotated_keys_of_a_file(serve, home, aws, rds):
     assert aws.issued[-1].key_id != old
 
 
+def test_changed_keys_of_a_file(serve, home, aws):
+    """Somebody writes other keys into the file, and no database refuses the old ones: the next login has the new."""
+    home.write("credentials", home.keys())
+    one = serve(home.env(), server_lifetime=0)
+    assert one.logs_in()
+    home.write("credentials", home.keys())
+    end = time.monotonic() + 30
+    while one.metric("pgiam_credentials_refreshes_total") < 2:
+        assert time.monotonic() < end, "not noticed"
+        assert one.logs_in()
+        time.sleep(0.2)
+    assert one.logs_in()
+
+
 def test_last_good_ones_are_kept(serve, aws):
     """Their source fails from the first refresh on: while they live, logins go on."""
     aws.container.life_sec = 20

@@ -59,7 +59,8 @@ struct fake_provider {
 	struct provider_op op;
 	provider_cb cb; /* non-NULL exactly while asked */
 	void *arg;
-	unsigned starts, cancels;
+	unsigned starts, cancels, looks;
+	bool changed; /* its files have, since it was started */
 	bool freed;
 };
 
@@ -69,6 +70,7 @@ static inline struct provider_op *fake_start(struct provider *p, provider_cb cb,
 
 	assert_null(f->cb); /* single flight */
 	f->starts++;
+	f->changed = false;
 	f->cb = cb;
 	f->arg = arg;
 	f->op.provider = p;
@@ -92,9 +94,17 @@ static inline void fake_free(struct provider *p)
 	f->freed = true;
 }
 
+static inline bool fake_changed(struct provider *p)
+{
+	struct fake_provider *f = (struct fake_provider *)p;
+
+	f->looks++;
+	return f->changed;
+}
+
 static inline void fake_provider_init(struct fake_provider *f)
 {
-	static const struct provider_ops ops = {"fake", fake_start, fake_cancel, fake_free};
+	static const struct provider_ops ops = {"fake", fake_start, fake_cancel, fake_free, fake_changed};
 
 	memset(f, 0, sizeof(*f));
 	f->base.ops = &ops;

@@ -346,6 +346,44 @@ static void freed_while_fetching(void **state)
 	assert_int_equal(f->provider.cancels, 1);
 }
 
+/* Keys in a file never end: somebody writes others there, and who asks next has those. */
+static void changed_files(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	fake_give(&f->provider, "ONE", 0, true);
+	fake_pass(&f->clock, f->loop, 2 * SEC);
+	assert_string_equal(ask(f, &a), "ONE");
+	assert_int_equal(f->provider.looks, 1);
+	f->provider.changed = true;
+	assert_string_equal(ask(f, &a), "ONE"); /* looked at a moment ago */
+	assert_int_equal(f->provider.looks, 1);
+	fake_pass(&f->clock, f->loop, 2 * SEC);
+	cache_get(f->cache, NULL, take, &a);
+	a.times = 0;
+	fake_settle(f->loop);
+	assert_int_equal(f->provider.starts, 2);
+	assert_int_equal(a.times, 0); /* waits for what they say now */
+	fake_give(&f->provider, "TWO", 0, true);
+	fake_settle(f->loop);
+	assert_int_equal(a.times, 1);
+	assert_string_equal(a.creds->access_key, "TWO");
+	/* half written: the last good ones go on, and there is an attempt soon without anybody's change */
+	f->provider.changed = true;
+	fake_pass(&f->clock, f->loop, 2 * SEC);
+	cache_get(f->cache, NULL, take, &a);
+	fake_settle(f->loop);
+	fake_fail(&f->provider, PROVIDER_FAILED, "half a file");
+	fake_settle(f->loop);
+	assert_string_equal(a.creds->access_key, "TWO");
+	fake_pass(&f->clock, f->loop, 2 * SEC);
+	assert_int_equal(f->provider.starts, 4);
+	fake_give(&f->provider, "THREE", 0, true);
+	assert_string_equal(ask(f, &a), "THREE");
+	forget(&a);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -359,6 +397,7 @@ int main(void)
 		T(expired_from_provider),
 		T(not_renewable),
 		T(refused),
+		T(changed_files),
 		T(short_lived),
 		T(skewed_clock),
 		T(cancelled),
