@@ -276,6 +276,7 @@ static void on_refusal(struct login *l, struct slice body)
 	struct secret_request rq;
 	struct err e;
 	enum err_code code;
+	const char *hint;
 
 	if (parse_error(body, &pe) != 0) {
 		login_fail_protocol(l, "a malformed ErrorResponse");
@@ -291,6 +292,9 @@ static void on_refusal(struct login *l, struct slice body)
 		login_secret_request(l, &rq);
 		l->rq.secret->ops->explain(l->rq.secret, &rq, &e);
 	}
+	hint = profile_refusal_hint(l->rq.target->profile, e.msg);
+	if (hint)
+		err_hint(&e, "%s%s%s", hint, e.hint[0] ? " " : "", e.hint);
 	login_fail(l, &e);
 }
 

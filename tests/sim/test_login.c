@@ -300,6 +300,24 @@ static void servers_that_close_behind_a_login(void **state)
 	sim_free(s);
 }
 
+/* What such a server's words mean is known. */
+static void a_kind_of_server_with_words_of_its_own(void **state)
+{
+	static const char says[] = "E\0\0\0\130SFATAL\0VFATAL\0C28000\0"
+				   "MWrong user to action mapping. user: admin, action: DbConnect\0";
+	struct sim *s = begin(AUTH_OK);
+	struct sim_client *c;
+
+	(void)state;
+	s->target.profile = profile_get(PROFILE_DSQL);
+	s->pg.raw = slice_of(says, sizeof(says));
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_expect_fatal(c, "28000", "Wrong user to action mapping");
+	assert_non_null(strstr(c->hint, "dsql:DbConnectAdmin"));
+	sim_free(s);
+}
+
 /* ---- refused secrets ---- */
 
 static void a_refused_secret_is_tried_once_more(void **state)
@@ -465,6 +483,7 @@ int main(void)
 		cmocka_unit_test(an_error_at_each_step),
 		cmocka_unit_test(strangers_see_no_server_text),
 		cmocka_unit_test(no_server_at_all),
+		cmocka_unit_test(a_kind_of_server_with_words_of_its_own),
 		cmocka_unit_test(new_clients_are_told_the_same_at_once),
 		cmocka_unit_test(tries_get_rarer),
 		cmocka_unit_test(tries_are_spread),
