@@ -65,7 +65,7 @@ e2e_with() { # NAME DIR PYTEST_ARGUMENT...
 	local name=$1 dir=$2 log="$work/e2e.log" rc n
 	shift 2
 	say "$name: end to end"
-	PGIAM="$dir/src/pgiam" /usr/bin/python3 -B -m pytest tests/e2e -q -rs -n "$jobs" --tb=short -p no:cacheprovider "$@" >"$log" 2>&1
+	PGIAM="$dir/src/pgiam" /usr/bin/python3 -B -m pytest tests/e2e -q -rsfE -n "$jobs" --tb=short -p no:cacheprovider "$@" >"$log" 2>&1
 	rc=$?
 	n=$(tail -1 "$log" | grep -oE '[0-9]+ passed' | cut -d' ' -f1); passed=$((passed + ${n:-0}))
 	n=$(tail -1 "$log" | grep -oE '[0-9]+ skipped' | cut -d' ' -f1); skipped=$((skipped + ${n:-0}))
