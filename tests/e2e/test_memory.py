@@ -69,7 +69,8 @@ def test_credentials_that_were_replaced(rds, aws, workdir, pgiam_factory, source
            "sts": dict(AWS_WEB_IDENTITY_TOKEN_FILE=put(workdir + "/token", "web-token"),
                        AWS_ROLE_ARN="arn:aws:iam::123456789012:role/irsa")}
     aws.serve(rds)
-    pgiam = pgiam_factory({"app": rds.database(region=rds.region)}, server_lifetime=0, server_login_retry=0.1,
+    # one worker: another keeps what it has until somebody logs in there
+    pgiam = pgiam_factory({"app": rds.database(region=rds.region)}, server_lifetime=0, server_login_retry=0.1, workers=1,
                           env=aws.env(**env[source]))
     assert wire.eventually(lambda: pgiam.metric("pgiam_credentials_valid") == 1)
     pgiam.sql("select 1")
