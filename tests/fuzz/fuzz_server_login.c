@@ -321,6 +321,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w->ops.kind = kinds[how % 3];
 	w->target.max_protocol = how / 3 % 2 ? STARTUP_3_2 : STARTUP_3_0;
 	w->target.min_protocol = how / 6 % 2 ? w->target.max_protocol : STARTUP_3_0;
+	w->target.profile = profile_get((enum profile_kind)(how / 12 % PROFILE_COUNT));
 	rq.secret = w->ops.kind == SECRET_NONE ? NULL : &w->source;
 	w->ended = w->signed_right = false;
 	buf_init(&w->heard, 1u << 20);
