@@ -1,13 +1,40 @@
 /* "Short means empty" holds for stream sockets: the kernel ends a recv early only when its queue is
  * empty, and a send only when its buffer is full. What arrives later is told by epoll, which is
  * level-triggered, so nothing can be missed. */
+#include "config.h" /* for syscall */
 #include "io/sock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "base/mem.h"
+
+/* recv and send are cancellation points: in a program with threads glibc (2.36) pays two atomic operations for
+ * that, all four together more than a percent of a short transaction. No thread is ever cancelled here. */
+#if defined SYS_recvfrom && defined SYS_sendto && !defined WITH_SANITIZERS
+static ssize_t sys_recv(int fd, void *p, size_t n)
+{
+	return syscall(SYS_recvfrom, fd, p, n, 0, NULL, NULL);
+}
+
+static ssize_t sys_send(int fd, const void *p, size_t n)
+{
+	return syscall(SYS_sendto, fd, p, n, MSG_NOSIGNAL, NULL, 0);
+}
+#else
+static ssize_t sys_recv(int fd, void *p, size_t n)
+{
+	return recv(fd, p, n, 0);
+}
+
+static ssize_t sys_send(int fd, const void *p, size_t n)
+{
+	return send(fd, p, n, MSG_NOSIGNAL);
+}
+#endif
 
 /* There only while it holds bytes: an idle connection pays a pointer. */
 struct sock_kept {
@@ -22,7 +49,7 @@ ssize_t sock_recv(struct sock *s, void *p, size_t n)
 	if (s->drained)
 		return SOCK_AGAIN;
 	do
-		r = recv(s->fd, p, n, 0);
+		r = sys_recv(s->fd, p, n);
 	while (r < 0 && errno == EINTR);
 	if (r > 0) {
 		s->drained = (size_t)r < n;
@@ -47,7 +74,7 @@ ssize_t sock_send(struct sock *s, const void *p, size_t n)
 	if (s->clogged)
 		return SOCK_AGAIN;
 	do
-		r = send(s->fd, p, n, MSG_NOSIGNAL);
+		r = sys_send(s->fd, p, n);
 	while (r < 0 && errno == EINTR);
 	if (r >= 0) {
 		s->clogged = (size_t)r < n;
