@@ -1,37 +1,15 @@
 /* The hot path. One read a turn and direction, one pass over the message heads, one write. Rules that keep it from
  * deadlock (pitfall 54): a side is read as long as there is room in its buffer, whatever the other direction does.
- * Here is what both directions share; relay_up.c and relay_down.c are one each, relay_end.c is who leaves and how. */
+ * Here is what both directions share; relay_up.c and relay_down.c are one each, relay_end.c, below all, is the states: who
+ * leaves and how. */
 #include "proxy/relay_private.h"
 
 #include <assert.h>
 #include <string.h>
 #include "pg/message.h"
 
-#define END STATE_BIT(RELAY_DETACHED)
-
-/* Whoever leaves is given the time by the client's owner; whoever stays has it, as long as the server stays. */
-static const struct state_row rows[] = {
-	[RELAY_OPEN] = {"open", STATE_BIT(RELAY_MUTE) | STATE_BIT(RELAY_LEAVING) | END, DEADLINE_NONE},
-	[RELAY_MUTE] = {"mute", END, DEADLINE_NONE},
-	[RELAY_LEAVING] = {"leaving", STATE_BIT(RELAY_GOODBYE) | END, DEADLINE_OUTER},
-	[RELAY_GOODBYE] = {"goodbye", END, DEADLINE_OUTER},
-	[RELAY_DETACHED] = {"detached", 0, DEADLINE_FINAL},
-};
-
 static void server_ready(void *arg, unsigned what);
 static void client_ready(void *arg, unsigned what);
-
-const struct state_row *relay_state_rows(size_t *count)
-{
-	*count = sizeof(rows) / sizeof(*rows);
-	return rows;
-}
-
-void relay_set_state(struct relay *r, enum relay_state to)
-{
-	state_check(rows, r->state, to);
-	r->state = to;
-}
 
 void relay_init(struct relay *r, struct iobuf_pool *bufs, struct stream *server, const struct relay_server_ops *ops,
                 void *arg)

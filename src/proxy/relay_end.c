@@ -4,6 +4,29 @@
 
 #include <string.h>
 
+#define END STATE_BIT(RELAY_DETACHED)
+
+/* Whoever leaves is given the time by the client's owner; whoever stays has it, as long as the server stays. */
+static const struct state_row rows[] = {
+	[RELAY_OPEN] = {"open", STATE_BIT(RELAY_MUTE) | STATE_BIT(RELAY_LEAVING) | END, DEADLINE_NONE},
+	[RELAY_MUTE] = {"mute", END, DEADLINE_NONE},
+	[RELAY_LEAVING] = {"leaving", STATE_BIT(RELAY_GOODBYE) | END, DEADLINE_OUTER},
+	[RELAY_GOODBYE] = {"goodbye", END, DEADLINE_OUTER},
+	[RELAY_DETACHED] = {"detached", 0, DEADLINE_FINAL},
+};
+
+const struct state_row *relay_state_rows(size_t *count)
+{
+	*count = sizeof(rows) / sizeof(*rows);
+	return rows;
+}
+
+void relay_set_state(struct relay *r, enum relay_state to)
+{
+	state_check(rows, r->state, to);
+	r->state = to;
+}
+
 enum step relay_client_end(struct relay *r, enum relay_end how)
 {
 	struct err e;

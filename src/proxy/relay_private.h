@@ -1,4 +1,4 @@
-/* Inside of a relay, for relay*.c only. */
+/* Inside of a relay, for relay*.c only: each calls those above it here, and relay.c calls all. */
 #ifndef PGIAM_PROXY_RELAY_PRIVATE_H
 #define PGIAM_PROXY_RELAY_PRIVATE_H
 
@@ -9,8 +9,6 @@ enum step { STEP_ON, STEP_GONE };
 
 /* relay.wrong if it was not the type. */
 #define RELAY_WRONG_LENGTH (-1)
-
-void relay_set_state(struct relay *r, enum relay_state to);
 
 static inline bool relay_is_leaving(const struct relay *r)
 {
@@ -24,19 +22,9 @@ static inline bool relay_held_back(const struct relay *r)
 	       r->up.b->parsed < r->up.b->filled;
 }
 
-/* ---- relay_down.c: from the server's stream to the client's ---- */
-
-enum step relay_pump_down(struct relay *r);
-
-/* ---- relay_up.c: from the client's stream to the server's ---- */
-
-/* Reads once, parses and passes on. */
-enum step relay_read_up(struct relay *r);
-
-/* Parses and passes on what was read from the client. */
-enum step relay_pump_up(struct relay *r);
-
 /* ---- relay_end.c: who leaves, and what he is still owed ---- */
+
+void relay_set_state(struct relay *r, enum relay_state to);
 
 /* Gone; what broke the protocol is r->wrong. */
 enum step relay_client_end(struct relay *r, enum relay_end how);
@@ -50,5 +38,17 @@ void relay_server_mute(struct relay *r);
 
 /* Tells the owners where things stand, once everything read was passed on. */
 enum step relay_report(struct relay *r);
+
+/* ---- relay_up.c: from the client's stream to the server's ---- */
+
+/* Reads once, parses and passes on. */
+enum step relay_read_up(struct relay *r);
+
+/* Parses and passes on what was read from the client. */
+enum step relay_pump_up(struct relay *r);
+
+/* ---- relay_down.c: from the server's stream to the client's ---- */
+
+enum step relay_pump_down(struct relay *r);
 
 #endif

@@ -11,7 +11,7 @@
 #include "proxy/client.h"
 
 struct machine {
-	const char *name;
+	const char *name; /* the file of its table: by that STATE_TRACE tells transitions */
 	const struct state_row *(*rows)(size_t *count);
 	/* States that may last for ever: what is awaited there is a client with nothing to do, or a query. */
 	const char *const *endless;
@@ -23,12 +23,12 @@ static const char *const relay_endless[] = {"open", "mute", NULL};
 static const char *const none[] = {NULL};
 
 static const struct machine machines[] = {
-	{"client",   client_state_rows,   client_endless},
-	{"server",   server_state_rows,   server_endless},
-	{"relay",    relay_state_rows,    relay_endless },
-	{"login",    login_state_rows,    none          },
-	{"upstream", upstream_state_rows, none          },
-	{"cancel",   cancel_state_rows,   none          },
+	{"client",    client_state_rows,   client_endless},
+	{"server",    server_state_rows,   server_endless},
+	{"relay_end", relay_state_rows,    relay_endless },
+	{"login",     login_state_rows,    none          },
+	{"upstream",  upstream_state_rows, none          },
+	{"cancel",    cancel_state_rows,   none          },
 };
 
 /* States reachable from `from`, itself included. */
