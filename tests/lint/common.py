@@ -103,11 +103,10 @@ class Symbol:
         self.layer, self.member, self.bind, self.kind, self.section, self.name = layer, member, bind, kind, section, name
 
 
-def symbols(lint):
-    """Every symbol that the program's own object files define: src/lib*.a and src/main.o."""
+def entries():
+    """The symbol tables of the program's own object files, src/lib*.a and src/main.o: what they define and what they need."""
     src = os.path.join(BUILDDIR, "src")
     objects = [os.path.join(src, n) for n in sorted(os.listdir(src)) if n.endswith(".a") or n == "main.o"]
-    out = []
     for path in objects:
         layer = re.sub(r"^lib|\.[ao]$", "", os.path.basename(path))
         text = subprocess.run(["objdump", "-t", path], check=True, capture_output=True, text=True).stdout
@@ -119,10 +118,19 @@ def symbols(lint):
                 continue
             # value, seven flag characters, section, TAB size, name
             m = re.match(r"[0-9a-f]+ (.{7}) (\S+)\t[0-9a-f]+\s+(?:\.hidden |\.internal |\.protected )?(\S+)$", line)
-            if not m or m.group(2) == "*UND*":
-                continue
-            flags, section, name = m.groups()
-            out.append(Symbol(layer, member, flags[0], flags[6], section, name))
+            if m:
+                flags, section, name = m.groups()
+                yield Symbol(layer, member, flags[0], flags[6], section, name)
+
+
+def symbols(lint):
+    """Every symbol that the program's own object files define."""
+    out = [s for s in entries() if s.section != "*UND*"]
     if not any(s.kind == "F" for s in out):
         skip(lint, "no functions in the object files (nothing built, or link-time optimisation)")
     return out
+
+
+def needed():
+    """Every symbol that one of them names and does not define."""
+    return [s for s in entries() if s.section == "*UND*"]
