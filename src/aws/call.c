@@ -21,6 +21,7 @@
 #define ALL_HEADERS_MAX (CALL_HEADERS_MAX + 4)
 
 #define AUTHORIZATION_MAX  4096
+#define WHY_SIZE           256
 #define TRANSIENT_PAUSE_US UINT64_C(100000)
 #define THROTTLED_PAUSE_US UINT64_C(1000000)
 
@@ -31,6 +32,8 @@ struct call {
 	struct http_header header[CALL_HEADERS_MAX];
 	struct buf header_text[CALL_HEADERS_MAX]; /* the values */
 	struct buf body;
+	struct mask sent;
+	struct mask heard; /* ... and rq.known */
 	struct url parts;
 	/* what it waits for: exactly one of the three */
 	struct http_op *http;
@@ -63,6 +66,8 @@ static void call_free(struct call *c)
 	for (size_t i = 0; i < c->rq.header_count; i++)
 		buf_free(&c->header_text[i]);
 	buf_free(&c->body);
+	mask_fini(&c->sent);
+	mask_fini(&c->heard);
 	free(c->url);
 	free(c->region);
 	free(c);
@@ -89,10 +94,11 @@ static void describe(struct call *c, const struct http_reply *r, const struct re
 	struct err *e = &c->err;
 
 	if (r->fault != HTTP_FAULT_NONE) {
-		char host[URL_AUTHORITY_SIZE];
+		char host[URL_AUTHORITY_SIZE], why[WHY_SIZE];
 
 		url_authority(&c->parts, host);
-		err_set(e, ERR_CREDENTIALS, "%s: %s: %s", c->rq.who, host, r->why);
+		mask_printable(&c->heard, slice_str(r->why), why, sizeof(why));
+		err_set(e, ERR_CREDENTIALS, "%s: %s: %s", c->rq.who, host, why);
 		err_hint(
 			e,
 			"Check that this machine reaches %s, and its proxy settings (HTTPS_PROXY, NO_PROXY).",
@@ -137,14 +143,15 @@ static bool may_retry(const struct call *c, enum call_verdict v, uint64_t asked_
 static void heard(void *arg, const struct http_reply *r)
 {
 	struct call *c = arg;
-	struct call_answer a = {.reply = NULL, .e = &c->err, .fault = r->fault, .status = r->status};
+	struct call_answer a = {
+		.reply = NULL, .e = &c->err, .fault = r->fault, .status = r->status, .mask = &c->sent};
 	struct reply_error said = {.code = "", .message = ""};
 	enum call_verdict v;
 
 	c->http = NULL;
 	measure_skew(c, r);
 	if (r->fault == HTTP_FAULT_NONE && (r->status < 200 || r->status > 299))
-		reply_error_read(r->body, r->header[HTTP_REPLY_AMZ_ERROR_TYPE], &said);
+		reply_error_read(r->body, r->header[HTTP_REPLY_AMZ_ERROR_TYPE], &c->heard, &said);
 	v = call_verdict_of(r->fault, r->status, said.code);
 	a.cause = call_verdict_cause(v, r->fault);
 	if (v == CALL_VERDICT_DONE) {
@@ -219,6 +226,7 @@ static void attempt(void *arg)
 	if (c->rq.signer && sign(c, h, &n, date, &authorization) != 0) {
 		defer_set(&c->defer);
 	} else {
+		mask_add(&c->sent, buf_slice(&authorization));
 		call.header_count = n;
 		c->http = http_client_start(c->deps.http, &call, heard, c);
 	}
@@ -236,6 +244,33 @@ static void cannot(void *arg)
 unsigned call_attempts(const struct provider_deps *d)
 {
 	return env_number(d->env, "AWS_MAX_ATTEMPTS", CALL_ATTEMPTS, CALL_ATTEMPTS_MAX);
+}
+
+/* What is not known to be harmless is a secret. */
+static bool is_harmless(const char *header)
+{
+	static const char *const names[] = {"accept", "content-type", "x-amz-target",
+					    "x-aws-ec2-metadata-token-ttl-seconds"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(header, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static void know_secrets(struct call *c, const struct call_request *rq)
+{
+	c->heard.also = &c->sent;
+	mask_add(&c->heard, rq->known);
+	for (size_t i = 0; i < CALL_SECRETS_MAX; i++)
+		mask_add(&c->sent, rq->secrets[i]);
+	for (size_t i = 0; i < rq->header_count; i++)
+		if (!is_harmless(rq->headers[i].name))
+			mask_add(&c->sent, rq->headers[i].value);
+	if (rq->signer) {
+		mask_add(&c->sent, secret_slice(&rq->signer->secret_key));
+		mask_add(&c->sent, secret_slice(&rq->signer->session_token));
+	}
 }
 
 struct call *call_start(const struct provider_deps *d, const struct call_request *rq, call_cb cb, void *arg)
@@ -257,6 +292,7 @@ struct call *call_start(const struct provider_deps *d, const struct call_request
 		buf_add_slice(&c->header_text[i], rq->headers[i].value);
 		c->header[i] = (struct http_header){rq->headers[i].name, buf_slice(&c->header_text[i])};
 	}
+	know_secrets(c, rq);
 	timer_init(&c->pause, d->loop, attempt, c);
 	defer_init(&c->defer, d->loop, cannot, c);
 	if (url_parse(c->url, rq->who, &c->parts, &c->err) != 0)

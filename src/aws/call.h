@@ -4,9 +4,11 @@
 #define PGIAM_AWS_CALL_H
 
 #include "aws/provider.h"
+#include "base/mask.h"
 #include "http/http_client.h"
 
 #define CALL_HEADERS_MAX 8
+#define CALL_SECRETS_MAX 3
 
 /* Copied by call_start. */
 struct call_request {
@@ -16,6 +18,10 @@ struct call_request {
 	const struct http_header *headers; /* names in lower case; at most CALL_HEADERS_MAX; no Host */
 	size_t header_count;
 	struct slice body;
+	/* In body, as they are without its encoding; n == 0: none. What signs, and every header that is not known to be
+	   harmless, needs no mention. */
+	struct slice secrets[CALL_SECRETS_MAX];
+	struct slice known; /* not sent, but the service knows it: what it said before; n == 0: nothing */
 	struct credentials *signer; /* referenced; NULL: not signed */
 	const char *service;        /* literal: to sign for */
 	const char *region;
@@ -44,6 +50,9 @@ struct call_answer {
 	const char *code;               /* ... and the service's error code, "" if it gave none */
 	enum provider_cause cause;      /* ... and what that comes to; with a reply: if it is of no use */
 	uint64_t retry_after_us;        /* ... and its wish, 0 if none */
+	/* Of what was secret in the request; NULL: there was none. e and code went through it; so must whatever else of
+	   the answer people will see. */
+	const struct mask *mask;
 };
 
 /* How often services are asked: AWS_MAX_ATTEMPTS, or CALL_ATTEMPTS. */

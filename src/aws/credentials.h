@@ -20,7 +20,7 @@ struct credentials {
 	struct secret secret_key;
 	struct secret session_token; /* unset with long-term keys */
 	int64_t expires_wall_us;     /* 0: they do not expire, as far as is known */
-	char *account_id;            /* or NULL: not known */
+	char *account_id;            /* 12 digits, or NULL: not known */
 	const char *provider;        /* literal: "env", ... */
 	bool renewable;              /* asking the provider again can give others */
 };
@@ -29,7 +29,7 @@ struct credentials_parts {
 	const char *provider; /* literal */
 	struct slice access_key, secret_key;
 	struct slice session_token; /* n == 0: none */
-	struct slice account_id;    /* n == 0: not known */
+	struct slice account_id;    /* n == 0: not known; what is not 12 digits is left out */
 	int64_t expires_wall_us;
 	bool renewable;
 };

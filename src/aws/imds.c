@@ -113,6 +113,7 @@ static void heard(void *arg, const struct call_answer *c)
 {
 	struct imds_op *op = arg;
 	struct imds_answer a = {.status = op->state == STATE_PATH ? c->status : 0,
+				.mask = c->mask,
 				.cause = c->cause,
 				.retry_after_us = c->retry_after_us};
 

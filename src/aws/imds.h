@@ -5,7 +5,7 @@
 #define PGIAM_AWS_IMDS_H
 
 #include "aws/provider.h"
-#include "base/slice.h"
+#include "base/mask.h"
 
 struct imds;
 struct imds_op;
@@ -17,6 +17,7 @@ void imds_free(struct imds *m); /* with no question pending; NULL is fine */
 struct imds_answer {
 	const struct err *e; /* NULL: body is what was asked for; else why not, beginning with "imds: " */
 	struct slice body;
+	const struct mask *mask;     /* call_answer's: of what of body people will see; NULL: nothing was asked */
 	enum provider_result result; /* with e: PROVIDER_NOT_CONFIGURED, if there is no such service here, or _FAILED */
 	int status;                  /* ... the HTTP status of what stands at path, 0 if it did not come to that */
 	enum provider_cause cause;   /* ... for counters */

@@ -100,14 +100,15 @@ static void fail_asking(struct provider_imds_op *op, const struct imds_answer *i
 
 /* ---- answers ---- */
 
-/* The first line. */
-static bool take_role(struct provider_imds_op *op, struct slice body)
+/* The first line. It will be in messages: the session's token said back is none. */
+static bool take_role(struct provider_imds_op *op, const struct imds_answer *a)
 {
+	struct slice body = a->body;
 	size_t n = 0;
 
 	while (n < body.n && body.p[n] != '\n' && body.p[n] != '\r')
 		n++;
-	if (n == 0 || n > ROLE_MAX)
+	if (n == 0 || n > ROLE_MAX || mask_finds(a->mask, slice_of(body.p, n)))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (!isalnum(body.p[i]) && !strchr("_+=,.@-", body.p[i]))
@@ -118,7 +119,7 @@ static bool take_role(struct provider_imds_op *op, struct slice body)
 }
 
 /* Owned, or NULL with the operation's err set. A status of 200 may carry a failure. */
-static struct credentials *take_keys(struct provider_imds_op *op, struct slice body)
+static struct credentials *take_keys(struct provider_imds_op *op, const struct imds_answer *a)
 {
 	static const struct reply_fields fields = {
 		.access_key = "AccessKeyId",
@@ -128,7 +129,7 @@ static struct credentials *take_keys(struct provider_imds_op *op, struct slice b
 		.account_id = "AccountId",
 		.must_expire = true,
 	};
-	struct json *j = json_parse(body);
+	struct json *j = json_parse(a->body);
 	struct slice code = json_string(j, "Code");
 	struct credentials *c = NULL;
 	struct reply_error said;
@@ -136,7 +137,7 @@ static struct credentials *take_keys(struct provider_imds_op *op, struct slice b
 	if (!j) {
 		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": the answer is no JSON");
 	} else if (code.n > 0 && !slice_eq_str(code, "Success")) {
-		reply_error_read(body, slice_of(NULL, 0), &said);
+		reply_error_read(a->body, slice_of(NULL, 0), a->mask, &said);
 		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": no credentials for role %s: %s", op->role,
 			said.code);
 		err_detail(&op->later.err, "%s", said.message);
@@ -157,7 +158,7 @@ static void keys_heard(void *arg, const struct imds_answer *i)
 		fail_asking(op, i);
 		return;
 	}
-	creds = take_keys(op, i->body);
+	creds = take_keys(op, i);
 	if (creds)
 		succeed(op, creds);
 	else
@@ -176,7 +177,7 @@ static void role_heard(void *arg, const struct imds_answer *i)
 		fail(op, (struct provider_answer){.result = PROVIDER_NOT_CONFIGURED, .cause = i->cause});
 	} else if (i->e) {
 		fail_asking(op, i);
-	} else if (!take_role(op, i->body)) {
+	} else if (!take_role(op, i)) {
 		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": what the metadata service gave is no role's name");
 		fail_answer(op);
 	} else {

@@ -164,6 +164,7 @@ static int ask(struct provider_login_op *op, const char *region)
 					      .headers = headers,
 					      .header_count = 2,
 					      .body = buf_slice(&body),
+					      .secrets = {op->token.refresh},
 					      .attempts = call_attempts(&p->deps),
 					      .connect_us = CALL_CONNECT_US,
 					      .total_us = CALL_TOTAL_US,

@@ -242,6 +242,7 @@ static int ask_oidc(struct provider_sso_op *op)
 				      .headers = &header,
 				      .header_count = 1,
 				      .body = buf_slice(&body),
+				      .secrets = {op->token.client_secret, op->token.refresh, op->token.access},
 				      .attempts = call_attempts(&p->deps),
 				      .connect_us = CALL_CONNECT_US,
 				      .total_us = CALL_TOTAL_US,

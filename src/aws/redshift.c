@@ -35,7 +35,7 @@ static const struct {
 	enum service_id service;
 	const char *content_type, *target; /* target: x-amz-target, or NULL */
 	void (*body)(const struct redshift_request *rq, struct buf *out);
-	struct secret_value *(*parse)(const char *call, struct slice reply, struct err *e);
+	struct secret_value *(*parse)(const char *call, struct slice reply, const struct mask *mask, struct err *e);
 	const struct service_hint *hints;
 } calls[] = {
 	[REDSHIFT_USER] = {.name = "GetClusterCredentials",
@@ -159,9 +159,9 @@ void redshift_body(const struct redshift_request *rq, struct buf *out)
 	calls[rq->call].body(rq, out);
 }
 
-struct secret_value *redshift_answer(enum redshift_call call, struct slice body, struct err *e)
+struct secret_value *redshift_answer(enum redshift_call call, struct slice body, const struct mask *mask, struct err *e)
 {
-	return calls[call].parse(calls[call].name, body, e);
+	return calls[call].parse(calls[call].name, body, mask, e);
 }
 
 void redshift_key(const struct redshift_request *rq, struct buf *out)
@@ -211,7 +211,7 @@ static void heard(void *arg, const struct call_answer *a)
 
 	r->call = NULL;
 	if (a->reply) {
-		v = redshift_answer(r->rq.call, a->reply->body, &e);
+		v = redshift_answer(r->rq.call, a->reply->body, a->mask, &e);
 		if (!v)
 			err_prefix(&e, "%s", calls[r->rq.call].who);
 		out = (struct secret_reader_answer){.value = v, .e = v ? NULL : &e, .cause = a->cause};
@@ -220,7 +220,8 @@ static void heard(void *arg, const struct call_answer *a)
 	secret_value_unref(v);
 }
 
-static void redshift_read(struct secret_reader *base, struct credentials *signer, secret_reader_cb cb, void *arg)
+static void redshift_read(struct secret_reader *base, struct credentials *signer, const struct secret_value *last,
+			  secret_reader_cb cb, void *arg)
 {
 	struct redshift *r = redshift_of(base);
 	struct buf body;
@@ -243,6 +244,7 @@ static void redshift_read(struct secret_reader *base, struct credentials *signer
 						     .header = {calls[r->rq.call].target ? "x-amz-target" : NULL,
 								calls[r->rq.call].target},
 						     .body = buf_slice(&body),
+						     .known = secret_value_password(last),
 						     .signer = signer,
 						     .hints = calls[r->rq.call].hints,
 					     },

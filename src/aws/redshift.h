@@ -38,8 +38,9 @@ void redshift_text(const struct redshift_request *rq, struct buf *out);
 /* The body of the request. Pure. */
 void redshift_body(const struct redshift_request *rq, struct buf *out);
 
-/* The answer's user, password and end. NULL with ERR_CREDENTIALS if it is none; the message quotes nothing of it. Pure. */
-struct secret_value *redshift_answer(enum redshift_call call, struct slice body, struct err *e);
+/* The answer's user, password and end, to a request with the secrets of mask. NULL with ERR_CREDENTIALS if it is none; the
+ * message quotes nothing of it. Pure. */
+struct secret_value *redshift_answer(enum redshift_call call, struct slice body, const struct mask *mask, struct err *e);
 
 /* Of these credentials; rq is copied. deps' parts are borrowed for the reader's life. */
 struct secret_reader *redshift_reader_new(const struct provider_deps *d, const struct redshift_request *rq);

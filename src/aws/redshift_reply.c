@@ -48,7 +48,7 @@ static int from_json(const char *call, struct slice body, struct answer *a)
 }
 
 static struct secret_value *parse(int (*from)(const char *call, struct slice body, struct answer *a), const char *call,
-				  struct slice body, struct err *e)
+				  struct slice body, const struct mask *mask, struct err *e)
 {
 	struct secret_value *v = NULL;
 	struct answer a = {.expires_wall_us = 0};
@@ -66,6 +66,7 @@ static struct secret_value *parse(int (*from)(const char *call, struct slice bod
 				.user = buf_slice(&a.user),
 				.password = buf_slice(&a.password),
 				.expires_wall_us = a.expires_wall_us,
+				.mask = mask,
 			},
 			e);
 	buf_free(&a.user);
@@ -73,12 +74,12 @@ static struct secret_value *parse(int (*from)(const char *call, struct slice bod
 	return v;
 }
 
-struct secret_value *redshift_reply_xml(const char *call, struct slice body, struct err *e)
+struct secret_value *redshift_reply_xml(const char *call, struct slice body, const struct mask *mask, struct err *e)
 {
-	return parse(from_xml, call, body, e);
+	return parse(from_xml, call, body, mask, e);
 }
 
-struct secret_value *redshift_reply_json(const char *call, struct slice body, struct err *e)
+struct secret_value *redshift_reply_json(const char *call, struct slice body, const struct mask *mask, struct err *e)
 {
-	return parse(from_json, call, body, e);
+	return parse(from_json, call, body, mask, e);
 }

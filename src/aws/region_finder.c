@@ -52,11 +52,12 @@ static void tell(const struct region_finder *f, struct region_finder_op *op)
 	defer_set(&op->defer);
 }
 
-static void take(struct region_finder *f, struct slice body)
+static void take(struct region_finder *f, const struct imds_answer *a)
 {
+	struct slice body = a->body;
 	char text[ENDPOINT_REGION_SIZE];
 
-	if (body.n > 0 && body.n < sizeof(text) && !memchr(body.p, '\0', body.n)) {
+	if (body.n > 0 && body.n < sizeof(text) && !memchr(body.p, '\0', body.n) && !mask_finds(a->mask, body)) {
 		snprintf(text, sizeof(text), "%.*s", SLICE_FMT(body));
 		text[strcspn(text, "\r\n")] = '\0';
 		if (endpoint_region_ok(text)) {
@@ -75,7 +76,7 @@ static void heard(void *arg, const struct imds_answer *a)
 	if (a->e)
 		f->why = *a->e;
 	else
-		take(f, a->body);
+		take(f, a);
 	if (f->region[0])
 		log_info(loop_log(f->deps.loop), "region found", LS("region", f->region), LS("from", "imds"));
 	else

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include "aws/xml.h"
-#include "base/enc.h"
 
 struct credentials *reply_credentials(const struct json *j, const struct reply_fields *f,
 				      const char *provider, struct err *e)
@@ -35,28 +34,28 @@ static struct slice bare_code(struct slice s)
 	return colon ? slice_of(s.p, (size_t)(colon - s.p)) : s;
 }
 
-static void keep(char *out, size_t size, struct slice s)
+/* Masked first: what is cut at a '#' or ':' might not be known again. */
+static void keep_code(const struct mask *m, struct slice s, char out[REPLY_CODE_SIZE])
 {
-	struct buf b;
+	char masked[256];
 
-	buf_init(&b, size);
-	enc_printable(&b, s, size - 1);
-	snprintf(out, size, "%s", buf_cstr(&b));
-	buf_free(&b);
+	mask_printable(m, s, masked, sizeof(masked));
+	s = bare_code(slice_str(masked));
+	snprintf(out, REPLY_CODE_SIZE, "%.*s", SLICE_FMT(s));
 }
 
-static void from_json(const struct json *j, struct reply_error *out)
+static void from_json(const struct json *j, const struct mask *m, struct reply_error *out)
 {
 	static const char *const codes[] = {"__type", "Error/Code", "code", "Code", "error"};
 	static const char *const messages[] = {"message", "Message", "Error/Message", "error_description"};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]) && !out->code[0]; i++)
-		keep(out->code, sizeof(out->code), bare_code(json_string(j, codes[i])));
+		keep_code(m, json_string(j, codes[i]), out->code);
 	for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]) && !out->message[0]; i++)
-		keep(out->message, sizeof(out->message), json_string(j, messages[i]));
+		mask_printable(m, json_string(j, messages[i]), out->message, sizeof(out->message));
 }
 
-static void from_xml(struct slice body, struct reply_error *out)
+static void from_xml(struct slice body, const struct mask *m, struct reply_error *out)
 {
 	static const char *const paths[][2] = {
 		{"ErrorResponse/Error/Code",   "ErrorResponse/Error/Message"  },
@@ -65,28 +64,28 @@ static void from_xml(struct slice body, struct reply_error *out)
 	};
 	struct buf text;
 
-	buf_init(&text, 4096);
+	buf_init_secret(&text, 4096);
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && !out->code[0]; i++) {
 		buf_clear(&text);
 		if (xml_text(body, paths[i][0], &text) == 0)
-			keep(out->code, sizeof(out->code), buf_slice(&text));
+			keep_code(m, buf_slice(&text), out->code);
 		buf_clear(&text);
 		if (xml_text(body, paths[i][1], &text) == 0)
-			keep(out->message, sizeof(out->message), buf_slice(&text));
+			mask_printable(m, buf_slice(&text), out->message, sizeof(out->message));
 	}
 	buf_free(&text);
 }
 
-void reply_error_read(struct slice body, struct slice error_type, struct reply_error *out)
+void reply_error_read(struct slice body, struct slice error_type, const struct mask *mask, struct reply_error *out)
 {
 	struct json *j = json_parse(body);
 
 	out->code[0] = out->message[0] = '\0';
 	if (error_type.n > 0)
-		keep(out->code, sizeof(out->code), bare_code(error_type));
+		keep_code(mask, error_type, out->code);
 	if (j)
-		from_json(j, out);
+		from_json(j, mask, out);
 	else
-		from_xml(body, out);
+		from_xml(body, mask, out);
 	json_free(j);
 }

@@ -5,7 +5,7 @@
 
 #include "aws/credentials.h"
 #include "aws/json.h"
-#include "base/buf.h"
+#include "base/mask.h"
 
 /* Paths (aws/json.h) of the fields; session_token and account_id may be NULL. */
 struct reply_fields {
@@ -18,13 +18,14 @@ struct reply_fields {
 struct credentials *reply_credentials(const struct json *j, const struct reply_fields *f,
 				      const char *provider, struct err *e);
 
-/* What an answer that is no success says about itself: "" where it says nothing. Printable, cut. */
+/* What an answer that is no success says about itself: "" where it says nothing. Masked, printable, cut. */
+#define REPLY_CODE_SIZE 64
 struct reply_error {
-	char code[64]; /* "AccessDenied"; without a namespace in front or a ':' behind */
+	char code[REPLY_CODE_SIZE]; /* "AccessDenied"; without a namespace in front or a ':' behind */
 	char message[256];
 };
 
-/* body: JSON or XML; error_type: the header x-amzn-errortype, n == 0 if there is none. */
-void reply_error_read(struct slice body, struct slice error_type, struct reply_error *out);
+/* body: JSON or XML; error_type: the header x-amzn-errortype, n == 0 if there is none; mask: of the request's secrets. */
+void reply_error_read(struct slice body, struct slice error_type, const struct mask *mask, struct reply_error *out);
 
 #endif

@@ -20,8 +20,10 @@ typedef void (*secret_reader_cb)(void *arg, const struct secret_reader_answer *a
 struct secret_reader;
 
 struct secret_reader_ops {
-	/* One reading, signed with these credentials, which stay until its end; one at a time. */
-	void (*read)(struct secret_reader *r, struct credentials *signer, secret_reader_cb cb, void *arg);
+	/* One reading, signed with these credentials; one at a time. last: what the one before brought, or NULL: a service
+	   that says its password in an error is not quoted. Both stay until the end. */
+	void (*read)(struct secret_reader *r, struct credentials *signer, const struct secret_value *last,
+		     secret_reader_cb cb, void *arg);
 	void (*cancel)(struct secret_reader *r); /* the reading, if one is under way */
 	/* A server turned down what was read last: the next reading brings another, if there is one. May be NULL. */
 	void (*refused)(struct secret_reader *r, const struct secret_value *v);

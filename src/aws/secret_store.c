@@ -184,7 +184,7 @@ static void on_credentials(void *arg, struct credentials *c, const struct err *e
 		return;
 	}
 	s->signer = credentials_ref(c);
-	s->reader->ops->read(s->reader, s->signer, on_read, s);
+	s->reader->ops->read(s->reader, s->signer, s->value, on_read, s);
 }
 
 static void begin_reading(struct secret_store *s)

@@ -33,6 +33,13 @@ static char *name_of(struct slice s)
 	return s.n > 0 && is_name(s) ? slice_dup(s) : NULL;
 }
 
+/* These are for logs, pages and the database, where the credentials that were asked with do not belong. */
+static bool repeats_request(const struct secret_value_parts *parts)
+{
+	return mask_finds(parts->mask, parts->user) || mask_finds(parts->mask, parts->version) ||
+	       mask_finds(parts->mask, parts->host) || mask_finds(parts->mask, parts->dbname);
+}
+
 struct secret_value *secret_value_new(const struct secret_value_parts *parts, struct err *e)
 {
 	struct secret_value *v;
@@ -46,6 +53,8 @@ struct secret_value *secret_value_new(const struct secret_value_parts *parts, st
 		wrong = "its user is too long, or no name";
 	else if (!is_version(parts->version))
 		wrong = "its version is none";
+	else if (repeats_request(parts))
+		wrong = "a name in it is what was sent to ask for it";
 	if (wrong) {
 		err_set(e, ERR_CREDENTIALS, "%s", wrong);
 		return NULL;
@@ -82,6 +91,11 @@ void secret_value_unref(struct secret_value *v)
 	free(v);
 }
 
+struct slice secret_value_password(const struct secret_value *v)
+{
+	return v ? secret_slice(&v->password) : slice_of(NULL, 0);
+}
+
 bool secret_value_valid_at(const struct secret_value *v, int64_t wall_us)
 {
 	return v->expires_wall_us == 0 || wall_us < v->expires_wall_us;
@@ -112,7 +126,8 @@ static uint16_t port_of(const struct json *j)
 }
 
 /* What the secret itself says. */
-static struct secret_value *parse_secret(struct slice version, const char *stage, struct slice text, struct err *e)
+static struct secret_value *parse_secret(struct slice version, const char *stage, struct slice text,
+					 const struct mask *mask, struct err *e)
 {
 	struct json *j = json_parse(text);
 	struct secret_value *v = NULL;
@@ -129,13 +144,14 @@ static struct secret_value *parse_secret(struct slice version, const char *stage
 				.host = json_string(j, "host"),
 				.dbname = json_string(j, "dbname"),
 				.port = port_of(j),
+				.mask = mask,
 			},
 			e);
 	json_free(j);
 	return v;
 }
 
-struct secret_value *secret_value_parse(struct slice reply, const char *stage, struct err *e)
+struct secret_value *secret_value_parse(struct slice reply, const char *stage, const struct mask *mask, struct err *e)
 {
 	struct json *j = json_parse(reply);
 	struct slice version = json_string(j, "VersionId"), text = json_string(j, "SecretString"),
@@ -149,7 +165,7 @@ struct secret_value *secret_value_parse(struct slice reply, const char *stage, s
 	else if (text.n == 0 && (binary.n == 0 || enc_base64_decode(&decoded, binary) != 0))
 		err_set(e, ERR_CREDENTIALS, "the answer holds no secret that can be read");
 	else
-		v = parse_secret(version, stage, text.n > 0 ? text : buf_slice(&decoded), e);
+		v = parse_secret(version, stage, text.n > 0 ? text : buf_slice(&decoded), mask, e);
 	buf_free(&decoded);
 	json_free(j);
 	if (v)

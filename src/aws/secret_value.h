@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/mask.h"
 #include "base/secret.h"
 
 #define SECRET_VALUE_VERSION_MAX 64
@@ -33,6 +34,7 @@ struct secret_value_parts {
 	struct slice host, dbname; /* n == 0: none; one that is no name is left out */
 	uint16_t port;
 	int64_t expires_wall_us;
+	const struct mask *mask; /* of the request's secrets: no name may be one; or NULL */
 };
 
 /* Copies the parts. One reference is the caller's. NULL with ERR_CREDENTIALS if there is no password, or it, the user or
@@ -41,15 +43,18 @@ struct secret_value *secret_value_new(const struct secret_value_parts *parts, st
 struct secret_value *secret_value_ref(struct secret_value *v); /* thread-safe; NULL gives NULL */
 void secret_value_unref(struct secret_value *v);               /* thread-safe; NULL is fine */
 
+/* Its password; n == 0 of NULL. */
+struct slice secret_value_password(const struct secret_value *v);
+
 /* Not yet expired? */
 bool secret_value_valid_at(const struct secret_value *v, int64_t wall_us);
 
 /* Is it the same, or another reading of the same version? */
 bool secret_value_same(const struct secret_value *a, const struct secret_value *b);
 
-/* What GetSecretValue answered: SecretString, or SecretBinary, with a JSON object in it that has a password, as RDS writes
+/* What GetSecretValue answered, to a request with the secrets of mask: SecretString, or SecretBinary, with a JSON object in it that has a password, as RDS writes
  * them. As secret_value_new. Pure. Spec: Secrets Manager user guide, "JSON structure of AWS Secrets Manager secrets"; API
  * reference, GetSecretValue. */
-struct secret_value *secret_value_parse(struct slice reply, const char *stage, struct err *e);
+struct secret_value *secret_value_parse(struct slice reply, const char *stage, const struct mask *mask, struct err *e);
 
 #endif

@@ -19,6 +19,7 @@ struct secret_walk {
 	struct secrets_manager *call; /* non-NULL exactly while one is under way */
 	size_t stage;                 /* whose version is being read */
 	struct credentials *signer;   /* borrowed */
+	const struct secret_value *last; /* borrowed; or NULL */
 	struct secret_value *current; /* that it has read; NULL: not yet */
 	secret_reader_cb cb;
 	void *arg;
@@ -79,15 +80,18 @@ static void read_stage(struct secret_walk *w)
 					      .stage = stages[w->stage],
 					      .region = w->region,
 					      .signer = w->signer,
+					      .known = secret_value_password(w->last),
 				      },
 				      on_read, w);
 }
 
-static void walk_read(struct secret_reader *r, struct credentials *signer, secret_reader_cb cb, void *arg)
+static void walk_read(struct secret_reader *r, struct credentials *signer, const struct secret_value *last,
+		      secret_reader_cb cb, void *arg)
 {
 	struct secret_walk *w = walk_of(r);
 
 	w->signer = signer;
+	w->last = last;
 	w->cb = cb;
 	w->arg = arg;
 	w->stage = 0;

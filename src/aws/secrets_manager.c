@@ -88,7 +88,7 @@ static void heard(void *arg, const struct call_answer *a)
 	struct err e;
 
 	if (a->reply) {
-		out.value = secret_value_parse(a->reply->body, s->stage, &e);
+		out.value = secret_value_parse(a->reply->body, s->stage, a->mask, &e);
 		out.e = out.value ? NULL : &e;
 	}
 	s->cb(s->arg, &out);
@@ -115,6 +115,7 @@ struct secrets_manager *secrets_manager_get(const struct provider_deps *d, const
 					     .content_type = "application/x-amz-json-1.1",
 					     .header = {"x-amz-target", "secretsmanager.GetSecretValue"},
 					     .body = buf_slice(&body),
+					     .known = rq->known,
 					     .signer = rq->signer,
 					     .hints = hints,
 				     },

@@ -14,6 +14,7 @@ struct secrets_manager_request {
 	const char *stage; /* literal: "AWSCURRENT" */
 	const char *region;
 	struct credentials *signer;
+	struct slice known; /* a password the secret had before, or n == 0 */
 };
 
 /* cb comes once, never inside get, never after cancel. */

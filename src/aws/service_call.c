@@ -80,6 +80,8 @@ struct service_call *service_call_start(const struct provider_deps *d, const str
 				     .headers = headers,
 				     .header_count = rq->header[0] ? 2 : 1,
 				     .body = rq->body,
+				     .secrets = {rq->secret},
+				     .known = rq->known,
 				     .signer = rq->signer,
 				     .service = place.service,
 				     .region = place.region,

@@ -19,6 +19,8 @@ struct service_request {
 	const char *content_type;
 	const char *header[2]; /* one more: name in lower case, value; or NULL */
 	struct slice body;
+	struct slice secret; /* call_request.secrets' only one, or n == 0 */
+	struct slice known;  /* call_request.known */
 	struct credentials *signer; /* NULL: not signed */
 	const struct service_hint *hints; /* constant; ended by one whose code is NULL */
 };

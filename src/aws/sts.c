@@ -23,6 +23,7 @@ struct sts {
 	char *endpoint_url;         /* or NULL */
 	struct credentials *source; /* that sign, or NULL */
 	struct buf body;
+	struct secret web_token;          /* in it, or unset */
 	struct region_finder_op *finding; /* one of the two is under way */
 	struct service_call *call;
 	sts_cb cb;
@@ -65,6 +66,7 @@ static const struct service_hint hints[] = {
 static void sts_free(struct sts *s)
 {
 	buf_free(&s->body);
+	secret_clear(&s->web_token);
 	credentials_unref(s->source);
 	free(s->endpoint_url);
 	free(s);
@@ -91,7 +93,9 @@ static void heard(void *arg, const struct call_answer *a)
 		e = *a->e;
 		err_prefix(&e, "%s", s->provider);
 	} else if (s->action == STS_CALLER_IDENTITY) {
-		ok = sts_reply_identity(a->reply->body, s->provider, &who, &e) == 0;
+		ok = sts_reply_identity(a->reply->body, a->mask, &who, &e) == 0;
+		if (!ok)
+			err_prefix(&e, "%s", s->provider);
 		out.arn = ok ? who.arn : NULL;
 		out.account = ok ? who.account : NULL;
 	} else {
@@ -165,6 +169,7 @@ static void call(struct sts *s, const char *region)
 					     .content_type = "application/x-www-form-urlencoded; charset=utf-8",
 					     .header = {"accept", "application/json"},
 					     .body = buf_slice(&s->body),
+					     .secret = secret_slice(&s->web_token),
 					     .signer = s->source,
 					     .hints = hints,
 				     },
@@ -222,6 +227,7 @@ struct sts *sts_start(const struct provider_deps *d, const struct sts_request *r
 	s->source = rq->action == STS_WEB_IDENTITY ? NULL : credentials_ref(rq->source);
 	s->cb = cb;
 	s->arg = arg;
+	secret_set(&s->web_token, rq->web_token);
 	buf_init_secret(&s->body, BODY_MAX);
 	if (make_body(d, rq, &s->body, &e) != 0 || begin(s, rq->region, &e) != 0)
 		refuse(s, &e);

@@ -6,7 +6,6 @@
 #include "aws/date.h"
 #include "aws/json.h"
 #include "aws/xml.h"
-#include "base/enc.h"
 #include "base/mem.h"
 
 #define FIELD_MAX 32768
@@ -88,28 +87,24 @@ struct credentials *sts_reply_credentials(enum sts_action action, struct slice b
 	return c;
 }
 
-static void keep(const struct answer *a, const char *field, char *out, size_t size)
+static void keep(const struct answer *a, const char *field, const struct mask *m, char *out, size_t size)
 {
-	struct buf raw, shown;
+	struct buf raw;
 
-	buf_init(&raw, FIELD_MAX);
-	buf_init(&shown, size);
+	buf_init_secret(&raw, FIELD_MAX);
 	text(a, field, &raw);
-	enc_printable(&shown, buf_slice(&raw), size - 1);
-	snprintf(out, size, "%s", buf_cstr(&shown));
+	mask_printable(m, buf_slice(&raw), out, size);
 	buf_free(&raw);
-	buf_free(&shown);
 }
 
-int sts_reply_identity(struct slice body, const char *provider, struct sts_identity *out, struct err *e)
+int sts_reply_identity(struct slice body, const struct mask *mask, struct sts_identity *out, struct err *e)
 {
 	struct answer a = {STS_CALLER_IDENTITY, json_parse(body), body};
 
-	keep(&a, "Arn", out->arn, sizeof(out->arn));
-	keep(&a, "Account", out->account, sizeof(out->account));
+	keep(&a, "Arn", mask, out->arn, sizeof(out->arn));
+	keep(&a, "Account", mask, out->account, sizeof(out->account));
 	json_free(a.json);
 	if (!out->arn[0])
-		return err_set(e, ERR_CREDENTIALS, "%s: what GetCallerIdentity answered names nobody",
-			       provider);
+		return err_set(e, ERR_CREDENTIALS, "what GetCallerIdentity answered names nobody");
 	return 0;
 }

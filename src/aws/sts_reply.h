@@ -4,6 +4,7 @@
 
 #include "aws/credentials.h"
 #include "aws/sts.h"
+#include "base/mask.h"
 
 struct sts_identity {
 	char arn[512], account[32];
@@ -13,7 +14,7 @@ struct sts_identity {
 struct credentials *sts_reply_credentials(enum sts_action action, struct slice body, const char *provider,
 					  struct err *e);
 
-/* Who called. */
-int sts_reply_identity(struct slice body, const char *provider, struct sts_identity *out, struct err *e);
+/* Who called; mask: of the request's secrets. */
+int sts_reply_identity(struct slice body, const struct mask *mask, struct sts_identity *out, struct err *e);
 
 #endif

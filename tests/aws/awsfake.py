@@ -37,12 +37,14 @@ SERVICES = [Sts, Imds, Container, Portal, Oidc, Signin, SecretsManager, Redshift
 
 class Fault:
     """One scripted misfortune: status+body+headers in place of the answer, delay_sec before it, hang (silence until the
-    stand-in stops or faults are cleared), drop (the connection is closed), huge (so many bytes), redirect (to there).
+    stand-in stops or faults are cleared), drop (the connection is closed), huge (so many bytes), redirect (to there), code
+    (an error of the service's form, with message), echo (that error's message says this header of the request, or "body").
     times: for how many requests; None is until cleared. only: paths or actions it is for."""
 
     def __init__(self, service, times=1, only=None, status=None, body="", headers=None, delay_sec=0, hang=False,
-                 drop=False, huge=0, redirect=None, code=None, message="on request of the test"):
-        self.service, self.times, self.only, self.code, self.message = service, times, only, code, message
+                 drop=False, huge=0, redirect=None, code=None, message="on request of the test", echo=None):
+        self.service, self.times, self.only, self.code, self.message = service, times, only, code or echo and "Echo", message
+        self.echo = echo
         self.status, self.body, self.headers, self.delay_sec = status, body, headers or {}, delay_sec
         self.hang, self.drop, self.huge, self.redirect = hang, drop, huge, redirect
 
@@ -199,7 +201,8 @@ class Aws:
             return
         try:
             if fault and fault.code:
-                raise Refused(fault.status or 400, fault.code, fault.message, fault.headers)
+                message = "you sent %s" % request.said(fault.echo) if fault.echo else fault.message
+                raise Refused(fault.status or 400, fault.code, message, fault.headers)
             reply = Reply(fault.body, fault.status, headers=fault.headers) if fault and fault.status \
                 else service.answer(request)
         except Refused as e:

@@ -55,6 +55,10 @@ class Request:
             self.form = {k: v[0] for k, v in urllib.parse.parse_qs(body.decode(), keep_blank_values=True).items()}
         self.target_header = headers.get("x-amz-target", "")
 
+    def said(self, what):
+        """A header, or "body"."""
+        return self.body.decode() if what == "body" else self.headers[what]
+
     def scope_service(self):
         try:
             return sigv4.SignedRequest(self.method, self.target, self.headers, self.body).service

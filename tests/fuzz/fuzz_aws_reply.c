@@ -40,8 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_free(j);
 	judge(sts_reply_credentials(STS_ASSUME_ROLE, text, "fuzz", &e));
 	judge(sts_reply_credentials(STS_WEB_IDENTITY, text, "fuzz", &e));
-	sts_reply_identity(text, "fuzz", &id, &e);
-	reply_error_read(text, slice_of(data, size < 40 ? size : 40), &said);
+	sts_reply_identity(text, NULL, &id, &e);
+	reply_error_read(text, slice_of(data, size < 40 ? size : 40), NULL, &said);
 	call_verdict_of(HTTP_FAULT_NONE, 400, said.code);
 	return 0;
 }

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	for (int call = REDSHIFT_USER; call <= REDSHIFT_SERVERLESS; call++) {
 		struct err e = {.code = ERR_NONE};
-		struct secret_value *v = redshift_answer((enum redshift_call)call, slice_of(data, size), &e);
+		struct secret_value *v = redshift_answer((enum redshift_call)call, slice_of(data, size), NULL, &e);
 
 		assert((v == NULL) == (e.code == ERR_CREDENTIALS));
 		if (v) {

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void judge(struct slice reply)
 {
 	struct err e = {.code = ERR_NONE};
-	struct secret_value *v = secret_value_parse(reply, "AWSCURRENT", &e);
+	struct secret_value *v = secret_value_parse(reply, "AWSCURRENT", NULL, &e);
 
 	assert((v == NULL) == (e.code == ERR_CREDENTIALS));
 	if (v) {

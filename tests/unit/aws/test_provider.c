@@ -49,9 +49,13 @@ static const struct {
 	 NULL,													"session token",
 	 true,																	       NULL,
 	 NULL,																			    0 },
-	{{"AWS_ACCESS_KEY_ID=A", "AWS_SECRET_ACCESS_KEY=s", "AWS_ACCOUNT_ID=1 2"},
-	 NULL,													"account",
-	 true,																	       NULL,
+	{{"AWS_ACCESS_KEY_ID=A", "AWS_SECRET_ACCESS_KEY=s", "AWS_ACCOUNT_ID=12345678901x"},
+	 "A",													 NULL,
+	 false,																	      NULL,
+	 NULL,																			    0 },
+	{{"AWS_ACCESS_KEY_ID=A", "AWS_SECRET_ACCESS_KEY=s", "AWS_ACCOUNT_ID=1234567890123"},
+	 "A",													 NULL,
+	 false,																	      NULL,
 	 NULL,																			    0 },
 };
 

@@ -70,7 +70,7 @@ static void answers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		struct secret_value *v = redshift_answer(good[i].call, slice_str(good[i].reply), &e);
+		struct secret_value *v = redshift_answer(good[i].call, slice_str(good[i].reply), NULL, &e);
 
 		assert_non_null(v);
 		assert_string_equal(v->user, good[i].user);
@@ -80,7 +80,7 @@ static void answers(void **state)
 		secret_value_unref(v);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_null(redshift_answer(bad[i].call, slice_str(bad[i].reply), &e));
+		assert_null(redshift_answer(bad[i].call, slice_str(bad[i].reply), NULL, &e));
 		assert_int_equal(e.code, ERR_CREDENTIALS);
 		assert_null(strstr(e.msg, "sesame"));
 	}
@@ -93,7 +93,7 @@ static void cut_answers(void **state)
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		for (size_t n = 0; n < strlen(good[i].reply); n++) {
 			char *cut = mem_strndup(good[i].reply, n);
-			struct secret_value *v = redshift_answer(good[i].call, slice_str(cut), NULL);
+			struct secret_value *v = redshift_answer(good[i].call, slice_str(cut), NULL, NULL);
 
 			if (v)
 				assert_string_equal(v->user, good[i].user);

@@ -216,12 +216,12 @@ static void sts_identity(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(sts_reply_identity(slice_str(good[i]), "p", &id, &e), 0);
+		assert_int_equal(sts_reply_identity(slice_str(good[i]), NULL, &id, &e), 0);
 		assert_string_equal(id.arn, "arn:aws:sts::1:x");
 		assert_string_equal(id.account, "1");
 	}
-	assert_int_equal(sts_reply_identity(slice_str("{}"), "p", &id, &e), -1);
-	assert_int_equal(sts_reply_identity(slice_str("<html>"), "p", &id, &e), -1);
+	assert_int_equal(sts_reply_identity(slice_str("{}"), NULL, &id, &e), -1);
+	assert_int_equal(sts_reply_identity(slice_str("<html>"), NULL, &id, &e), -1);
 }
 
 static void errors(void **state)
@@ -248,7 +248,7 @@ static void errors(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct reply_error out;
 
-		reply_error_read(slice_str(cases[i].body), slice_str(cases[i].header), &out);
+		reply_error_read(slice_str(cases[i].body), slice_str(cases[i].header), NULL, &out);
 		assert_string_equal(out.code, cases[i].code);
 		assert_string_equal(out.message, cases[i].message);
 	}

@@ -17,7 +17,7 @@ static const char *const env[] = {NULL};
 static struct secret_value *parse(const char *reply)
 {
 	struct err e = {.code = ERR_NONE};
-	struct secret_value *v = secret_value_parse(slice_str(reply), "AWSCURRENT", &e);
+	struct secret_value *v = secret_value_parse(slice_str(reply), "AWSCURRENT", NULL, &e);
 
 	assert_int_equal(e.code, v ? ERR_NONE : ERR_CREDENTIALS);
 	assert_null(strstr(e.msg, "sesame"));

@@ -211,7 +211,7 @@ static void redshift_sent(struct world *w, const cJSON *item, enum redshift_call
 	struct secret_reader *r = redshift_reader_new(&w->deps, &rq);
 
 	free(names); /* copied */
-	r->ops->read(r, w->creds, no_secret, NULL);
+	r->ops->read(r, w->creds, NULL, no_secret, NULL);
 	is_sent(w, item);
 	r->ops->cancel(r);
 	r->ops->free(r);
