@@ -1,4 +1,4 @@
-/* One client connection, from accept to close. client.c is the state machine, client_login.h the way in. */
+/* One client connection, from accept to close. client_private.h says what it is made of. */
 #ifndef PGIAM_PROXY_CLIENT_H
 #define PGIAM_PROXY_CLIENT_H
 

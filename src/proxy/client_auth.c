@@ -2,10 +2,10 @@
  * is, and why it was refused is only in the log. Texts and order are PostgreSQL's (libpq/auth.c). */
 #include "proxy/client_auth.h"
 
+#include <string.h>
 #include <strings.h>
 #include "base/mem.h"
 #include "pg/frame.h"
-#include "pg/message.h"
 
 #define READ_CHUNK 4096
 
@@ -14,88 +14,17 @@ static void trust_begin(struct client *c)
 	client_enter(c);
 }
 
-const struct client_auth_method client_auth_trust = {.name = "trust", .begin = trust_begin};
+static const struct client_auth_method trust = {.name = "trust", .unproven = true, .begin = trust_begin};
 
 /* By enum auth_type. */
 static const struct client_auth_method *const methods[] = {
-	[AUTH_TYPE_TRUST] = &client_auth_trust,
+	[AUTH_TYPE_TRUST] = &trust,
 	[AUTH_TYPE_PLAIN] = &client_auth_plain,
 	[AUTH_TYPE_MD5] = &client_auth_md5,
 	[AUTH_TYPE_SCRAM] = &client_auth_scram,
 	[AUTH_TYPE_CERT] = &client_auth_cert,
 	[AUTH_TYPE_PEER] = &client_auth_peer,
 };
-
-/* ---- the end ---- */
-
-void client_auth_free(struct client *c)
-{
-	struct client_auth *a = c->auth;
-
-	if (!a)
-		return;
-	timer_clear(&a->penalty);
-	if (a->hash)
-		hash_queue_cancel(a->hash);
-	client_lookup_cancel(a->lookup);
-	client_scram_free(a->scram);
-	auth_secret_clear(&a->secret);
-	startup_free(&a->startup);
-	auth_rules_unref(a->rules);
-	mem_free_wipe(a, sizeof(*a));
-	c->auth = NULL;
-}
-
-static void on_penalty_over(void *arg)
-{
-	struct client *c = arg;
-	const struct client_auth_method *m = c->auth->method;
-	struct err e;
-
-	err_set(&e, m->code, "%s authentication failed for user \"%.63s\"", m->failed, c->user);
-	client_fail(c, &e);
-}
-
-void client_auth_refuse(struct client *c, const char *why)
-{
-	struct client_auth *a = c->auth;
-	char peer[ADDR_TEXT];
-
-	a->phase = CLIENT_AUTH_PENALTY;
-	log_info(loop_log(c->env->loop), "client authentication failed", LS("user", c->user), LS("database", c->database),
-	         LS("peer", addr_text(&c->ends->peer, peer)), LS("auth_type", a->method->name), LS("why", why));
-	stream_want_read(c->stream, false);
-	timer_set(&a->penalty, CLIENT_AUTH_PENALTY_US);
-}
-
-void client_auth_verdict(struct client *c, bool right)
-{
-	if (!c->auth->known)
-		client_auth_refuse(c, "auth_file has no secret of this user that this auth_type can use");
-	else if (!right)
-		client_auth_refuse(c, "the password is wrong");
-	else
-		client_enter(c);
-}
-
-/* ---- what methods do ---- */
-
-void client_auth_ask(struct client *c, uint32_t request, struct slice data)
-{
-	c->auth->phase = CLIENT_AUTH_ASKED;
-	message_auth(&c->out, request, data);
-	if (client_flush(c) >= 0)
-		stream_want_read(c->stream, true);
-}
-
-void client_auth_hash(struct client *c, struct slice password, hash_cb cb)
-{
-	struct client_auth *a = c->auth;
-
-	a->phase = CLIENT_AUTH_WORKS;
-	stream_want_read(c->stream, false);
-	a->hash = hash_queue_start(c->env->hashes, password, &a->secret.scram, cb, c);
-}
 
 /* ---- messages ---- */
 
@@ -202,6 +131,17 @@ static bool ask_hba(struct client *c, struct hba_answer *out)
 	        who.tls ? "SSL encryption" : "no encryption");
 	client_fail(c, &e);
 	return false;
+}
+
+/* client_auth_refuse began it. */
+static void on_penalty_over(void *arg)
+{
+	struct client *c = arg;
+	const struct client_auth_method *m = c->auth->method;
+	struct err e;
+
+	err_set(&e, m->code, "%s authentication failed for user \"%.63s\"", m->failed, c->user);
+	client_fail(c, &e);
 }
 
 void client_auth_begin(struct client *c, struct startup *s)

@@ -1,8 +1,10 @@
 /* A client proves who it is (CLIENT_AUTH), for client*.c only:
- *   client_auth.c           the exchange's frame: which method, messages, verdict
+ *   client_auth_verdict.c   what methods do and come to
  *   client_auth_password.c  plain, md5
  *   client_auth_scram.c     scram-sha-256
  *   client_auth_name.c      cert, peer
+ *   client_auth.c           the exchange's frame: which method, messages
+ * Each needs only those above it.
  *
  * Until the verdict nothing may depend on whether the user or the database exists: not what is said, and not what work
  * is done (auth_users_secret gives everybody a secret). */
@@ -10,7 +12,7 @@
 #define PGIAM_PROXY_CLIENT_AUTH_H
 
 #include "proxy/auth_store.h"
-#include "proxy/client_login.h"
+#include "proxy/client_private.h"
 #include "proxy/hash_queue.h"
 
 /* What is sent before the verdict is small: PostgreSQL takes passwords of up to 65535 bytes. */
@@ -19,15 +21,19 @@
 /* How long a wrong answer waits for its verdict: guessing takes time and a place among those who log in. */
 #define CLIENT_AUTH_PENALTY_US (500 * CLOCK_US_PER_MS)
 
+struct client_auth;
+
 struct client_auth_method {
 	const char *name;   /* auth_type's */
 	const char *expects; /* "password", "SASL": of "expected ... response" */
 	const char *failed; /* "password": of "... authentication failed for user" */
 	enum err_code code; /* of that */
 	bool secret;        /* auth_file's is needed */
+	bool unproven;      /* it lets in whoever can connect */
 	uint32_t max_body;  /* of the client's messages */
 	void (*begin)(struct client *c);
 	void (*message)(struct client *c, struct slice body); /* NULL: it asks nothing */
+	void (*end)(struct client_auth *a); /* frees what is the method's in a, if begin came to it; NULL: nothing */
 };
 
 enum client_auth_phase {
@@ -51,8 +57,8 @@ struct client_auth {
 	struct timer penalty;
 };
 
-extern const struct client_auth_method client_auth_trust, client_auth_plain, client_auth_md5, client_auth_scram,
-	client_auth_cert, client_auth_peer;
+extern const struct client_auth_method client_auth_plain, client_auth_md5, client_auth_scram, client_auth_cert,
+	client_auth_peer;
 
 /* Asks the client: an authentication request and its data. */
 void client_auth_ask(struct client *c, uint32_t request, struct slice data);
@@ -66,9 +72,5 @@ void client_auth_verdict(struct client *c, bool right);
 
 /* The same, refused: why is for the log. */
 void client_auth_refuse(struct client *c, const char *why);
-
-/* NULL is fine. */
-void client_scram_free(struct client_scram *s);
-void client_lookup_cancel(struct client_lookup *k);
 
 #endif

@@ -76,10 +76,11 @@ static void done(void *data)
 	free(k);
 }
 
-void client_lookup_cancel(struct client_lookup *k)
+static void peer_end(struct client_auth *a)
 {
-	if (k)
-		offload_cancel(k->op); /* frees it when the helper is through */
+	if (a->lookup)
+		offload_cancel(a->lookup->op); /* frees it when the helper is through */
+	a->lookup = NULL;
 }
 
 static void peer_begin(struct client *c)
@@ -116,4 +117,5 @@ const struct client_auth_method client_auth_peer = {
 	.failed = "Peer",
 	.code = ERR_CLIENT_USER,
 	.begin = peer_begin,
+	.end = peer_end,
 };

@@ -15,12 +15,15 @@ struct client_scram {
 	size_t binding_bytes; /* 0: -PLUS is not offered */
 };
 
-void client_scram_free(struct client_scram *s)
+static void end(struct client_auth *a)
 {
+	struct client_scram *s = a->scram;
+
 	if (!s)
 		return;
 	scram_server_free(s->server);
 	mem_free_wipe(s, sizeof(*s));
+	a->scram = NULL;
 }
 
 static void begin(struct client *c)
@@ -146,4 +149,5 @@ const struct client_auth_method client_auth_scram = {
 	.max_body = SCRAM_MAX_CLIENT_MESSAGE,
 	.begin = begin,
 	.message = message,
+	.end = end,
 };

@@ -6,7 +6,7 @@
 
 #include "pg/message.h"
 #include "pg/msg.h"
-#include "proxy/client_login.h"
+#include "proxy/client_private.h"
 
 #define READ_CHUNK    4096
 #define TLS_HANDSHAKE 0x16 /* ContentType of a ClientHello, RFC 8446 section 5.1; a packet's length begins with 0 */

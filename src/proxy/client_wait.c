@@ -1,7 +1,7 @@
 /* What a client says before it has a server: from the first byte of its session, or before it was welcomed, until the pool
  * has a server for it. */
 #include "pg/frame.h"
-#include "proxy/client_login.h"
+#include "proxy/client_private.h"
 
 #define FIRST_READ_MAX 8192
 
@@ -76,4 +76,11 @@ void client_begin_session(struct client *c)
 		client_idle_clock(c, true);
 		stream_want_read(c->stream, true);
 	}
+}
+
+void client_idle(struct client *c)
+{
+	client_set_state(c, CLIENT_IDLE);
+	if (client_flush(c) == 0)
+		client_begin_session(c); /* otherwise when it is writable */
 }

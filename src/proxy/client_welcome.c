@@ -1,6 +1,6 @@
 /* What a client is told once it is in: what PostgreSQL itself would send (PostgreSQL: Protocol, Message Flow, Start-up). */
 #include "pg/message.h"
-#include "proxy/client_login.h"
+#include "proxy/client_private.h"
 
 void client_welcome(struct client *c)
 {
