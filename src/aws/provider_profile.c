@@ -8,6 +8,7 @@
 #include "aws/file.h"
 #include "aws/later.h"
 #include "aws/profile_load.h"
+#include "aws/service.h"
 #include "aws/sts.h"
 #include "base/mem.h"
 
@@ -78,13 +79,21 @@ static void role_assumed(void *arg, const struct sts_answer *s)
 	later_finish(&op->later, &told);
 }
 
+/* As the SDKs have it: the environment's, then that of the profile that was asked for, whichever role it is. */
+static const char *region_of(struct provider_profile_op *op, const struct profile_plan_role *role)
+{
+	const struct profile_plan_role *asked_for = &op->plan.roles[op->plan.role_count - 1];
+
+	return service_region_else(of(op)->deps.env, asked_for->region ? asked_for->region : role->region);
+}
+
 static void assume(struct provider_profile_op *op, enum sts_action action, struct slice token)
 {
 	const struct profile_plan_role *role = &op->plan.roles[op->next_role];
 	struct sts_request rq = {
 		.action = action,
 		.provider = NAME,
-		.region = role->region,
+		.region = region_of(op, role),
 		.endpoint_url = role->sts_endpoint,
 		.source = op->creds,
 		.role_arn = role->role_arn,

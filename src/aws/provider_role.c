@@ -51,19 +51,16 @@ static void assumed(void *arg, const struct sts_answer *s)
 static void assume(struct provider_role_op *op, struct credentials *source)
 {
 	const struct provider_role *p = (const struct provider_role *)op->base.provider;
-	const char *region = NULL;
 	struct sts_request rq = {
 		.action = STS_ASSUME_ROLE,
 		.provider = NAME,
+		.region = service_region_else(p->deps.env, p->region),
 		.source = source,
 		.role_arn = p->role_arn,
 		.session_name = p->session_name,
 		.external_id = p->external_id,
 	};
 
-	/* What is wrong with the environment's region sts_start tells. */
-	if (service_region(p->deps.env, &region, NULL) == 0 && !region)
-		rq.region = p->region;
 	op->sts = sts_start(&p->deps, &rq, assumed, op);
 }
 

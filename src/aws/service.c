@@ -175,6 +175,13 @@ int service_region(const char *const *env, const char **region, struct err *e)
 	return 0;
 }
 
+const char *service_region_else(const char *const *env, const char *own)
+{
+	const char *region = NULL;
+
+	return service_region(env, &region, NULL) == 0 && !region ? own : NULL;
+}
+
 struct service_setting service_setting(enum service_id id)
 {
 	return services[id].setting;

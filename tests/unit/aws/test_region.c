@@ -9,6 +9,7 @@
 #include "aws/cache.h"
 #include "aws/imds.h"
 #include "aws/profile_load.h"
+#include "aws/provider_profile.h"
 #include "aws/region_finder.h"
 #include "aws/source_token.h"
 #include "aws/sts.h"
@@ -301,6 +302,64 @@ static void sts(void **state)
 	assert_int_equal(f->refused, 2);
 }
 
+static void hear_provider(void *arg, const struct provider_answer *a)
+{
+	struct fixture *f = arg;
+
+	f->told += !a->e;
+	f->refused += !!a->e;
+	if (a->e)
+		f->e = *a->e;
+}
+
+/* A role of a role: where each is asked for. The SDKs have the environment's region, then that of the profile that was asked
+ * for; a source that says its own while that says none needs no more. */
+static void profile_roles(void **state)
+{
+	struct fixture *f = *state;
+	static const char form[] =
+		"[profile x]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = y\n%s[profile y]\nregion = us-west-2\n"
+		"role_arn = arn:aws:iam::1:role/b\nsource_profile = z\n[profile z]\naws_access_key_id = A\n"
+		"aws_secret_access_key = s\n";
+	static const struct {
+		const char *variable, *setting, *first, *second;
+	} cases[] = {
+		{"AWS_REGION=eu-west-1", "region = us-east-1\n", "https://sts.eu-west-1.amazonaws.com/",
+		 "https://sts.eu-west-1.amazonaws.com/"},
+		{"AWS_DEFAULT_REGION=eu-west-1", "", "https://sts.eu-west-1.amazonaws.com/",
+		 "https://sts.eu-west-1.amazonaws.com/"},
+		{NULL, "region = us-east-1\n", "https://sts.us-east-1.amazonaws.com/", "https://sts.us-east-1.amazonaws.com/"},
+		{NULL, "", "https://sts.us-west-2.amazonaws.com/", PUT_URL},
+	};
+	struct provider *p = provider_profile_new(&f->deps, "x");
+	char config[400];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct provider_op *op;
+
+		snprintf(config, sizeof(config), form, cases[i].setting);
+		home_write(&f->home, "config", config);
+		f->env[1] = cases[i].variable;
+		op = provider_start(p, hear_provider, f);
+		assert_string_equal(f->http.last->url, cases[i].first);
+		fake_http_reply(&f->http, 200,
+				"{\"AssumeRoleResponse\":{\"AssumeRoleResult\":{\"Credentials\":{\"AccessKeyId\":\"B\","
+				"\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\",\"Expiration\":1768484096}}}}");
+		fake_settle(f->loop);
+		assert_string_equal(f->http.last->url, cases[i].second);
+		provider_cancel(op);
+		assert_int_equal(f->told + f->refused, 0);
+	}
+	fake_http_fault(&f->http, HTTP_FAULT_CONNECT); /* the question to the instance goes on */
+	fake_settle(f->loop);
+	f->env[1] = "AWS_REGION=Frankfurt"; /* is told, and no other taken */
+	provider_start(p, hear_provider, f);
+	fake_settle(f->loop);
+	assert_int_equal(f->refused, 1);
+	assert_non_null(strstr(f->e.msg, "AWS_REGION has not the form of a region name"));
+	provider_free(p);
+}
+
 struct taken {
 	unsigned times;
 	char token[2048];
@@ -386,7 +445,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(profiles), T(order), T(configured), T(instance), T(instance_fails), T(sts), T(source),
+		T(profiles), T(order), T(configured), T(instance), T(instance_fails), T(sts), T(profile_roles), T(source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
