@@ -1,36 +1,24 @@
 """pgiam beside botocore, the AWS CLI's own library, where some python3 of this machine has it: tokens for inputs made up on the
-spot, and what the AWS files mean. Needs neither PostgreSQL nor root."""
-import functools
+spot, and what the AWS files mean; whose credentials are found is test_botocore_found.py. Needs neither PostgreSQL nor root."""
 import json
 import os
 import random
-import shutil
 import string
 import subprocess
-import sys
 import urllib.parse
 
 import pytest
 
 import proxy
+from beside import MISSING, python
 
 SEED = int(os.environ.get("PGIAM_TEST_SEED") or random.randrange(10**9))
-
-
-@functools.cache
-def python():
-    """An interpreter that has botocore, or None."""
-    for one in (sys.executable, shutil.which("python3"), shutil.which("python")):
-        if one and subprocess.run([one, "-c", "import botocore.session"], stdin=subprocess.DEVNULL, capture_output=True,
-                                  check=False).returncode == 0:
-            return one
-    return None
 
 
 def botocore(program, what):
     """What a program of botocore's prints as JSON, given `what` as JSON."""
     if python() is None:
-        pytest.skip("no python3 here has botocore")
+        pytest.skip(MISSING)
     here = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
     here.update({"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"})
     done = subprocess.run([python(), "-c", program], input=json.dumps(what), env=here, capture_output=True, text=True, timeout=60,
