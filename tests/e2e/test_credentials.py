@@ -1,5 +1,8 @@
 """`pgiam credentials`: which ones, whose, why not others; never a secret."""
 import re
+import socket
+import socketserver
+import threading
 
 import pytest
 
@@ -52,6 +55,60 @@ def test_clock(aws):
     done, said, _ = credentials(aws.env(AWS_ACCESS_KEY_ID=key.key_id, AWS_SECRET_ACCESS_KEY=key.secret))
     assert done.returncode == 0, done.stderr
     assert re.match(r"this machine's is (9|10) min behind AWS's", said["clock"])
+
+
+@pytest.fixture
+def connect_proxy():
+    """A proxy for TLS: .url, and .asked, the places it was asked for."""
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            method, place, _ = self.rfile.readline().decode().split()
+            while self.rfile.readline().strip():
+                pass
+            self.server.asked.append((method, place))
+            host, _, port = place.rpartition(":")
+            with socket.create_connection((host, int(port))) as there:
+                self.wfile.write(b"HTTP/1.1 200 Go on\r\n\r\n")
+                back = threading.Thread(target=self.pump, args=(there, self.connection))
+                back.start()
+                self.pump(self.connection, there)
+                back.join()
+
+        @staticmethod
+        def pump(source, sink):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.asked, server.url = [], "http://127.0.0.1:%d" % server.server_address[1]
+        threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize("variables,used", [
+    ({"HTTPS_PROXY": "{url}"}, True), ({"https_proxy": "{url}", "HTTPS_PROXY": "http://127.0.0.1:1"}, True),
+    ({"ALL_PROXY": "{url}"}, True), ({"http_proxy": "{url}", "HTTP_PROXY": "{url}"}, False),
+    ({"HTTPS_PROXY": "{url}", "NO_PROXY": "example.com,127.0.0.1"}, False),
+], ids=lambda v: "-".join(v) if isinstance(v, dict) else "")
+def test_proxies(aws, connect_proxy, variables, used):
+    """Services are asked through a proxy. What is beside the machine never is: a proxy would read the credentials."""
+    variables = {name: value.format(url=connect_proxy.url) for name, value in variables.items()}
+    done, said, _ = credentials(aws.env(AWS_EC2_METADATA_DISABLED="false", **variables))
+    assert done.returncode == 0 and said["provider"] == "imds", done.stderr
+    assert connect_proxy.asked == [("CONNECT", "127.0.0.1:%d" % aws.tls_port)] * used
+    done, said, _ = credentials(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials", **variables))
+    assert done.returncode == 0 and said["provider"] == "container", done.stderr
+    assert connect_proxy.asked == [("CONNECT", "127.0.0.1:%d" % aws.tls_port)] * (2 * used)
+
+
+def test_who_is_trusted(aws):
+    """Nobody but whom AWS_CA_BUNDLE, or else the system, vouches for."""
+    key = aws.user()
+    done, said, _ = credentials(aws.env(AWS_ACCESS_KEY_ID=key.key_id, AWS_SECRET_ACCESS_KEY=key.secret, AWS_CA_BUNDLE=None))
+    assert done.returncode == 1 and said["arn"] == "not known" and "certificate" in done.stderr
+    assert not aws.requests
 
 
 @pytest.mark.parametrize("args,code", [(("--help",), 0), (("x",), 2), (("--nonsense",), 2), (("--region",), 2)])
