@@ -30,6 +30,7 @@ struct cache {
 	uint64_t wanted_us;        /* ... none before, if somebody wants some */
 	unsigned failures;         /* in a row */
 	struct err last_err;       /* of the last of them */
+	uint64_t told_us;          /* when one was last logged */
 	struct list waiters;       /* cache_op.node, until there is news */
 	uint64_t refreshes, failures_by[PROVIDER_CAUSE_COUNT];
 };
@@ -166,6 +167,8 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 static void failed(struct cache *c, const struct err *e, enum provider_cause cause, uint64_t retry_after_us)
 {
 	uint64_t asked = lesser(retry_after_us, CACHE_RETRY_AFTER_MAX_US), delay = CACHE_BACKOFF_MAX_US;
+	struct err why = *e;
+	bool news;
 
 	if (c->failures < 6)
 		delay = CACHE_BACKOFF_US << c->failures;
@@ -175,15 +178,18 @@ static void failed(struct cache *c, const struct err *e, enum provider_cause cau
 	/* Their end changes what a source says (static stability), and is no time to be told of a back-off. */
 	if (usable(c) && c->creds->expires_wall_us && (int64_t)delay > c->creds->expires_wall_us - wall_us(c))
 		delay = (uint64_t)(c->creds->expires_wall_us - wall_us(c));
+	provider_cause_code(cause, &why);
+	if (provider_cause_is_of_signing(cause))
+		skew_hint(c->skew, &why);
+	news = err_is_news(&why, c->failures > 0 ? &c->last_err : NULL, loop_now_us(c->loop), &c->told_us);
 	c->failures++;
 	c->failures_by[cause]++;
-	c->last_err = *e;
-	provider_cause_code(cause, &c->last_err);
-	if (provider_cause_is_of_signing(cause))
-		skew_hint(c->skew, &c->last_err);
+	c->last_err = why;
 	c->retry_us = loop_now_us(c->loop) + delay;
 	c->wanted_us = loop_now_us(c->loop) + lesser(delay, greater(CACHE_WANTED_US, asked));
 	timer_set(&c->timer, delay);
+	if (!news)
+		return;
 	log_warning(loop_log(c->loop), usable(c) ? "aws credentials not renewed" : "no aws credentials", LS("identity", c->name), LERR(&c->last_err), LU("failures", c->failures),
 		    LU("retry_ms", delay / CLOCK_US_PER_MS),
 		    LS("kept", usable(c) ? c->creds->provider : NULL));

@@ -26,6 +26,7 @@ struct secret_store {
 	uint64_t retry_us;           /* none before unless demanded, monotonic, after a failure */
 	unsigned failures;           /* in a row */
 	struct err last_err;         /* of the last of them */
+	uint64_t told_us;            /* when one was last logged */
 	uint64_t read_us;            /* when value was read, monotonic */
 	uint64_t reads, failures_by[PROVIDER_CAUSE_COUNT], lacking; /* counted */
 	struct list waiters;         /* secret_store_op.node */
@@ -92,14 +93,18 @@ static uint64_t backoff_us(const struct secret_store *s)
 static void fail(struct secret_store *s, const struct err *e, uint64_t wish_us)
 {
 	uint64_t us = backoff_us(s);
+	struct err why = *e;
+	bool news;
 
 	us = us < wish_us ? wish_us : us;
 	us = us > SECRET_STORE_BACKOFF_MAX_US ? SECRET_STORE_BACKOFF_MAX_US : us;
+	err_prefix(&why, "%s", s->name);
+	news = err_is_news(&why, s->failures > 0 ? &s->last_err : NULL, now_us(s), &s->told_us);
 	s->failures++;
 	s->retry_us = now_us(s) + us;
-	s->last_err = *e;
-	err_prefix(&s->last_err, "%s", s->name);
-	log_warning(loop_log(s->deps.loop), "secret not read", LU("failures", s->failures), LERR(&s->last_err));
+	s->last_err = why;
+	if (news)
+		log_warning(loop_log(s->deps.loop), "secret not read", LU("failures", s->failures), LERR(&s->last_err));
 	end_reading(s);
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define AGAIN_US UINT64_C(10000000)
+
 static const struct err_info table[ERR_CODE_COUNT] = {
 #define X(code, sqlstate, label, class, hint) [code] = {#code, sqlstate, label, ERR_CLASS_##class, hint},
 	ERR_TABLE(X)
@@ -70,6 +72,14 @@ static void format(char *out, size_t size, const char *fmt, va_list ap)
 		out[0] = '\0';
 	else if ((size_t)n >= size)
 		cut_partial_character(out);
+}
+
+bool err_is_news(const struct err *e, const struct err *last, uint64_t now_us, uint64_t *told_us)
+{
+	if (last && last->code == e->code && strcmp(last->msg, e->msg) == 0 && now_us < *told_us + AGAIN_US)
+		return false;
+	*told_us = now_us;
+	return true;
 }
 
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* X(code, sqlstate, label, class, hint or NULL). SQLSTATEs: PostgreSQL appendix A. */
 #define ERR_TABLE(X)                                                                                          \
@@ -108,6 +109,10 @@ enum err_class err_class(const struct err *e);
 /* Is the message for authenticated clients only? What a server says is, and what credentials are had with or where they come
  * from: ARNs, account ids, profiles, hosts. */
 bool err_is_private(const struct err *e);
+
+/* Is it worth another line of the log, after the last failure in the same row (NULL: it is the first)? The same again is,
+ * now and then; *told_us is when a line was written last, and is set. */
+bool err_is_news(const struct err *e, const struct err *last, uint64_t now_us, uint64_t *told_us);
 
 /* Sets code, its SQLSTATE and the message; clears detail and hint. Returns -1, so that
  * `return err_set(...)` reads well. e may be NULL. Over-long text is cut at a character. "%m" is errno's

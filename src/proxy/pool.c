@@ -193,6 +193,7 @@ static void learn(struct pool *p, struct server *s)
 static void note_failure(struct pool *p, const struct err *e, const struct verdict *v)
 {
 	uint64_t now = loop_now_us(pool_loop(p));
+	bool news = err_is_news(e, p->failures > 0 ? &p->last_error : NULL, now, &p->told_us);
 
 	p->last_error = *e;
 	p->verdict = v;
@@ -201,8 +202,9 @@ static void note_failure(struct pool *p, const struct err *e, const struct verdi
 		p->failures++;
 		p->retry_at_us = now + backoff_us(p);
 	}
-	log_warning(loop_log(pool_loop(p)), "login failed", LS("database", p->db->target->name), LS("user", p->user),
-	            LU("failures", p->failures), LERR(e));
+	if (news)
+		log_warning(loop_log(pool_loop(p)), "login failed", LS("database", p->db->target->name), LS("user", p->user),
+		            LU("failures", p->failures), LERR(e));
 }
 
 static void on_login_done(void *arg, struct server *s, const struct err *e)

@@ -52,6 +52,7 @@ struct pool {
 	bool retried;            /* the last refusal was not believed yet */
 	uint64_t begun, disbelieved; /* logins; those of them that had begun at the last refusal that was not believed */
 	struct err last_error;
+	uint64_t told_us;        /* when a failure was last logged */
 	const struct verdict *verdict; /* on last_error; non-NULL if failures > 0 */
 	uint64_t retry_at_us;    /* no login before; 0: at any time */
 	struct params welcome;   /* the server's ParameterStatus values */

@@ -156,12 +156,37 @@ static void cuts_at_a_character(void **state)
 	assert_int_equal(strlen(e.msg), sizeof(e.msg) - 1);
 }
 
+static void news(void **state)
+{
+	const uint64_t sec = 1000000;
+	struct err a, b;
+	uint64_t told = 0;
+
+	(void)state;
+	err_set(&a, ERR_IO, "no disk");
+	err_set(&b, ERR_IO, "no disk");
+	assert_true(err_is_news(&a, NULL, 100 * sec, &told));
+	assert_int_equal(told, 100 * sec);
+	err_detail(&b, "5 s ago"); /* told of each time anew */
+	assert_false(err_is_news(&b, &a, 109 * sec, &told));
+	assert_int_equal(told, 100 * sec);
+	assert_true(err_is_news(&b, &a, 110 * sec, &told));
+	assert_int_equal(told, 110 * sec);
+	err_set(&b, ERR_IO, "no paper");
+	assert_true(err_is_news(&b, &a, 111 * sec, &told));
+	err_set(&b, ERR_CONFIG, "no disk");
+	assert_true(err_is_news(&b, &a, 112 * sec, &told));
+	assert_true(err_is_news(&a, NULL, 113 * sec, &told)); /* all was well between */
+	assert_int_equal(told, 113 * sec);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_is_whole), cmocka_unit_test(sets),
 		cmocka_unit_test(prefixes),           cmocka_unit_test(hints),
 		cmocka_unit_test(classes), cmocka_unit_test(null_is_fine),       cmocka_unit_test(cuts_at_a_character),
+		cmocka_unit_test(news),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
