@@ -77,6 +77,7 @@ static void answer(void *arg)
 		value = desk_value_ref(s->desk, s->value);
 		replace(s, &s->given, value);
 	}
+	s->failed = op->failed;
 	op->cb(op->arg, op->failed ? NULL : &a, op->failed ? &op->err : NULL);
 	desk_value_unref(s->desk, value);
 	buf_free(&made);
@@ -147,6 +148,15 @@ static bool must_wait(struct source *s)
 	if (kind_of(s)->life(s->value).renewable && !recently)
 		ask(s);
 	return refused && s->asking;
+}
+
+/* Is there nothing to answer with at once? Or only what was of no use just now. */
+bool source_first(struct secret_source *base, const struct secret_request *rq)
+{
+	struct source *s = source_of(base);
+
+	return kind_of(s)->names_user || s->failed || !lives_for(s, 0) || (s->asking && s->value == s->refused) ||
+	       (kind_of(s)->lacks && kind_of(s)->lacks(s, rq));
 }
 
 struct secret_op *source_start(struct secret_source *base, const struct secret_request *rq, secret_cb cb, void *arg)

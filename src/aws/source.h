@@ -20,7 +20,7 @@ struct source_life {
 	bool renewable;          /* asking can bring another */
 };
 
-/* A kind of source. Constant; its `ops` begin with source_start, source_cancel and source_refused. */
+/* A kind of source. Constant; its `ops` begin with source_first, source_start, source_cancel and source_refused. */
 struct source_kind {
 	struct secret_source_ops ops; /* first */
 	struct source_life (*life)(const void *value);
@@ -31,6 +31,7 @@ struct source_kind {
 	/* Does a request lack something besides a value? Then the kind asks for it, and calls source_go_on once it is
 	 * there. May be NULL. */
 	bool (*lacks)(struct source *s, const struct secret_request *rq);
+	bool names_user; /* its answers do */
 };
 
 /* The first member of every kind's own struct. */
@@ -46,6 +47,7 @@ struct source {
 	struct desk_op *asking;  /* non-NULL exactly while the desk is asked */
 	uint64_t asked_us;       /* when, monotonic; 0: never */
 	uint64_t demanded_us;    /* the last time on account of a refusal; 0: never */
+	bool failed;             /* the last operation that ended brought nothing */
 	struct list ops;         /* secret_op.node */
 };
 
@@ -61,6 +63,7 @@ void source_init(struct source *s, const struct source_kind *kind, const struct 
 void source_fini(struct source *s); /* with no operation pending */
 
 /* Members of secret_source_ops. */
+bool source_first(struct secret_source *base, const struct secret_request *rq);
 struct secret_op *source_start(struct secret_source *base, const struct secret_request *rq, secret_cb cb, void *arg);
 void source_cancel(struct secret_op *op);
 bool source_refused(struct secret_source *base);

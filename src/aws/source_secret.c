@@ -78,7 +78,7 @@ static void secret_free(struct secret_source *base)
 
 static const struct source_kind kind = {
 	.ops = {.kind = SECRET_PASSWORD,
-		.names_user = true,
+		.first = source_first,
 		.start = source_start,
 		.cancel = source_cancel,
 		.refused = source_refused,
@@ -86,6 +86,7 @@ static const struct source_kind kind = {
 		.free = secret_free},
 	.life = life,
 	.answer = give,
+	.names_user = true,
 };
 
 struct secret_source *source_secret_new(const struct source_secret_opts *o)

@@ -109,6 +109,7 @@ static void token_free(struct secret_source *base)
 
 static const struct source_kind kind = {
 	.ops = {.kind = SECRET_IAM_TOKEN,
+		.first = source_first,
 		.start = source_start,
 		.cancel = source_cancel,
 		.refused = source_refused,

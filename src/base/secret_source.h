@@ -27,7 +27,7 @@ struct secret_request {
 /* Borrowed: valid during the callback. */
 struct secret_answer {
 	struct slice secret;
-	const char *user; /* log in as this user instead, or NULL: only of sources with names_user */
+	const char *user; /* log in as this user instead, or NULL: only of an answer that was asked for first */
 };
 
 /* Exactly one of a and e is not NULL. Comes once, never inside start, never after cancel. */
@@ -39,9 +39,10 @@ struct secret_op;
 struct secret_source_ops {
 	/* Which secret this source gives. */
 	enum secret_kind kind;
-	/* Its answer may name who logs in: it is asked before the server is told a name, not when the server asks
-	 * for the secret. */
-	bool names_user;
+	/* Shall it be asked before the server is dialled, and not when the server asks for the secret? As long as it has
+	 * none to give, so that a source that is away costs the database no connection; and always if its answer names
+	 * who logs in, which the server is told first. What it answers then is this login's. NULL: never. */
+	bool (*first)(struct secret_source *s, const struct secret_request *rq);
 	/* Asks for a secret; copies rq. */
 	struct secret_op *(*start)(struct secret_source *s, const struct secret_request *rq, secret_cb cb,
 	                           void *arg);

@@ -1,4 +1,4 @@
-/* One state machine: reach, start up, authenticate, set up. What the server may send is a table of states, not a matter
+/* One state machine: ask for the secret where it has to be waited for, reach, start up, authenticate, set up. What the server may send is a table of states, not a matter
  * of what was seen before. Everything read is small (limits in pg/msg.h), so it is collected in one capped buffer. */
 #include "config.h" /* for memmem */
 #include "proxy/login_private.h"
@@ -16,8 +16,8 @@
 #define ANY_END STATE_BIT(LOGIN_DONE)
 
 static const struct state_row rows[] = {
-	[LOGIN_REACH] = {"reach", STATE_BIT(LOGIN_USER) | STATE_BIT(LOGIN_AUTH) | ANY_END, DEADLINE_OWN},
-	[LOGIN_USER] = {"user", STATE_BIT(LOGIN_AUTH) | ANY_END, DEADLINE_OWN},
+	[LOGIN_ASK] = {"ask", STATE_BIT(LOGIN_REACH) | ANY_END, DEADLINE_OWN},
+	[LOGIN_REACH] = {"reach", STATE_BIT(LOGIN_AUTH) | ANY_END, DEADLINE_OWN},
 	[LOGIN_AUTH] = {"auth", STATE_BIT(LOGIN_SECRET) | STATE_BIT(LOGIN_SETUP) | ANY_END, DEADLINE_OWN},
 	[LOGIN_SECRET] = {"secret", STATE_BIT(LOGIN_VERDICT) | STATE_BIT(LOGIN_SCRAM_FIRST) | ANY_END, DEADLINE_OWN},
 	[LOGIN_VERDICT] = {"verdict", STATE_BIT(LOGIN_SETUP) | ANY_END, DEADLINE_OWN},
@@ -74,6 +74,7 @@ static void login_free(struct login *l)
 	timer_clear(&l->deadline);
 	if (l->upstream)
 		upstream_cancel(l->upstream);
+	tls_ctx_unref(l->rq.tls);
 	login_secret_free(l);
 	login_scram_free(l);
 	secret_clear(&l->sent);
@@ -229,8 +230,8 @@ static void on_auth(struct login *l, struct slice body)
 			return;
 		}
 		break;
+	case LOGIN_ASK:
 	case LOGIN_REACH:
-	case LOGIN_USER:
 	case LOGIN_SECRET:
 	case LOGIN_SCRAM_HASH:
 	case LOGIN_SETUP:
@@ -461,7 +462,7 @@ static void on_ready(void *arg, unsigned what)
 		on_readable(l);
 }
 
-void login_begin(struct login *l)
+static void begin(struct login *l)
 {
 	login_set_state(l, LOGIN_AUTH);
 	startup_write_message(&l->out, l->rq.target->max_protocol, l->user, l->rq.database, l->rq.startup, NULL);
@@ -486,10 +487,17 @@ static void on_upstream(void *arg, const struct upstream_result *r, const struct
 	l->result->tls_us = r->tls_us;
 	l->auth_start_us = loop_now_us(l->env.up.loop);
 	stream_set_owner(l->stream, on_ready, l);
-	if (l->rq.secret && l->rq.secret->ops->names_user)
-		login_secret_user(l);
-	else
-		login_begin(l);
+	begin(l);
+}
+
+/* The server's time begins here: what the source took is not its fault. */
+void login_reach(struct login *l)
+{
+	login_set_state(l, LOGIN_REACH);
+	timer_set(&l->deadline, l->rq.target->server_connect_timeout_us);
+	l->upstream = upstream_start(&l->env.up, l->rq.target, l->rq.tls, on_upstream, l);
+	tls_ctx_unref(l->rq.tls);
+	l->rq.tls = NULL;
 }
 
 struct login *login_start(const struct login_env *env, const struct login_request *rq, login_cb cb, void *arg)
@@ -500,7 +508,8 @@ struct login *login_start(const struct login_env *env, const struct login_reques
 	l->rq = *rq;
 	l->cb = cb;
 	l->arg = arg;
-	l->state = LOGIN_REACH;
+	l->state = LOGIN_ASK;
+	l->rq.tls = rq->tls ? tls_ctx_ref(rq->tls) : NULL;
 	l->user = mem_strdup(rq->user);
 	buf_init_secret(&l->in, LOGIN_BUFFER_MAX);
 	buf_init_secret(&l->out, 2 * LOGIN_BUFFER_MAX);
@@ -509,6 +518,7 @@ struct login *login_start(const struct login_env *env, const struct login_reques
 	timer_init(&l->deadline, env->up.loop, on_deadline, l);
 	login_secret_init(l);
 	timer_set(&l->deadline, rq->target->server_connect_timeout_us);
-	l->upstream = upstream_start(&env->up, rq->target, rq->tls, on_upstream, l);
+	if (!login_secret_first(l))
+		login_reach(l);
 	return l;
 }

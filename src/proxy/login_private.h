@@ -7,10 +7,10 @@
 #include "proxy/login.h"
 
 enum login_state {
+	LOGIN_ASK,         /* the secret source is at work, and nobody is dialled: it names who logs in, or is away */
 	LOGIN_REACH,       /* upstream is at work */
-	LOGIN_USER,        /* the secret source is at work: it names who logs in */
 	LOGIN_AUTH,        /* the startup packet is sent: an authentication request must come */
-	LOGIN_SECRET,      /* the secret source is at work, or what it gave with the user's name waits for the turn's end */
+	LOGIN_SECRET,      /* the secret source is at work, or what it gave before waits for the turn's end */
 	LOGIN_VERDICT,     /* the cleartext secret is sent: AuthenticationOk must come */
 	LOGIN_SCRAM_FIRST, /* client-first is sent */
 	LOGIN_SCRAM_HASH,  /* PBKDF2 is at work */
@@ -30,11 +30,11 @@ struct hash_job;
 
 struct login {
 	struct login_env env;
-	struct login_request rq;
+	struct login_request rq;     /* its tls is a reference until somebody is dialled */
 	enum login_state state;
 	struct upstream *upstream;   /* non-NULL exactly in LOGIN_REACH */
 	struct secret_op *secret_op; /* non-NULL while the source is at work */
-	struct secret kept;          /* given with the user's name; NULL: none */
+	struct secret kept;          /* given before the server was dialled; NULL: none */
 	struct defer give;           /* hands it over */
 	struct offload_op *hash_op;  /* non-NULL exactly in LOGIN_SCRAM_HASH */
 	struct hash_job *hash;
@@ -66,13 +66,13 @@ void login_fail_protocol(struct login *l, const char *what);
 /* Sends what is in out and listens for the answer; something may have come already. */
 void login_send(struct login *l);
 
-/* Sends the startup packet. */
-void login_begin(struct login *l);
+/* Dials. */
+void login_reach(struct login *l);
 
 /* ---- secrets ---- */
 void login_secret_init(struct login *l);
 void login_secret_free(struct login *l); /* idempotent */
-void login_secret_user(struct login *l); /* asks who logs in, then begins */
+bool login_secret_first(struct login *l); /* asks before anybody is dialled, and reaches then; false: no need to */
 void login_secret_asked(struct login *l, uint32_t request, struct slice data); /* the server wants one */
 void login_secret_request(const struct login *l, struct secret_request *rq);
 

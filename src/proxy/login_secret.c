@@ -1,5 +1,6 @@
-/* The secret's part in a login: when the source is asked, what a server may have, and how it is given. Most sources are asked
- * when the server asks; one that names the user before, as the name is the first thing a server is told. */
+/* The secret's part in a login: when the source is asked, what a server may have, and how it is given. A source that holds a
+ * secret is asked when the server asks: what may be refused for other reasons is not made. One that has to be waited for is
+ * asked before anybody is dialled. */
 #include "proxy/login_private.h"
 
 #include <stdlib.h>
@@ -96,7 +97,7 @@ static void on_secret(void *arg, const struct secret_answer *a, const struct err
 		free(l->user);
 		l->user = mem_strdup(a->user);
 	}
-	login_begin(l);
+	login_reach(l);
 }
 
 static void start(struct login *l)
@@ -182,10 +183,15 @@ void login_secret_asked(struct login *l, uint32_t request, struct slice data)
 		start(l);
 }
 
-void login_secret_user(struct login *l)
+bool login_secret_first(struct login *l)
 {
-	login_set_state(l, LOGIN_USER);
+	struct secret_request rq;
+
+	login_secret_request(l, &rq);
+	if (!l->rq.secret || !l->rq.secret->ops->first || !l->rq.secret->ops->first(l->rq.secret, &rq))
+		return false;
 	start(l);
+	return true;
 }
 
 void login_secret_init(struct login *l)

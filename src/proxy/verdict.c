@@ -4,13 +4,15 @@
  *
  * A refusal is not asked for again soon: it costs the database an IAM check each time. A server that is away is: it costs
  * nothing, and whoever waits wants it the moment it is back. One that is starting up has answered nobody: that passes
- * (pitfall 59). So do credentials that are away: whoever waits gets in when they are back. */
+ * (pitfall 59). So do credentials that are away: whoever waits gets in when they are back. Asking for those costs the
+ * database nothing, so that is done more often, also where somebody has to mend something first. */
 #include "proxy/verdict.h"
 
 #include <stddef.h>
 
 #define REFUSED_US UINT64_C(15000000)
 #define AWAY_US    UINT64_C(2000000)
+#define SOURCE_US  UINT64_C(800000) /* at most a second, with what chance adds */
 
 enum { NO, YES, ANY };
 
@@ -32,7 +34,10 @@ static const struct rule {
 	{ERR_CLASS_AWAY,     ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_NEWCOMERS, GOVERNOR_REFUSED, AWAY_US   }},
 	{ERR_CLASS_BUSY,     ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_NEWCOMERS, GOVERNOR_STRAIN,  AWAY_US   }},
 	{ERR_CLASS_STARTING, ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_NOBODY,    GOVERNOR_STRAIN,  AWAY_US   }},
+	{ERR_CLASS_OURS,     ERR_CREDENTIALS_AWAY, ANY, ANY, ANY, {false, VERDICT_NOBODY, GOVERNOR_REFUSED, SOURCE_US}},
 	{ERR_CLASS_OURS,     ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_NOBODY,    GOVERNOR_REFUSED, AWAY_US   }},
+	{ERR_CLASS_FINAL,    ERR_CREDENTIALS,   ANY, ANY, ANY, {false, VERDICT_ALL,       GOVERNOR_REFUSED, SOURCE_US }},
+	{ERR_CLASS_FINAL,    ERR_REGION,        ANY, ANY, ANY, {false, VERDICT_ALL,       GOVERNOR_REFUSED, SOURCE_US }},
 	{ERR_CLASS_FINAL,    ANY_CODE,          ANY, ANY, ANY, {false, VERDICT_ALL,       GOVERNOR_REFUSED, REFUSED_US}},
 };
 

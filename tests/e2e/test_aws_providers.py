@@ -1,9 +1,11 @@
 """Credentials from each source, proven by a login: what the stand-in for AWS issues, the RDS stand-in accepts."""
+import concurrent.futures
 import threading
 import time
 
 import pytest
 
+import fakepg
 import proxy
 from files import put
 from proxy import patiently
@@ -125,6 +127,31 @@ def test_away_for_too_long(serve, aws):
         assert part in said
     aws.clear()
     assert one.logs_in()
+
+
+@pytest.mark.parametrize("status", [503, 403])
+def test_away_costs_the_database_nothing(fake_factory, pgiam_factory, aws, status):
+    """While the credentials are away, the database sees no connection and the log few lines, whether clients wait or come
+    again and again; when they are back, everybody gets in."""
+    server = fake_factory(fakepg.login_and_serve)
+    aws.fault("container", times=None, status=status)
+    one = pgiam_factory({"app": server.database()}, env=aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials"))
+    users = ["user%d" % n for n in range(5)]
+
+    def log_in(user):
+        return patiently(lambda: one.sql("select 1", user=user), 40)
+
+    with concurrent.futures.ThreadPoolExecutor(len(users)) as pool:
+        logins = [pool.submit(log_in, user) for user in users]
+        time.sleep(6)
+        assert server.accepted == 0
+        assert one.log().count("login failed") <= 2 * len(users) and one.log().count("no aws credentials") <= 2
+        aws.clear()
+        back = time.monotonic()
+        for login in logins:
+            login.result()
+    assert time.monotonic() - back < 10
+    assert server.accepted == len(users)
 
 
 @pytest.mark.parametrize("fault", PASSING + LASTING, ids=name_of)

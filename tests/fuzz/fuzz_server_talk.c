@@ -73,7 +73,7 @@ static void choose(struct world *w, struct rd *r)
 	w->hasty = client & 32;
 	s->targets[0] = kinds_target(s, w->kind, server / 8 % KINDS_PROTOCOLS);
 	s->secret.ops.kind = w->kind->secret;
-	s->secret.ops.names_user = w->kind->more & NAMED;
+	s->secret.names_user = w->kind->more & NAMED;
 	s->secret.user = w->kind->more & NAMED ? KINDS_USER : NULL;
 	s->secret.secret = w->kind->secret == SECRET_IAM_TOKEN ? TOKEN : passwords[client / 64];
 	s->secret.retry = client & 2;

@@ -38,6 +38,7 @@ bool sim_logged(struct sim *s, const char *text)
 /* ---- secrets ---- */
 
 struct secret_op {
+	struct list node; /* sim_secret.open */
 	struct sim_secret *source;
 	struct defer later;
 	secret_cb cb;
@@ -47,6 +48,7 @@ struct secret_op {
 static void secret_end(struct secret_op *op)
 {
 	op->source->pending--;
+	list_del(&op->node);
 	defer_clear(&op->later);
 	free(op);
 }
@@ -61,6 +63,7 @@ static void secret_answer(void *arg)
 
 	if (s->silent)
 		return;
+	s->away = s->error != NULL;
 	secret_end(op);
 	if (s->error) {
 		err_set(&e, s->error_code ? s->error_code : ERR_CREDENTIALS, "%s", s->error);
@@ -80,9 +83,29 @@ static struct secret_op *secret_start(struct secret_source *src, const struct se
 	*op = (struct secret_op){.source = s, .cb = cb, .arg = arg};
 	defer_init(&op->later, s->loop, secret_answer, op);
 	defer_set(&op->later);
+	list_add_tail(&s->open, &op->node);
 	s->asked++;
 	s->pending++;
 	return op;
+}
+
+void sim_secret_answer(struct sim *s)
+{
+	list_each(node, tmp, &s->secret.open) defer_set(&container_of(node, struct secret_op, node)->later);
+}
+
+static void secret_cancel(struct secret_op *op)
+{
+	op->source->away = true;
+	secret_end(op);
+}
+
+static bool secret_first(struct secret_source *src, const struct secret_request *rq)
+{
+	const struct sim_secret *s = (const struct sim_secret *)src;
+
+	(void)rq;
+	return s->names_user || s->away;
 }
 
 static bool secret_refused(struct secret_source *src)
@@ -122,13 +145,15 @@ struct sim *sim_new(void)
 	fakepg_init(&s->pg);
 	s->secret = (struct sim_secret){
 		.ops = {.kind = SECRET_PASSWORD,
+		        .first = secret_first,
 		        .start = secret_start,
-		        .cancel = secret_end,
+		        .cancel = secret_cancel,
 		        .refused = secret_refused,
 		        .explain = secret_explain},
 		.loop = s->loop,
 		.secret = "sesame",
 	};
+	list_init(&s->secret.open);
 	s->secret.base.ops = &s->secret.ops;
 	s->sources[0] = &s->secret.base;
 	s->target = (struct target){

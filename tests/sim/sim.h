@@ -33,8 +33,11 @@ struct sim_secret {
 	const char *error;   /* or what it fails with, ... */
 	enum err_code error_code; /* ... and as what */
 	bool silent;         /* or neither */
+	bool names_user;     /* it is asked first, ... */
+	bool away;           /* ... and while it has nothing to give: its last answer was none */
 	bool retry;          /* what refused() says */
 	unsigned asked, refused, explained, pending;
+	struct list open; /* secret_op.node: pending */
 };
 
 #define SIM_CLIENTS 400
@@ -67,6 +70,9 @@ void sim_start(struct sim *s);
 
 /* Both: a world whose pools have so many connections, and whatever else change (may be NULL) makes of it. */
 struct sim *sim_begin(uint32_t pool_size, void (*change)(struct sim *));
+
+/* The source, which was silent, answers now. */
+void sim_secret_answer(struct sim *s);
 
 /* The first server that is open; there must be one. */
 struct fakepg_conn *sim_server(struct sim *s);

@@ -13,9 +13,18 @@ static struct sim *begin(enum err_code code, bool names_user)
 	s->pg.password = s->secret.secret;
 	s->secret.error = "imds: status 503";
 	s->secret.error_code = code;
-	s->secret.ops.names_user = names_user;
+	s->secret.names_user = names_user;
 	sim_start(s);
 	return s;
+}
+
+static unsigned count(struct sim *s, const char *text)
+{
+	unsigned n = 0;
+
+	for (const char *at = buf_cstr(&s->log_text); (at = strstr(at, text)); at++)
+		n++;
+	return n;
 }
 
 static void waited_for(void **state)
@@ -27,14 +36,78 @@ static void waited_for(void **state)
 
 		sim_pass(s, 60 * SEC);
 		sim_expect(c, "");
-		/* asked for all the time, and never in a hurry */
-		assert_in_range(s->secret.asked, 60 / 3, 60);
+		/* asked for all the time, and never in a hurry; the database notices nothing, and the log little */
+		assert_in_range(s->secret.asked, 60, 60 * 2);
+		assert_int_equal(s->pg.n, names_user ? 0 : 1);
+		assert_in_range(count(s, "login failed"), 2, 60 / 10 + 1);
 		s->secret.error = NULL;
-		sim_pass(s, 3 * SEC);
+		sim_pass(s, 1 * SEC);
 		sim_expect(c, "RSKZ");
 		sim_works(c);
 		sim_free(s);
 	}
+}
+
+/* Many pools, and a source that never had anything yet: not one connection, and all are served when it is there. */
+static void nobody_is_dialled(void **state)
+{
+	static const enum err_code codes[] = {ERR_CREDENTIALS_AWAY, ERR_CREDENTIALS, ERR_REGION};
+	enum { POOLS = 15 };
+	struct sim_client *c[POOLS];
+	char user[8];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct sim *s = begin(codes[i], false);
+
+		s->secret.away = true;
+		for (unsigned turn = 0; turn < 20; turn++) {
+			for (unsigned n = 0; n < POOLS && (turn == 0 || sim_closed(c[0])); n++) {
+				snprintf(user, sizeof(user), "joe%u", n);
+				c[n] = sim_login(s, user, NULL);
+			}
+			sim_pass(s, 1 * SEC);
+		}
+		assert_int_equal(s->pg.n, 0);
+		assert_int_equal(sim_closed(c[0]), codes[i] != ERR_CREDENTIALS_AWAY);
+		s->secret.error = NULL;
+		sim_pass(s, 1 * SEC);
+		for (unsigned n = 0; n < POOLS && sim_closed(c[n]); n++) {
+			snprintf(user, sizeof(user), "joe%u", n);
+			c[n] = sim_login(s, user, NULL);
+		}
+		sim_pass(s, 1 * SEC);
+		for (unsigned n = 0; n < POOLS; n++) {
+			sim_expect(c[n], "RSKZ");
+			sim_works(c[n]);
+		}
+		assert_int_equal(s->pg.n, POOLS);
+		sim_free(s);
+	}
+}
+
+/* The server has its whole time, however long the source took of its own. */
+static void the_source_takes_its_time(void **state)
+{
+	struct sim *s = begin(ERR_CREDENTIALS_AWAY, true);
+	struct sim_client *c;
+
+	(void)state;
+	s->secret.error = NULL;
+	s->secret.silent = true;
+	s->pg.silent_at = FAKEPG_STARTUP;
+	c = sim_login(s, "joe", NULL);
+	sim_pass(s, 14 * SEC);
+	assert_int_equal(s->pg.n, 0);
+	s->secret.silent = false;
+	sim_secret_answer(s);
+	sim_pass(s, 14 * SEC);
+	assert_int_equal(s->pg.n, 1);
+	assert_int_equal(fakepg_open(&s->pg), 1);
+	sim_expect(c, "");
+	sim_pass(s, 2 * SEC);
+	sim_expect_fatal(c, "08001", "no end within server_connect_timeout (auth)");
+	sim_free(s);
 }
 
 static void not_for_ever(void **state)
@@ -81,6 +154,32 @@ static void told_at_once(void **state)
 	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "imds: status 503");
 	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "imds: status 503");
 	assert_int_equal(s->secret.asked, 1);
+	/* asked again for those who come later, the database is not */
+	sim_pass(s, 1 * SEC);
+	sim_expect_fatal(sim_login(s, "joe", NULL), "28000", "imds: status 503");
+	assert_int_equal(s->secret.asked, 2);
+	assert_int_equal(s->pg.n, 1);
+	s->secret.error = NULL;
+	sim_pass(s, 1 * SEC);
+	sim_works(sim_client(s));
+	sim_free(s);
+}
+
+/* What has another reason is told at once, and that it is told again is bounded. */
+static void another_reason(void **state)
+{
+	struct sim *s = begin(ERR_CREDENTIALS_AWAY, true);
+
+	(void)state;
+	sim_login(s, "joe", NULL);
+	sim_pass(s, 5 * SEC);
+	assert_int_equal(count(s, "login failed"), 1);
+	s->secret.error = "imds: nobody answers";
+	sim_pass(s, 1 * SEC);
+	assert_int_equal(count(s, "login failed"), 2);
+	sim_pass(s, 24 * SEC);
+	assert_int_equal(count(s, "login failed"), 4);
+	assert_in_range(sim_db(s)->login_errors[ERR_CREDENTIALS_AWAY], 26, 60); /* all are counted */
 	sim_free(s);
 }
 
@@ -136,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(waited_for),   cmocka_unit_test(not_for_ever), cmocka_unit_test(a_query_waits),
 		cmocka_unit_test(told_at_once), cmocka_unit_test(silence),      cmocka_unit_test(strangers_learn_nothing),
+		cmocka_unit_test(nobody_is_dialled), cmocka_unit_test(the_source_takes_its_time), cmocka_unit_test(another_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,11 +103,14 @@ static void from_file(void **state)
 	struct err e = {0};
 
 	assert_false(s->ops->refused(s)); /* nothing was given */
+	assert_false(s->ops->first(s, NULL)); /* a server may not ask */
 	ask(g, s);
 	assert_int_equal(g->e.code, ERR_IO);
 	assert_non_null(strstr(g->e.msg, "cannot open pw: No such file"));
+	assert_true(s->ops->first(s, NULL)); /* nobody is dialled for nothing */
 	PUT("one\n");
 	ask(g, s);
+	assert_false(s->ops->first(s, NULL));
 	assert_string_equal(g->text, "one");
 	assert_false(s->ops->refused(s));
 	PUT("two\r\n");

@@ -145,6 +145,65 @@ static void first_token(void **state)
 	assert_int_equal(f->provider.starts, 1);
 }
 
+static bool first(struct fixture *f)
+{
+	return f->source->ops->first(f->source, &request);
+}
+
+/* While there is nothing to answer with, or what there is was turned down, nobody needs to be dialled for it. */
+static void comes_first(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+
+	assert_true(first(f));
+	start(f, &a);
+	settle(f);
+	assert_true(first(f));
+	fake_give(&f->provider, "ONE", T0 + HOUR, true);
+	pass(f, 11 * SEC);
+	assert_int_equal(a.times, 1);
+	assert_false(first(f));
+	assert_true(f->source->ops->refused(f->source));
+	assert_true(first(f));
+	settle(f);
+	fake_give(&f->provider, "TWO", T0 + HOUR, true);
+	settle(f);
+	assert_false(first(f));
+	/* they end while their source is away */
+	f->two.clock.wall_us += 2 * HOUR;
+	assert_true(first(f));
+	start(f, &a);
+	settle(f);
+	assert_true(first(f));
+	fake_give(&f->provider, "THREE", f->two.clock.wall_us + HOUR, true);
+	settle(f);
+	assert_int_equal(a.times, 2);
+	assert_false(first(f));
+	free(a.token);
+}
+
+/* Credentials alone are not enough to answer with. */
+static void comes_first_without_an_answer(void **state)
+{
+	struct fixture *f = *state;
+	const struct secret_request nowhere = {"db.example", 5432, "app_user"};
+	struct answer a = {0};
+
+	fake_give(&f->provider, "ONE", T0 + HOUR, true);
+	start(f, &a);
+	settle(f);
+	assert_false(first(f));
+	f->source->ops->start(f->source, &nowhere, take, &a);
+	settle(f);
+	assert_int_equal(a.e.code, ERR_REGION);
+	assert_true(first(f));
+	start(f, &a);
+	settle(f);
+	assert_false(first(f));
+	free(a.token);
+}
+
 static void no_credentials(void **state)
 {
 	struct fixture *f = *state;
@@ -509,6 +568,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(first_token),
 		T(no_credentials),
+		T(comes_first),
+		T(comes_first_without_an_answer),
 		T(renewed),
 		T(nearly_expired),
 		T(refused),
