@@ -220,17 +220,6 @@ void auth_users_mock_scram(const unsigned char key[AUTH_KEY_BYTES], const char *
 	derive(key, "keys", user, (unsigned char *)&out->scram.keys, sizeof(out->scram.keys));
 }
 
-static void copy_secret(const struct auth_secret *from, const unsigned char key[AUTH_KEY_BYTES], const char *user,
-			struct auth_secret *out)
-{
-	*out = *from;
-	out->plain = (struct secret){0};
-	if (from->kind != AUTH_KIND_PLAIN)
-		return;
-	secret_set(&out->plain, secret_slice(&from->plain));
-	set_salt(key, user, SCRAM_SECRET_SALT, SCRAM_SECRET_ITERATIONS, &out->scram);
-}
-
 /* A secret like this one that nobody knows. */
 static void imitate(const struct auth_secret *of, const unsigned char key[AUTH_KEY_BYTES], const char *user,
 		    struct auth_secret *out)
@@ -249,22 +238,40 @@ static void imitate(const struct auth_secret *of, const unsigned char key[AUTH_K
 	}
 }
 
+/* The real one in its place. What is kept in clear keeps the salt that was made up: it has none. */
+static void reveal(const struct auth_secret *real, struct auth_secret *out)
+{
+	switch (real->kind) {
+	case AUTH_KIND_PLAIN: secret_set(&out->plain, secret_slice(&real->plain)); return;
+	case AUTH_KIND_MD5: memcpy(out->md5, real->md5, sizeof(out->md5)); return;
+	case AUTH_KIND_SCRAM: out->scram = real->scram; return;
+	}
+}
+
+/* The entry that a name which is not in the file follows; NULL: there are none. */
+static const struct entry *model(const struct auth_users *u, const unsigned char key[AUTH_KEY_BYTES], const char *user)
+{
+	unsigned char pick[4];
+
+	derive(key, "pick", user, pick, sizeof(pick));
+	return u && u->n > 0 ? u->v[((uint32_t)pick[0] << 24 | (uint32_t)pick[1] << 16 | (uint32_t)pick[2] << 8 | pick[3]) % u->n]
+			     : NULL;
+}
+
+/* The work is the same for everybody: who was spared making something up would be known by it. */
 bool auth_users_secret(const struct auth_users *u, const unsigned char key[AUTH_KEY_BYTES], const char *user,
 		       struct auth_secret *out)
 {
-	const struct entry *en = u ? map_get(u->by_name, slice_str(user)) : NULL;
-	unsigned char pick[4];
+	const struct entry *en = u ? map_get(u->by_name, slice_str(user)) : NULL, *like = model(u, key, user);
+	bool known = en && !en->barred;
 
-	if (en && !en->barred) {
-		copy_secret(&en->secret, key, user, out);
-		return true;
-	}
-	if (!u || u->n == 0) {
+	if (known)
+		like = en;
+	if (like)
+		imitate(&like->secret, key, user, out);
+	else
 		auth_users_mock_scram(key, user, out);
-		return false;
-	}
-	derive(key, "pick", user, pick, sizeof(pick));
-	imitate(&u->v[((uint32_t)pick[0] << 24 | (uint32_t)pick[1] << 16 | (uint32_t)pick[2] << 8 | pick[3]) % u->n]->secret,
-		key, user, out);
-	return false;
+	if (known)
+		reveal(&en->secret, out);
+	return known;
 }

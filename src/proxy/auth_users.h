@@ -38,8 +38,8 @@ size_t auth_users_count(const struct auth_users *u, enum auth_kind kind);
 
 /* The user's secret (out: to be cleared), true. For somebody who is not in the file, false and a secret that nobody
  * knows, of the kind, salt length and iterations of one that is there, chosen by the name: what is done and said with it
- * is what would be for a real one (PostgreSQL's mock authentication). key: the same for all workers, random. u may be
- * NULL: nobody is known. */
+ * is what would be for a real one (PostgreSQL's mock authentication). Either answer takes as long. key: the same for all
+ * workers, random. u may be NULL: nobody is known. */
 bool auth_users_secret(const struct auth_users *u, const unsigned char key[AUTH_KEY_BYTES], const char *user,
 		       struct auth_secret *out);
 
