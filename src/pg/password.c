@@ -15,15 +15,22 @@ int password_parse(struct slice body, struct slice *password, struct err *e)
 	return 0;
 }
 
-int password_parse_sasl(struct slice body, struct password_sasl *out, struct err *e)
+int password_take_mechanism(struct slice *body, struct slice *mechanism, struct err *e)
 {
-	struct rd r = rd_init(body);
-	uint32_t n;
+	struct rd r = rd_init(*body);
 
-	*out = (struct password_sasl){.mechanism = rd_cstr(&r)};
+	*mechanism = rd_cstr(&r);
 	if (!rd_ok(&r))
 		return err_set(e, ERR_CLIENT_PROTOCOL, "invalid string in message");
-	n = rd_be32(&r);
+	*body = slice_of(r.p, r.left);
+	return 0;
+}
+
+int password_parse_sasl(struct slice rest, struct password_sasl *out, struct err *e)
+{
+	struct rd r = rd_init(rest);
+	uint32_t n = rd_be32(&r);
+
 	out->has_data = n != UINT32_MAX;
 	out->data = out->has_data ? rd_bytes(&r, n) : slice_str("");
 	if (!rd_ok(&r))

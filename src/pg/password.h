@@ -11,13 +11,15 @@
  * empty. */
 int password_parse(struct slice body, struct slice *password, struct err *e);
 
-/* SASLInitialResponse, borrowed. has_data: the client-first-message is in it; if not, it comes after an empty
- * challenge. */
+/* SASLInitialResponse in two steps, as PostgreSQL reads it: a mechanism that is not to be had is refused, whatever is
+ * behind it. The first takes the mechanism, borrowed, off the front of body; the second reads the rest, borrowed.
+ * has_data: the client-first-message is in it; if not, it comes after an empty challenge. */
 struct password_sasl {
-	struct slice mechanism, data;
+	struct slice data;
 	bool has_data;
 };
-int password_parse_sasl(struct slice body, struct password_sasl *out, struct err *e);
+int password_take_mechanism(struct slice *body, struct slice *mechanism, struct err *e);
+int password_parse_sasl(struct slice rest, struct password_sasl *out, struct err *e);
 
 /* ---- md5 ---- */
 

@@ -65,6 +65,19 @@ static void on_first(struct client *c, struct slice data)
 	buf_free(&answer);
 }
 
+/* Which one the client chose, and what it says with it. */
+static int read_choice(const struct client_scram *s, struct slice body, bool *plus, struct password_sasl *m, struct err *e)
+{
+	struct slice mechanism;
+
+	if (password_take_mechanism(&body, &mechanism, e) != 0)
+		return -1;
+	*plus = slice_eq_str(mechanism, SCRAM_SHA_256_PLUS) && s->binding_bytes > 0;
+	if (!*plus && !slice_eq_str(mechanism, SCRAM_SHA_256))
+		return err_set(e, ERR_CLIENT_PROTOCOL, "client selected an invalid SASL authentication mechanism");
+	return password_parse_sasl(body, m, e);
+}
+
 static void on_mechanism(struct client *c, struct slice body)
 {
 	struct client_scram *s = c->auth->scram;
@@ -73,13 +86,7 @@ static void on_mechanism(struct client *c, struct slice body)
 	struct err e;
 	bool plus;
 
-	if (password_parse_sasl(body, &m, &e) != 0) {
-		client_fail(c, &e);
-		return;
-	}
-	plus = slice_eq_str(m.mechanism, SCRAM_SHA_256_PLUS) && s->binding_bytes > 0;
-	if (!plus && !slice_eq_str(m.mechanism, SCRAM_SHA_256)) {
-		err_set(&e, ERR_CLIENT_PROTOCOL, "client selected an invalid SASL authentication mechanism");
+	if (read_choice(s, body, &plus, &m, &e) != 0) {
 		client_fail(c, &e);
 		return;
 	}

@@ -26,7 +26,7 @@ static void ask(const struct auth_users *u, const char *user)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct slice in = slice_of(data, size), password;
+	struct slice in = slice_of(data, size), rest = in, password, mechanism;
 	struct password_sasl m;
 	struct err e = {0};
 	struct auth_users *u = auth_users_parse(in, &e);
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (password_parse(in, &password, &e) == 0)
 		must(password.n > 0 && password.n == size - 1);
-	if (password_parse_sasl(in, &m, &e) == 0)
-		must(m.mechanism.n + m.data.n + 5 == size);
+	if (password_take_mechanism(&rest, &mechanism, &e) == 0 && password_parse_sasl(rest, &m, &e) == 0)
+		must(mechanism.n + m.data.n + 5 == size);
 	return 0;
 }

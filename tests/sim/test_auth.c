@@ -206,7 +206,10 @@ static void wrong_messages(void **state)
 	sim_send(c, "p\0\0\0\3", 5);
 	sim_expect_fatal(c, "08P01", "invalid message length");
 	c = asked(s);
-	auth_say_password(c, "sesame");
+	auth_say_password(c, "sesame"); /* taken for the name of a mechanism */
+	sim_expect_fatal(c, "08P01", "client selected an invalid SASL authentication mechanism");
+	c = asked(s);
+	auth_say_password(c, SCRAM_SHA_256);
 	sim_expect_fatal(c, "08P01", "insufficient data left in message");
 	c = asked(s);
 	message_sasl_initial(&c->p.out, "OAUTHBEARER", slice_str("n,,\1auth=Bearer x\1\1"));

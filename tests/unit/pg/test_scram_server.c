@@ -202,6 +202,7 @@ static int final(int how, char flag, struct slice msg, struct err *e)
 	return rc;
 }
 
+/* Pitfall 76: each attribute missing, twice, in another place, empty. */
 static void bad_finals(void **state)
 {
 	static const struct {
@@ -226,6 +227,7 @@ static void bad_finals(void **state)
 		{"c=biws," ALL ",p=" PROOF ",", ERR_CLIENT_PROTOCOL, "malformed SCRAM message"},
 		{"c=biws," ALL ",p=" PROOF ",p=" PROOF, ERR_CLIENT_PROTOCOL, "malformed SCRAM message"},
 		{"c=biws," ALL ",r=x,p=" PROOF, ERR_CLIENT_PROTOCOL, "malformed SCRAM message"},
+		{"c=biws,p=" PROOF, ERR_CLIENT_PROTOCOL, "malformed SCRAM message"}, /* CVE-2026-19888 */
 		{"c=biws,r=,p=" PROOF, ERR_CLIENT_PROTOCOL, "invalid SCRAM response"},
 		{"c=biws,r=ab,p=" PROOF, ERR_CLIENT_PROTOCOL, "invalid SCRAM response"},
 		{"c=biws," ALL "x,p=" PROOF, ERR_CLIENT_PROTOCOL, "invalid SCRAM response"},
