@@ -12,7 +12,7 @@ case "${1:-}" in
 *) echo "usage: demo.sh [--keep]" >&2; exit 2 ;;
 esac
 if [ "$(id -u)" != 0 ]; then
-	exec sudo "$0" "$@" # the stand-in needs a PAM service file
+	exec sudo "$top/contrib/dev/demo.sh" "$@" # the stand-in needs a PAM service file
 fi
 
 say() { printf '\n== %s\n' "$*"; }
@@ -33,6 +33,8 @@ clean_up() {
 trap clean_up EXIT
 
 say "build"
+top=$(contrib/dev/tree.sh "$work/tree")
+cd "$top"
 ./bootstrap.sh >"$work/bootstrap.log" 2>&1 || { cat "$work/bootstrap.log"; exit 1; }
 mkdir "$work/build"
 (cd "$work/build" && "$top/configure" -q && make -j"$(nproc)" src/pgiam >make.log 2>&1) || { tail -30 "$work/build/make.log"; exit 1; }

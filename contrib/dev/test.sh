@@ -11,7 +11,6 @@
 # Builds in directories of its own under $TMPDIR (default /tmp), which it removes. JOBS: how many things at a time.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
-top=$PWD
 jobs=${JOBS:-$(($(nproc) * 2))}
 work=$(mktemp -d "${TMPDIR:-/tmp}/pgiam-test-XXXXXX")
 chmod 755 "$work" # PostgreSQL runs as another user
@@ -126,6 +125,7 @@ stage_dist() {
 }
 
 contrib/dev/deps.sh test || exit 1
+top=$(contrib/dev/tree.sh "$work/tree") && cd "$top" || exit 1
 step "bootstrap" ./bootstrap.sh || exit 1
 [ $# -gt 0 ] || set -- gcc clang thread memory dist
 for stage in "$@"; do
