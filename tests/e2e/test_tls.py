@@ -99,7 +99,8 @@ PLACES = {
     "the system's roots": ("/etc/ssl/certs/ca-certificates.crt", {}),
     "SSL_CERT_FILE": ("/etc/ssl/certs/own.pem", {"SSL_CERT_FILE": "/etc/ssl/certs/own.pem"}),
 }
-OWN_CERTS = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /etc/ssl/certs; cp "$1" "$2"; shift 2; exec "$@"', "sh"]
+COPY = ["sh", "-ec", 'cp "$1" "$2"; shift 2; exec "$@"', "sh"]
+OWN_CERTS = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /etc/ssl/certs; exec "$@"', "sh", *COPY]
 
 
 def needs_own_certs(authority, path):
@@ -123,6 +124,17 @@ def test_places_of_a_ca(fake_factory, pgiam_for, authority, workdir, place):
     if env:
         pgiam.process.send_signal(signal.SIGHUP)
     assert proxy.patiently(lambda: pgiam.sql("select 1")) == [("1",)]
+
+
+def test_bundle_and_roots(fake_factory, pgiam_for, authority, workdir):
+    """Both count: RDS and Aurora are verified by the bundle, RDS Proxy and DSQL by the system's roots."""
+    bundle, roots = PLACES["a usual place of the RDS bundle"][0], PLACES["the system's roots"][0]
+    needs_own_certs(authority, bundle)
+    stranger = put(workdir + "/stranger.pem", certs.Authority("stranger", key="ec").pem())
+    for ours, others in ((bundle, roots), (roots, bundle)):
+        pgiam = pgiam_for(fake_factory(login_and_serve), database={"tls_ca": None},
+                          prefix=[*OWN_CERTS, stranger, others, *COPY, authority.path, ours])
+        assert pgiam.sql("select 1") == [("1",)]
 
 
 def test_named_place_without_a_ca(fake_factory, pgiam_for, authority):
