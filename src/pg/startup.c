@@ -77,8 +77,11 @@ static int parse_message(struct rd *r, struct startup *s, struct err *e)
 		value = rd_cstr(r);
 		if (rd_ok(r))
 			take_parameter(s, name, value);
-		if (s->params.n + s->pq.n > STARTUP_PARAMS_MAX)
-			return err_set(e, ERR_LIMIT, "more than %d startup parameters", STARTUP_PARAMS_MAX);
+		if (s->params.n + s->pq.n > STARTUP_PARAMS_MAX) {
+			err_set(e, ERR_LIMIT, "more than %d startup parameters", STARTUP_PARAMS_MAX);
+			err_hint(e, "\"options\" counts as one, however many settings it has.");
+			return -1;
+		}
 	}
 	if (!rd_end(r))
 		return err_set(e, ERR_CLIENT_PROTOCOL,

@@ -31,10 +31,16 @@ static int admit(struct client *c, struct err *e)
 
 	if (env->stopping)
 		return err_set(e, ERR_SHUTDOWN, "the database system is shutting down");
-	if (!uid_allowed(c))
-		return err_set(e, ERR_CLIENT_USER, "this operating system user may not connect");
-	if (env->opts->client_tls_required && !stream_is_tls(c->stream) && !addr_is_unix(&c->ends->local))
-		return err_set(e, ERR_CLIENT_USER, "TLS required (client_tls_sslmode = require)");
+	if (!uid_allowed(c)) {
+		err_set(e, ERR_CLIENT_USER, "this operating system user may not connect");
+		err_hint(e, "pgiam's client_uids says which local users may.");
+		return -1;
+	}
+	if (env->opts->client_tls_required && !stream_is_tls(c->stream) && !addr_is_unix(&c->ends->local)) {
+		err_set(e, ERR_CLIENT_USER, "TLS required (client_tls_sslmode = require)");
+		err_hint(e, "Connect with sslmode=require.");
+		return -1;
+	}
 	return 0;
 }
 

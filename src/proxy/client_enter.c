@@ -20,8 +20,11 @@ static int may_enter(struct client *c, struct err *e)
 {
 	const struct client_env *env = c->env;
 
-	if (!name_in(env->opts->client_users, c->user))
-		return err_set(e, ERR_CLIENT_USER, "user \"%.64s\" may not connect here (client_users)", c->user);
+	if (!name_in(env->opts->client_users, c->user)) {
+		err_set(e, ERR_CLIENT_USER, "user \"%.64s\" may not connect here (client_users)", c->user);
+		err_hint(e, "pgiam's client_users says which database users may be asked for.");
+		return -1;
+	}
 	if (env->welcomed >= env->opts->max_client_conn)
 		return err_set(e, ERR_TOO_MANY_CLIENTS, "no more connections allowed (max_client_conn)");
 	return 0;

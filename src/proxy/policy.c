@@ -1,6 +1,6 @@
-/* A client that vanished leaves its query to run to its end, as PostgreSQL itself does; what could change the
- * database's fate (an unsynced batch, a COPY half sent) is closed, so that the server rolls it back as it would
- * have done for the client (pitfalls 25, 52). */
+/* What a client left running is waited for, or cancelled meanwhile (server.c); what could change the database's fate
+ * (an unsynced batch, a COPY half sent) is closed, so that the server rolls it back as it would have done for the client
+ * (pitfalls 25, 52). */
 #include "proxy/policy.h"
 
 #include <stddef.h>

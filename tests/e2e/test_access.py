@@ -26,6 +26,7 @@ def test_client_users(rds, pgiam_for):
     assert pgiam.sql("select 1") == [(1,)]
     fields = pgiam.refusal(user="other_user")
     assert (fields["S"], fields["C"]) == ("FATAL", "28000")
+    assert "other_user" in fields["M"] and "client_users" in fields["H"]
     assert rds.backends("other_user") == []
 
 
@@ -41,7 +42,8 @@ def test_client_uids_over_tcp(rds, pgiam_for):
     assert done.returncode == 2 and "FATAL" in done.stderr, done.stderr
     pgiam = pgiam_for(rds, client_uids=NOBODY)
     assert as_user(NOBODY, psql(rds, pgiam.conninfo())).stdout == "app_user\n"
-    assert pgiam.refusal()["C"] == "28000"
+    fields = pgiam.refusal()
+    assert fields["C"] == "28000" and "client_uids" in fields["H"]
 
 
 def test_client_uids_over_ipv6(rds, pgiam_for):

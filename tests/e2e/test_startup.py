@@ -104,7 +104,7 @@ def test_tls_refused_by_configuration(rds, pgiam_for):
 def test_tls_required_by_configuration(rds, pgiam_for):
     pgiam = pgiam_for(rds, client_tls_sslmode="require")
     fields = pgiam.refusal()
-    assert (fields["S"], fields["C"]) == ("FATAL", "28000")
+    assert (fields["S"], fields["C"], fields["H"]) == ("FATAL", "28000", "Connect with sslmode=require.")
     assert pgiam.sql("select 1", sslmode="require") == [(1,)]
 
 
@@ -194,6 +194,17 @@ def test_10_large_startup_packet(pgiam, size):
     with pgiam.wire() as w:
         w.login(application_name="x" * size)
         assert w.value("show application_name") == "x" * 63
+
+
+def test_10_number_of_startup_parameters(pgiam):
+    """Fewer than a packet has room for: a listed difference."""
+    settings = {"x.a%d" % i: "1" for i in range(128)}  # besides user and database
+    with pgiam.wire() as w:
+        w.login(**settings)
+        assert w.value("show x.a127") == "1"
+    fields = pgiam.refusal(**settings, **{"x.a128": "1"})
+    assert (fields["S"], fields["C"]) == ("FATAL", "54000")
+    assert "128" in fields["M"] and "options" in fields["H"]
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 4, 7, 10005, 1 << 20, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff])

@@ -57,7 +57,7 @@ def test_legacy_session_token_and_empty_variables():
     assert legacy.stdout == with_token.stdout
 
 
-def test_16_kib_session_token():
+def test_session_token_of_16_kib():
     r = basic("--host", HOST, "--user", "u", env={**KEYS, "AWS_SESSION_TOKEN": "/" * 16384})
     assert r.returncode == 0
     assert b"%2F" * 16384 in r.stdout
