@@ -3,11 +3,10 @@
 #include <stdlib.h>
 #include "base/mem.h"
 
-enum cancel_state { CANCEL_REACH, CANCEL_SEND, CANCEL_WAIT, CANCEL_DONE };
+enum cancel_state { CANCEL_REACH, CANCEL_WAIT, CANCEL_DONE };
 
 static const struct state_row rows[] = {
-	[CANCEL_REACH] = {"reach", STATE_BIT(CANCEL_SEND) | STATE_BIT(CANCEL_DONE), DEADLINE_OWN},
-	[CANCEL_SEND] = {"send", STATE_BIT(CANCEL_WAIT) | STATE_BIT(CANCEL_DONE), DEADLINE_OWN},
+	[CANCEL_REACH] = {"reach", STATE_BIT(CANCEL_WAIT) | STATE_BIT(CANCEL_DONE), DEADLINE_OWN},
 	[CANCEL_WAIT] = {"wait", STATE_BIT(CANCEL_DONE), DEADLINE_OWN},
 	[CANCEL_DONE] = {"done", 0, DEADLINE_FINAL},
 };
@@ -22,7 +21,6 @@ struct cancel {
 	enum cancel_state state;
 	struct upstream *upstream; /* non-NULL exactly in CANCEL_REACH */
 	struct stream *stream;
-	struct buf out;
 	struct timer deadline;
 	void (*done)(void *arg); /* NULL once detached */
 	void *arg;
@@ -56,7 +54,6 @@ static void finish(struct cancel *c, bool settled)
 	if (c->upstream)
 		upstream_cancel(c->upstream);
 	stream_close(c->stream);
-	buf_free(&c->out);
 	list_del(&c->node);
 	all->count--;
 	server_cancel_end(c->server, settled);
@@ -82,25 +79,22 @@ static void on_deadline(void *arg)
 	finish(c, c->state == CANCEL_REACH);
 }
 
+/* A connection that takes not even these few bytes at once, its first, is none; but some of them may be out. */
 static void send_request(struct cancel *c)
 {
-	ssize_t n = stream_write(c->stream, c->out.p, c->out.n);
+	const struct login_result *session = c->server->session;
+	struct buf b;
+	bool sent;
 
-	if (n == STREAM_AGAIN) {
-		stream_want_write(c->stream, true);
-		return;
-	}
-	if (n < 0) {
+	buf_init_secret(&b, 16 + STARTUP_CANCEL_KEY_MAX);
+	startup_write_cancel(&b, session->pid, slice_of(session->key, session->key_bytes));
+	sent = stream_write(c->stream, b.p, b.n) == (ssize_t)b.n;
+	buf_free(&b);
+	if (!sent) {
 		finish(c, false);
 		return;
 	}
-	buf_drop_front(&c->out, (size_t)n);
-	if (c->out.n > 0) {
-		stream_want_write(c->stream, true);
-		return;
-	}
 	c->server->rq.db->stats.cancels_sent++;
-	stream_want_write(c->stream, false);
 	set_state(c, CANCEL_WAIT);
 	stream_want_read(c->stream, true);
 }
@@ -116,21 +110,13 @@ static void await_close(struct cancel *c)
 
 static void on_ready(void *arg, unsigned what)
 {
-	struct cancel *c = arg;
-
 	(void)what;
-	switch (c->state) {
-	case CANCEL_SEND: send_request(c); break;
-	case CANCEL_WAIT: await_close(c); break;
-	case CANCEL_REACH:
-	case CANCEL_DONE: break;
-	}
+	await_close(arg);
 }
 
 static void on_upstream(void *arg, const struct upstream_result *r, const struct err *e)
 {
 	struct cancel *c = arg;
-	struct login_result *session = c->server->session;
 
 	c->upstream = NULL;
 	if (e) {
@@ -141,8 +127,6 @@ static void on_upstream(void *arg, const struct upstream_result *r, const struct
 	}
 	c->stream = r->stream;
 	stream_set_owner(c->stream, on_ready, c);
-	set_state(c, CANCEL_SEND);
-	startup_write_cancel(&c->out, session->pid, slice_of(session->key, session->key_bytes));
 	send_request(c);
 }
 
@@ -159,7 +143,6 @@ struct cancel *cancel_start(struct cancels *all, struct server *s, void (*done)(
 	c->state = CANCEL_REACH;
 	c->done = done;
 	c->arg = arg;
-	buf_init_secret(&c->out, 16 + STARTUP_CANCEL_KEY_MAX);
 	list_add_tail(&all->running, &c->node);
 	all->count++;
 	server_cancel_begin(s);

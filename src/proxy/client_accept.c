@@ -53,8 +53,8 @@ static void on_timer(void *arg)
 		return;
 	case CLIENT_IDLE:
 	case CLIENT_LINKED:
-		if (c->hung_up) {
-			client_close(c); /* it closed its side before it was welcomed */
+		if (c->hung_up && c->state == CLIENT_IDLE) {
+			client_close(c); /* it closed its side before it was welcomed, and does not take the welcome */
 			return;
 		}
 		err_set(&e, ERR_IDLE_TIMEOUT, "terminating connection due to idle-session timeout");

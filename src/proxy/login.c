@@ -26,7 +26,7 @@ static const struct state_row rows[] = {
 	[LOGIN_SCRAM_FINAL] = {"scram_final", STATE_BIT(LOGIN_SCRAM_OK) | ANY_END, DEADLINE_OWN},
 	[LOGIN_SCRAM_OK] = {"scram_ok", STATE_BIT(LOGIN_SETUP) | ANY_END, DEADLINE_OWN},
 	[LOGIN_SETUP] = {"setup", STATE_BIT(LOGIN_READY) | ANY_END, DEADLINE_OWN},
-	[LOGIN_READY] = {"ready", STATE_BIT(LOGIN_READY) | ANY_END, DEADLINE_OWN},
+	[LOGIN_READY] = {"ready", ANY_END, DEADLINE_OWN},
 	[LOGIN_DONE] = {"done", 0, DEADLINE_FINAL},
 };
 
@@ -351,7 +351,9 @@ static void on_setup(struct login *l, uint8_t type, struct slice body)
 	case 'S': on_parameter(l, body); break;
 	case 'K': on_key(l, body); break;
 	case 'Z':
-		if (parse_ready(body) != 'I')
+		if (l->state == LOGIN_READY)
+			login_fail_protocol(l, "a second ReadyForQuery");
+		else if (parse_ready(body) != 'I')
 			login_fail_protocol(l, "a ReadyForQuery that is not idle");
 		else
 			login_set_state(l, LOGIN_READY);

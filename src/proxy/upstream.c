@@ -8,11 +8,10 @@
 #include "base/mem.h"
 #include "pg/startup.h"
 
-enum upstream_state { UP_DIAL, UP_ASK, UP_ANSWER, UP_HANDSHAKE, UP_DONE };
+enum upstream_state { UP_DIAL, UP_ANSWER, UP_HANDSHAKE, UP_DONE };
 
 static const struct state_row rows[] = {
-	[UP_DIAL] = {"dial", STATE_BIT(UP_ASK) | STATE_BIT(UP_HANDSHAKE) | STATE_BIT(UP_DONE), DEADLINE_OWN},
-	[UP_ASK] = {"ssl_request", STATE_BIT(UP_ANSWER) | STATE_BIT(UP_DONE), DEADLINE_OWN},
+	[UP_DIAL] = {"dial", STATE_BIT(UP_ANSWER) | STATE_BIT(UP_HANDSHAKE) | STATE_BIT(UP_DONE), DEADLINE_OWN},
 	[UP_ANSWER] = {"ssl_answer", STATE_BIT(UP_HANDSHAKE) | STATE_BIT(UP_DONE), DEADLINE_OWN},
 	[UP_HANDSHAKE] = {"tls", STATE_BIT(UP_DONE), DEADLINE_OWN},
 	[UP_DONE] = {"done", 0, DEADLINE_FINAL},
@@ -147,26 +146,24 @@ static void read_answer(struct upstream *u)
 	}
 }
 
+/* A connection that takes not even these 8 bytes at once, its first, is none. */
 static void ask_tls(struct upstream *u)
 {
 	struct buf b;
-	ssize_t n;
+	bool sent;
 	struct err e;
 
 	buf_init(&b, 64);
 	startup_write_ssl_request(&b);
-	n = stream_write(u->stream, b.p, b.n);
-	if (n == (ssize_t)b.n) {
-		stream_want_write(u->stream, false);
+	sent = stream_write(u->stream, b.p, b.n) == (ssize_t)b.n;
+	buf_free(&b);
+	if (sent) {
 		set_state(u, UP_ANSWER);
 		stream_want_read(u->stream, true);
-	} else if (n == STREAM_AGAIN) {
-		stream_want_write(u->stream, true);
 	} else {
 		err_set(&e, ERR_SERVER_CLOSED, "the server closed the connection");
 		fail(u, &e, "TLS");
 	}
-	buf_free(&b);
 }
 
 static void on_ready(void *arg, unsigned what)
@@ -175,7 +172,6 @@ static void on_ready(void *arg, unsigned what)
 
 	(void)what;
 	switch (u->state) {
-	case UP_ASK: ask_tls(u); break;
 	case UP_ANSWER: read_answer(u); break;
 	case UP_HANDSHAKE: handshake(u); break;
 	case UP_DIAL:
@@ -209,7 +205,6 @@ static void on_dial(void *arg, const struct dial_result *r, const struct err *e)
 		begin_handshake(u);
 		return;
 	}
-	set_state(u, UP_ASK);
 	ask_tls(u);
 }
 

@@ -14,6 +14,7 @@ enum fakepg_step {
 	FAKEPG_STARTUP,  /* startup packet read */
 	FAKEPG_PASSWORD, /* password or first SASL message read */
 	FAKEPG_SCRAM,    /* second SASL message read */
+	FAKEPG_PROVEN,   /* and answered: nothing behind the server's proof */
 	FAKEPG_AUTH_OK,  /* AuthenticationOk said, nothing behind it */
 	FAKEPG_PARAMS,   /* ParameterStatus said */
 	FAKEPG_KEY,      /* BackendKeyData said */

@@ -161,7 +161,8 @@ static void scram_final(struct fakepg_conn *c, struct slice body)
 	signature[31] ^= c->pg->scram_wrong;
 	b64(signature, 32, reply + 2);
 	say_auth(c, AUTH_SASL_FINAL, reply, strlen(reply));
-	welcome(c);
+	if (!stops_at(c, FAKEPG_PROVEN))
+		welcome(c);
 }
 
 /* The 32 digits of the MD5 of two texts. */

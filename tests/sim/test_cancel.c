@@ -1,4 +1,5 @@
 /* CancelRequests: delivered to the right server or nowhere, and never to whoever has it next (pitfalls 9, 50, 51). */
+#include <unistd.h>
 #include "sim.h"
 #include "base/mem.h"
 
@@ -76,6 +77,29 @@ static void the_asker_waits_until_it_is_through(void **state)
 	fakepg_close(s->pg.conns[1]);
 	sim_settle(s);
 	assert_true(sim_closed(k));
+	sim_free(s);
+}
+
+/* The server cannot be reached any more: nobody is held up by a cancel that was never sent, and the server itself serves on. */
+static void nowhere_to_send_it(void **state)
+{
+	struct sim *s = sim_begin(1, NULL);
+	struct sim_client *c = sim_hanging(s), *k;
+	char *socket_file = mem_printf("%s/.s.PGSQL.5432", s->pg.dir);
+
+	(void)state;
+	unlink(socket_file);
+	k = sim_cancel(s, c);
+	sim_settle(s);
+	assert_true(sim_closed(k));
+	assert_int_equal(s->pg.cancels, 0);
+	assert_int_equal(sim_db(s)->cancels_sent, 0);
+	assert_true(sim_logged(s, "cancel request not delivered"));
+	sim_answer(s, "CZ");
+	sim_expect(c, "CZ");
+	sim_leave(c);
+	sim_assert_servers(s, 1, 0);
+	free(socket_file);
 	sim_free(s);
 }
 
@@ -395,6 +419,7 @@ int main(void)
 		cmocka_unit_test(a_query_is_cancelled),
 		cmocka_unit_test(a_first_query_is_cancelled),
 		cmocka_unit_test(the_asker_waits_until_it_is_through),
+		cmocka_unit_test(nowhere_to_send_it),
 		cmocka_unit_test(but_not_for_ever),
 		cmocka_unit_test(the_server_is_held_back),
 		cmocka_unit_test(or_given_up),

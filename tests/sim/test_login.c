@@ -1,4 +1,5 @@
 /* Logging in to servers that are slow, broken or full: what the client is told, and when. */
+#include <pthread.h>
 #include "sim.h"
 #include "base/mem.h"
 #include "pg/parse.h"
@@ -56,7 +57,7 @@ static void passwords(void **state)
 
 /* The steps that come in a login by SCRAM. */
 static const enum fakepg_step steps[] = {FAKEPG_ACCEPT, FAKEPG_STARTUP, FAKEPG_PASSWORD, FAKEPG_SCRAM,
-                                         FAKEPG_AUTH_OK, FAKEPG_PARAMS,  FAKEPG_KEY};
+                                         FAKEPG_PROVEN, FAKEPG_AUTH_OK, FAKEPG_PARAMS,  FAKEPG_KEY};
 #define STEPS (sizeof(steps) / sizeof(*steps))
 
 static void silence_at_each_step(void **state)
@@ -81,6 +82,39 @@ static void silence_at_each_step(void **state)
 		assert_int_equal(sim_db(s)->login_errors[ERR_LOGIN_TIMEOUT], 1);
 		sim_free(s);
 	}
+}
+
+static void wait_for_release(void *data)
+{
+	pthread_mutex_lock(data);
+	pthread_mutex_unlock(data);
+}
+
+static void nothing(void *data)
+{
+	(void)data;
+}
+
+/* The helper that computes hashes has other things to do, until the time is over: it is not the server that is slow. */
+static void no_end_of_a_hash(void **state)
+{
+	pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+	struct sim *s = begin(AUTH_SASL);
+	struct sim_client *c;
+
+	(void)state;
+	pthread_mutex_lock(&held);
+	sim_start(s);
+	assert_non_null(offload_start(s->offload, s->mail, wait_for_release, nothing, nothing, &held));
+	c = sim_login(s, "joe", NULL);
+	sim_pass(s, 14 * SEC);
+	assert_int_equal(s->pg.conns[0]->packets, 2); /* it has had its turn, and waits for the proof */
+	sim_expect(c, "");
+	sim_pass(s, 2 * SEC);
+	sim_expect_fatal(c, "08001", "server_connect_timeout (scram_hash)");
+	assert_int_equal(fakepg_open(&s->pg), 0);
+	pthread_mutex_unlock(&held);
+	sim_free(s);
 }
 
 static void the_end_at_each_step(void **state)
@@ -480,6 +514,7 @@ int main(void)
 		cmocka_unit_test(a_session),
 		cmocka_unit_test(passwords),
 		cmocka_unit_test(silence_at_each_step),
+		cmocka_unit_test(no_end_of_a_hash),
 		cmocka_unit_test(the_end_at_each_step),
 		cmocka_unit_test(an_error_at_each_step),
 		cmocka_unit_test(strangers_see_no_server_text),
