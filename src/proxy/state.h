@@ -34,7 +34,7 @@ static inline void state_check(const struct state_row *rows, unsigned from, unsi
 	(void)to;
 }
 
-#ifdef STATE_TRACE /* a descriptor, in builds of contrib/dev/coverage.sh: which transitions are ever made? */
+#ifdef STATE_TRACE /* a descriptor: which transitions are ever made? (tests/lint/transitions, contrib/dev/coverage.sh) */
 #include <stdio.h>
 #define state_check(rows, from, to)                                                                           \
 	(dprintf(STATE_TRACE, "%s %s %s\n", __FILE__, (rows)[from].name, (rows)[to].name),                    \
