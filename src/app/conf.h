@@ -42,8 +42,8 @@ struct conf_listen {
 struct conf_secret {
 	enum target_auth kind;
 	enum aws_token token; /* TARGET_AUTH_IAM */
-	char *region;         /* conf_auth_signs: the one to sign for, or NULL: the instance's (TARGET_AUTH_IAM);
-			       where the secret is, and the cluster */
+	char *region;         /* conf_auth_signs: the one to sign for, where the secret is, and the cluster; or
+			       NULL: the instance's */
 	char *secret_id;      /* of TARGET_AUTH_SECRET: name or ARN */
 	char *redshift_name;  /* of TARGET_AUTH_REDSHIFT: the cluster's or workgroup's */
 	struct redshift_request redshift; /* ... what to ask for; the name, the region and option values are borrowed */

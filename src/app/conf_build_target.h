@@ -36,8 +36,8 @@ uint64_t conf_build_target_num(const struct targets *ts, enum option_id id);
 /* The secret of ts->t, whose auth and iam_host are known: into the configuration's, and t->secret_index. */
 void conf_build_secret(struct targets *ts, struct conf_target *ct);
 
-/* The region that s, of a kind that signs, is for, into it: `named` where that is not NULL, or as aws_region_find has it.
- * False, and told, if there is none. */
+/* The region that s, of a kind that signs, is for, into it: `named` where that is not NULL, or as aws_region_find has it;
+ * NULL where only the instance can tell. False, and told, if there is none. */
 bool conf_build_target_region(struct targets *ts, struct conf_secret *s, const char *named);
 
 /* What auth=redshift asks for: into s. False, and told, if something is wrong. */

@@ -14,17 +14,16 @@ bool conf_build_target_region(struct targets *ts, struct conf_secret *s, const c
 	char region[64], warning[256] = "";
 	struct err e;
 	int rc = aws_region_find(&from, region, warning, &e);
-	bool later = rc > 0 && s->kind == TARGET_AUTH_IAM; /* whose source finds it */
 
-	if (rc != 0 && !later) {
+	if (rc < 0) {
 		conf_builder_bad(ts->b, ts->db, OPT_REGION, &e);
 		ts->failed = true;
 		return false;
 	}
-	if (later)
+	if (rc > 0)
 		conf_build_target_warn(ts, "region: nothing here tells it; the instance's metadata service will be asked");
 	if (warning[0] && s->kind != TARGET_AUTH_SECRET) /* which may well be elsewhere */
 		conf_build_target_warn(ts, "region: %s", warning);
-	s->region = later ? NULL : mem_strdup(region);
+	s->region = rc > 0 ? NULL : mem_strdup(region);
 	return true;
 }

@@ -1,5 +1,6 @@
 /* The configuration in words, for `pgiam check`. */
 #include "app/conf_private.h"
+#include "aws/region_finder.h"
 #include "proxy/auth_store.h"
 
 static void list(struct buf *out, const struct conf_listen *v, size_t n)
@@ -133,9 +134,9 @@ static void describe_secret(const struct target *t, const struct conf_secret *s,
 {
 	switch (t->auth) {
 	case TARGET_AUTH_IAM:
-		buf_printf(out, " for %s:%u in %s", t->iam_host, t->iam_port, s->region ? s->region : "the instance's region");
+		buf_printf(out, " for %s:%u in %s", t->iam_host, t->iam_port, region_finder_text(s->region));
 		break;
-	case TARGET_AUTH_SECRET: buf_printf(out, " %s in %s", s->secret_id, s->region); break;
+	case TARGET_AUTH_SECRET: buf_printf(out, " %s in %s", s->secret_id, region_finder_text(s->region)); break;
 	case TARGET_AUTH_REDSHIFT:
 		buf_printf(out, " %s of ", redshift_call_name(s->redshift.call));
 		redshift_text(&s->redshift, out);

@@ -228,14 +228,17 @@ static struct secret_source *share_secret(struct aws *a, const struct wanted *w,
 struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secret_opts *o, struct loop *worker,
 					    struct mailbox *worker_mail)
 {
-	char *name = mem_printf("the secret %s in %s", o->id, o->region);
+	char *name = mem_printf("the secret %s in %s", o->id, region_finder_text(o->region));
 	const struct wanted w = {
 		.identity = o->identity,
 		.key = name,
 		.from = name,
 		.hint = "If the secret was changed a moment ago, the next logins read it again; see also its rotation in "
 			"Secrets Manager.",
-		.reader = secret_walk_new(&a->kit->deps, o->id, o->region),
+		.reader = secret_walk_new(&a->kit->deps,
+					  &(struct secret_walk_opts){.id = o->id,
+								     .region = o->region,
+								     .profile = a->member[o->identity].profile}),
 	};
 	struct secret_source *s = share_secret(a, &w, worker, worker_mail);
 
@@ -252,7 +255,7 @@ struct secret_source *aws_redshift_source_new(struct aws *a, size_t identity, co
 		.identity = identity,
 		.hint = "Redshift hands out passwords of users it does not have as well: does the database have this "
 			"one, and may it log in to this database?",
-		.reader = redshift_reader_new(&a->kit->deps, rq),
+		.reader = redshift_reader_new(&a->kit->deps, rq, a->member[identity].profile),
 	};
 
 	buf_init(&key, REDSHIFT_KEY_MAX);

@@ -51,7 +51,7 @@ struct secret_source *aws_source_new(struct aws *a, const struct aws_source_opts
 struct aws_secret_opts {
 	size_t identity;    /* index: whose credentials read it */
 	const char *id;     /* secret_id=: one that secrets_manager_id takes */
-	const char *region; /* to ask in */
+	const char *region; /* to ask in; NULL: as region_finder.h has it */
 };
 
 /* A source of a secret's user and password, for a worker's loop. On the control loop; workers share what is kept

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "aws/redshift_reply.h"
+#include "aws/region_finder.h"
 #include "aws/service_call.h"
 #include "base/enc.h"
 #include "base/mem.h"
@@ -82,7 +83,7 @@ bool redshift_name_ok(const char *name)
 
 void redshift_text(const struct redshift_request *rq, struct buf *out)
 {
-	buf_printf(out, "the Redshift %s %s in %s", calls[rq->call].what, rq->name, rq->region);
+	buf_printf(out, "the Redshift %s %s in %s", calls[rq->call].what, rq->name, region_finder_text(rq->region));
 	if (rq->call != REDSHIFT_USER)
 		return;
 	buf_add_str(out, ", user ");
@@ -166,7 +167,7 @@ struct secret_value *redshift_answer(enum redshift_call call, struct slice body,
 
 void redshift_key(const struct redshift_request *rq, struct buf *out)
 {
-	buf_printf(out, "redshift %s %s ", calls[rq->call].name, rq->region);
+	buf_printf(out, "redshift %s %s ", calls[rq->call].name, region_finder_text(rq->region));
 	redshift_body(rq, out);
 }
 
@@ -191,7 +192,7 @@ struct redshift {
 	struct secret_reader base; /* first */
 	struct provider_deps deps;
 	struct redshift_request rq; /* its strings are the next */
-	char *region, *name, *db_name, *db_user, *db_groups;
+	char *region, *profile, *name, *db_name, *db_user, *db_groups;
 	struct service_call *call; /* non-NULL exactly during a reading */
 	secret_reader_cb cb;
 	void *arg;
@@ -240,6 +241,7 @@ static void redshift_read(struct secret_reader *base, struct credentials *signer
 						     .service = calls[r->rq.call].service,
 						     .who = calls[r->rq.call].who,
 						     .region = r->rq.region,
+						     .profile = r->profile,
 						     .content_type = calls[r->rq.call].content_type,
 						     .header = {calls[r->rq.call].target ? "x-amz-target" : NULL,
 								calls[r->rq.call].target},
@@ -266,6 +268,7 @@ static void redshift_free(struct secret_reader *base)
 	struct redshift *r = redshift_of(base);
 
 	free(r->region);
+	free(r->profile);
 	free(r->name);
 	free(r->db_name);
 	free(r->db_user);
@@ -273,7 +276,8 @@ static void redshift_free(struct secret_reader *base)
 	free(r);
 }
 
-struct secret_reader *redshift_reader_new(const struct provider_deps *d, const struct redshift_request *rq)
+struct secret_reader *redshift_reader_new(const struct provider_deps *d, const struct redshift_request *rq,
+					  const char *profile)
 {
 	static const struct secret_reader_ops ops = {
 		.read = redshift_read, .cancel = redshift_cancel, .free = redshift_free};
@@ -283,6 +287,7 @@ struct secret_reader *redshift_reader_new(const struct provider_deps *d, const s
 	r->deps = *d;
 	r->rq = *rq;
 	r->rq.region = r->region = mem_strdup(rq->region);
+	r->profile = mem_strdup(profile);
 	r->rq.name = r->name = mem_strdup(rq->name);
 	r->rq.db_name = r->db_name = mem_strdup(rq->db_name);
 	r->rq.db_user = r->db_user = mem_strdup(rq->db_user);

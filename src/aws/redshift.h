@@ -16,7 +16,7 @@ enum redshift_call {
 
 struct redshift_request {
 	enum redshift_call call;
-	const char *region;
+	const char *region;  /* NULL: as service_request has it */
 	const char *name;    /* of the cluster, of the workgroup */
 	const char *db_name; /* the only one to log in to, or NULL: any */
 	unsigned duration_sec; /* 0: the service's own, 900 */
@@ -42,8 +42,9 @@ void redshift_body(const struct redshift_request *rq, struct buf *out);
  * message quotes nothing of it. Pure. */
 struct secret_value *redshift_answer(enum redshift_call call, struct slice body, const struct mask *mask, struct err *e);
 
-/* Of these credentials; rq is copied. deps' parts are borrowed for the reader's life. */
-struct secret_reader *redshift_reader_new(const struct provider_deps *d, const struct redshift_request *rq);
+/* Of these credentials; rq is copied, and profile, service_request's. deps' parts are borrowed for the reader's life. */
+struct secret_reader *redshift_reader_new(const struct provider_deps *d, const struct redshift_request *rq,
+					  const char *profile);
 
 /* All of it as text: two that have the same ask for the same. Pure. */
 #define REDSHIFT_KEY_MAX 65536

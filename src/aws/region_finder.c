@@ -133,6 +133,11 @@ void region_finder_cancel(struct region_finder_op *op)
 	free(op);
 }
 
+const char *region_finder_text(const char *region)
+{
+	return region ? region : "the instance's region";
+}
+
 struct region_finder *region_finder_new(const struct provider_deps *d)
 {
 	struct region_finder *f = mem_zalloc(sizeof(*f));

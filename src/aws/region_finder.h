@@ -24,6 +24,9 @@ struct region_finder_op *region_finder_get(struct region_finder *f, const char *
 					   void *arg);
 void region_finder_cancel(struct region_finder_op *op); /* NULL is fine */
 
+/* For people: the region, or where it will be had from. region: NULL: not configured. */
+const char *region_finder_text(const char *region);
+
 /* Asked at a desk, which gives out char *. Borrowed by the desk until it is closed. */
 struct region_seat {
 	struct region_finder *finder;

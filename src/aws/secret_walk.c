@@ -14,7 +14,7 @@ static const char *const stages[] = {"AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"};
 struct secret_walk {
 	struct secret_reader base; /* first */
 	struct provider_deps deps;
-	char *id, *region;
+	char *id, *region, *profile;
 	/* the walk */
 	struct secrets_manager *call; /* non-NULL exactly while one is under way */
 	size_t stage;                 /* whose version is being read */
@@ -79,6 +79,7 @@ static void read_stage(struct secret_walk *w)
 					      .id = w->id,
 					      .stage = stages[w->stage],
 					      .region = w->region,
+					      .profile = w->profile,
 					      .signer = w->signer,
 					      .known = secret_value_password(w->last),
 				      },
@@ -128,17 +129,19 @@ static void walk_free(struct secret_reader *r)
 
 	free(w->id);
 	free(w->region);
+	free(w->profile);
 	free(w);
 }
 
-struct secret_reader *secret_walk_new(const struct provider_deps *d, const char *id, const char *region)
+struct secret_reader *secret_walk_new(const struct provider_deps *d, const struct secret_walk_opts *o)
 {
 	static const struct secret_reader_ops ops = {walk_read, walk_cancel, walk_refused, walk_free};
 	struct secret_walk *w = mem_zalloc(sizeof(*w));
 
 	w->base.ops = &ops;
 	w->deps = *d;
-	w->id = mem_strdup(id);
-	w->region = mem_strdup(region);
+	w->id = mem_strdup(o->id);
+	w->region = mem_strdup(o->region);
+	w->profile = mem_strdup(o->profile);
 	return &w->base;
 }

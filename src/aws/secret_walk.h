@@ -11,7 +11,14 @@
 /* For so long a version that was turned down is not given again, unless nothing else is left. */
 #define SECRET_WALK_TRIED_US UINT64_C(60000000)
 
-/* id: one that secrets_manager_id takes; copied, as region is. deps' parts are borrowed for the reader's life. */
-struct secret_reader *secret_walk_new(const struct provider_deps *d, const char *id, const char *region);
+/* All of it copied. */
+struct secret_walk_opts {
+	const char *id;      /* one that secrets_manager_id takes */
+	const char *region;  /* NULL: as service_request has it */
+	const char *profile; /* ... for that, or NULL */
+};
+
+/* deps' parts are borrowed for the reader's life. */
+struct secret_reader *secret_walk_new(const struct provider_deps *d, const struct secret_walk_opts *o);
 
 #endif

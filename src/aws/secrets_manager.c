@@ -112,6 +112,7 @@ struct secrets_manager *secrets_manager_get(const struct provider_deps *d, const
 					     .service = SERVICE_SECRETS_MANAGER,
 					     .who = "secretsmanager GetSecretValue",
 					     .region = rq->region,
+					     .profile = rq->profile,
 					     .content_type = "application/x-amz-json-1.1",
 					     .header = {"x-amz-target", "secretsmanager.GetSecretValue"},
 					     .body = buf_slice(&body),

@@ -12,7 +12,7 @@ int secrets_manager_id(const char *id, char region[64], struct err *e);
 struct secrets_manager_request {
 	const char *id;    /* one that secrets_manager_id takes */
 	const char *stage; /* literal: "AWSCURRENT" */
-	const char *region;
+	const char *region, *profile; /* service_request's */
 	struct credentials *signer;
 	struct slice known; /* a password the secret had before, or n == 0 */
 };

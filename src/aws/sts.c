@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "aws/region_finder.h"
 #include "aws/service_call.h"
 #include "aws/sts_reply.h"
 #include "base/buf.h"
@@ -17,15 +16,9 @@
 #define BODY_MAX 131072 /* a web identity token has up to 20,000 characters, each perhaps %XX */
 
 struct sts {
-	struct provider_deps deps;
 	enum sts_action action;
 	const char *provider;
-	char *endpoint_url;         /* or NULL */
-	struct credentials *source; /* that sign, or NULL */
-	struct buf body;
-	struct secret web_token;          /* in it, or unset */
-	struct region_finder_op *finding; /* one of the two is under way */
-	struct service_call *call;
+	struct service_call *call; /* until it is answered */
 	sts_cb cb;
 	void *arg;
 };
@@ -63,15 +56,6 @@ static const struct service_hint hints[] = {
 	{NULL, NULL},
 };
 
-static void sts_free(struct sts *s)
-{
-	buf_free(&s->body);
-	secret_clear(&s->web_token);
-	credentials_unref(s->source);
-	free(s->endpoint_url);
-	free(s);
-}
-
 /* A token that is not taken is worth a retry, while the issuer's keys rotate; if it stays so, it is for somebody to mend. */
 static enum provider_cause cause_of(const struct call_answer *a)
 {
@@ -105,7 +89,7 @@ static void heard(void *arg, const struct call_answer *a)
 	out.e = ok ? NULL : &e;
 	s->cb(s->arg, &out);
 	credentials_unref(creds);
-	sts_free(s);
+	free(s);
 }
 
 struct provider_answer sts_to_provider(const struct sts_answer *s)
@@ -158,79 +142,35 @@ static int make_body(const struct provider_deps *d, const struct sts_request *rq
 	return b->full ? err_set(e, ERR_CREDENTIALS, "the request is too long") : 0;
 }
 
-static void call(struct sts *s, const char *region)
-{
-	s->call = service_call_start(&s->deps,
-				     &(struct service_request){
-					     .service = SERVICE_STS,
-					     .who = actions[s->action].who,
-					     .region = region,
-					     .endpoint_url = s->endpoint_url,
-					     .content_type = "application/x-www-form-urlencoded; charset=utf-8",
-					     .header = {"accept", "application/json"},
-					     .body = buf_slice(&s->body),
-					     .secret = secret_slice(&s->web_token),
-					     .signer = s->source,
-					     .hints = hints,
-				     },
-				     heard, s);
-}
-
-static void refuse(struct sts *s, const struct err *e)
-{
-	s->call = service_call_refuse(&s->deps, e, heard, s);
-}
-
-static void region_heard(void *arg, const char *region, const struct err *why)
-{
-	struct sts *s = arg;
-	struct err e;
-
-	s->finding = NULL;
-	if (region) {
-		call(s, region);
-		return;
-	}
-	e = *why;
-	e.code = ERR_CREDENTIALS;
-	err_hint(&e, "Set AWS_REGION, or region in the profile.");
-	refuse(s, &e);
-}
-
-/* The region of the endpoint: of who asks, of the environment, or what there is to find. */
-static int begin(struct sts *s, const char *region, struct err *e)
-{
-	if (!region && service_region(s->deps.env, &region, e) != 0)
-		return -1;
-	if (region) {
-		call(s, region);
-		return 0;
-	}
-	if (!s->deps.region) {
-		err_set(e, ERR_CREDENTIALS, "no region for the STS endpoint: AWS_REGION is not set");
-		err_hint(e, "Set AWS_REGION, or region in the profile.");
-		return -1;
-	}
-	s->finding = region_finder_get(s->deps.region, NULL, region_heard, s);
-	return 0;
-}
-
 struct sts *sts_start(const struct provider_deps *d, const struct sts_request *rq, sts_cb cb, void *arg)
 {
 	struct sts *s = mem_zalloc(sizeof(*s));
+	struct buf body;
 	struct err e;
 
-	s->deps = *d;
 	s->action = rq->action;
 	s->provider = rq->provider;
-	s->endpoint_url = mem_strdup(rq->endpoint_url);
-	s->source = rq->action == STS_WEB_IDENTITY ? NULL : credentials_ref(rq->source);
 	s->cb = cb;
 	s->arg = arg;
-	secret_set(&s->web_token, rq->web_token);
-	buf_init_secret(&s->body, BODY_MAX);
-	if (make_body(d, rq, &s->body, &e) != 0 || begin(s, rq->region, &e) != 0)
-		refuse(s, &e);
+	buf_init_secret(&body, BODY_MAX);
+	if (make_body(d, rq, &body, &e) != 0)
+		s->call = service_call_refuse(d, &e, heard, s);
+	else
+		s->call = service_call_start(d,
+					     &(struct service_request){
+						     .service = SERVICE_STS,
+						     .who = actions[rq->action].who,
+						     .region = rq->region,
+						     .endpoint_url = rq->endpoint_url,
+						     .content_type = "application/x-www-form-urlencoded; charset=utf-8",
+						     .header = {"accept", "application/json"},
+						     .body = buf_slice(&body),
+						     .secret = rq->web_token,
+						     .signer = rq->action == STS_WEB_IDENTITY ? NULL : rq->source,
+						     .hints = hints,
+					     },
+					     heard, s);
+	buf_free(&body);
 	return s;
 }
 
@@ -238,7 +178,6 @@ void sts_cancel(struct sts *s)
 {
 	if (!s)
 		return;
-	region_finder_cancel(s->finding);
 	service_call_cancel(s->call);
-	sts_free(s);
+	free(s);
 }

@@ -93,6 +93,32 @@ def test_nobody_tells(serve, aws, keys):
     assert done.returncode == 0 and "in the instance's region" in done.stdout, done.stderr
 
 
+@pytest.mark.parametrize("tell", ["instance", "profile"])
+def test_secret(nameless, aws, keys, workdir, pgiam_factory, tell):
+    """Secrets Manager is asked there as well."""
+    aws.secretsmanager.put("prod/db", {"username": "scram_user", "password": nameless.env["RDS_SCRAM_PASSWORD"]})
+    path = config(workdir, "[profile prod]\nregion = us-east-1\n")
+    env = dict(AWS_EC2_METADATA_DISABLED="false") if tell == "instance" else dict(AWS_CONFIG_FILE=path, AWS_PROFILE="prod")
+    one = pgiam_factory({"app": nameless.database(auth="secret", secret_id="prod/db")},
+                        env=aws.env(AWS_REGION=None, **dict(keys, **env)), query_wait_timeout=20)
+    assert one.who() == "scram_user"
+    assert len(asked(aws)) == (tell == "instance") and len(aws.asked("secretsmanager")) == 1
+    assert ("the instance's region" in one.log()) == (tell == "instance")
+
+
+def test_redshift(nameless, aws, keys, pgiam_factory):
+    aws.redshift.on_login = lambda user, password, _: nameless.admin(
+        "create role \"%s\" login password '%s'" % (user, password))
+    one = pgiam_factory({"app": nameless.database(auth="redshift", cluster_id="c1", user="joe")},
+                        env=aws.env(AWS_REGION=None, AWS_EC2_METADATA_DISABLED="false", **keys), query_wait_timeout=20)
+    try:
+        assert one.who() == "IAM:joe"
+        assert len(asked(aws)) == 1
+    finally:
+        one.stop()
+        nameless.admin('drop role "IAM:joe"')
+
+
 def test_token_command(aws, keys, nameless, workdir):
     args = ("token", "--host", HOST, "--port", str(nameless.env["RDS_SIGN_PORT"]), "--user", "app_user")
     path = config(workdir, "[default]\nregion = us-east-1\n")

@@ -22,6 +22,14 @@ static struct conf_worker *db_good(struct conf_test *t, const char *connstr)
 	return conf_worker_new(t->c, 0);
 }
 
+/* Nothing here tells the region. */
+static void asks_instance(struct conf_test *t, const char *connstr)
+{
+	conf_worker_free(db_good(t, connstr));
+	assert_null(t->c->secrets[0].region);
+	conf_test_said(t, "database \"x\": region: nothing here tells it; the instance's metadata service will be asked");
+}
+
 /* auth=secret: rule 1, and where the secret is. */
 static void secrets(void **state)
 {
@@ -33,7 +41,6 @@ static void secrets(void **state)
 	db_bad(t, "host=" RDS " auth=iam secret_id=a", "database \"x\": auth: secret_id is given, and auth=iam does not use it");
 	db_bad(t, "host=" RDS " auth=secret secret_id=a password=p",
 	       "database \"x\": auth: a password is given, and auth=secret does not use it");
-	db_bad(t, "host=db.example secret_id=a", "database \"x\": region: ");
 	db_bad(t, "host=localhost secret_id=a region=eu-west-1 sslmode=disable",
 	       "database \"x\": server_tls_sslmode: disable is refused with auth=secret: a secret is sent only over verified TLS");
 	db_bad(t, "host=/run/pg secret_id=a region=eu-west-1",
@@ -47,6 +54,7 @@ static void secrets(void **state)
 	w = db_good(t, "host=db.example secret_id=arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbCdEf");
 	assert_string_equal(t->c->secrets[0].region, "eu-west-1");
 	conf_worker_free(w);
+	asks_instance(t, "host=db.example secret_id=a");
 }
 
 #define CLUSTER   "examplecluster.abc123xyz789.us-west-2.redshift.amazonaws.com"
@@ -80,6 +88,8 @@ static void redshift(void **state)
 	redshift_asks(t, "host=db.example auth=redshift cluster_id=c1 region=us-west-2", REDSHIFT_IDENTITY, "c1");
 	redshift_asks(t, "host=db.example auth=redshift workgroup=w1 region=us-west-2", REDSHIFT_SERVERLESS, "w1");
 	redshift_asks(t, "host=" CLUSTER " cluster_id=c1", REDSHIFT_IDENTITY, "c1");
+	asks_instance(t, "host=db.example auth=redshift cluster_id=c1");
+	assert_null(t->c->secrets[0].redshift.region);
 	w = db_good(t, "host=" CLUSTER " user=joe dbname=dev db_groups=g1,g2 auto_create=1 duration_seconds=3600");
 	rq = &t->c->secrets[0].redshift;
 	assert_string_equal(rq->db_user, "joe");
@@ -112,7 +122,6 @@ static void redshift(void **state)
 	db_bad(t, "host=" CLUSTER " auto_create=1", "database \"x\": auto_create: is about a user of a cluster");
 	db_bad(t, "host=" CLUSTER " db_groups=g", "database \"x\": db_groups: is about a user of a cluster");
 	db_bad(t, "host=" CLUSTER " duration_seconds=60", "duration_seconds: ");
-	db_bad(t, "host=db.example auth=redshift cluster_id=c", "database \"x\": region: ");
 	db_bad(t, "host=" RDS " cluster_id=a", "database \"x\": auth: cluster_id is given, and auth=iam does not use it");
 	db_bad(t, "host=" CLUSTER " sslmode=require",
 	       "database \"x\": server_tls_sslmode: require is refused with auth=redshift: a secret is sent only over verified TLS");

@@ -283,7 +283,7 @@ static void redshift(void **state)
 	struct fixture *f = *state;
 	const struct redshift_request rq = {.call = REDSHIFT_USER, .region = "us-east-1", .name = "c1", .db_user = "joe"};
 
-	reads(f, redshift_reader_new(&f->deps, &rq),
+	reads(f, redshift_reader_new(&f->deps, &rq, NULL),
 	      "<GetClusterCredentialsResponse><GetClusterCredentialsResult><DbUser>%s</DbUser><DbPassword>" PASSWORD "</DbPassword>"
 	      "<Expiration>2026-01-15T13:34:56Z</Expiration></GetClusterCredentialsResult></GetClusterCredentialsResponse>");
 }
@@ -293,7 +293,7 @@ static void secret(void **state)
 	struct fixture *f = *state;
 
 	/* the last password may well be the user's name */
-	reads(f, secret_walk_new(&f->deps, "prod/db", "us-east-1"),
+	reads(f, secret_walk_new(&f->deps, &(struct secret_walk_opts){.id = "prod/db", .region = "us-east-1"}),
 	      "{\"VersionId\":\"v-%1$s\",\"SecretString\":\"{\\\"username\\\":\\\"" PASSWORD "\\\",\\\"password\\\":\\\"" PASSWORD
 	      "\\\"}\"}");
 }

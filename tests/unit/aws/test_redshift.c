@@ -188,7 +188,7 @@ static int setup(void **state)
 	f->cache = cache_new(f->two.control, &f->provider.base, &f->skew);
 	f->store = secret_store_new(&(struct secret_store_opts){.deps = &f->deps,
 								.cache = f->cache,
-								.reader = redshift_reader_new(&f->deps, &rq),
+								.reader = redshift_reader_new(&f->deps, &rq, NULL),
 								.name = "the Redshift cluster c1"});
 	f->desk = secret_store_desk(f->store, f->two.control_mail);
 	f->source = source_secret_new(&(struct source_secret_opts){

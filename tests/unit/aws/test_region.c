@@ -10,7 +10,9 @@
 #include "aws/imds.h"
 #include "aws/profile_load.h"
 #include "aws/provider_profile.h"
+#include "aws/redshift.h"
 #include "aws/region_finder.h"
+#include "aws/secret_walk.h"
 #include "aws/source_token.h"
 #include "aws/sts.h"
 
@@ -288,7 +290,7 @@ static void sts(void **state)
 	fake_settle(f->loop);
 	assert_int_equal(f->refused, 1);
 	assert_int_equal(f->e.code, ERR_CREDENTIALS);
-	assert_non_null(strstr(f->e.msg, "p: no AWS region"));
+	assert_non_null(strstr(f->e.msg, "p: sts AssumeRoleWithWebIdentity: no AWS region"));
 	assert_non_null(strstr(f->e.hint, "AWS_REGION"));
 	fake_pass(&f->clock, f->loop, (int64_t)REGION_FINDER_PAUSE_US + 1);
 	sts_cancel(sts_start(&f->deps, &rq, hear_sts, f)); /* the question goes on */
@@ -358,6 +360,76 @@ static void profile_roles(void **state)
 	assert_int_equal(f->refused, 1);
 	assert_non_null(strstr(f->e.msg, "AWS_REGION has not the form of a region name"));
 	provider_free(p);
+}
+
+static void hear_reader(void *arg, const struct secret_reader_answer *a)
+{
+	struct fixture *f = arg;
+
+	f->told += !a->e;
+	f->refused += !!a->e;
+	if (a->e)
+		f->e = *a->e;
+}
+
+/* Takes both readers: nothing here tells instance's region, the profile prod the other's. */
+static void reads_in(struct fixture *f, struct secret_reader *instance, struct secret_reader *prod, const char *service)
+{
+	struct credentials *signer = credentials_new(
+		&(struct credentials_parts){.provider = "t", .access_key = slice_str("A"), .secret_key = slice_str("s")}, NULL);
+	char url[128];
+
+	f->refused = 0;
+	home_write(&f->home, "config", "[profile prod]\nregion = eu-west-3\n");
+	fake_pass(&f->clock, f->loop, (int64_t)REGION_FINDER_PAUSE_US + 1);
+	instance->ops->read(instance, signer, NULL, hear_reader, f);
+	assert_int_equal(f->refused, 0);
+	fake_http_fault(&f->http, HTTP_FAULT_CONNECT);
+	fake_settle(f->loop);
+	assert_int_equal(f->refused, 1);
+	assert_non_null(strstr(f->e.msg, ": no AWS region"));
+	assert_non_null(strstr(f->e.hint, "AWS_REGION"));
+	fake_pass(&f->clock, f->loop, (int64_t)REGION_FINDER_PAUSE_US + 1);
+	instance->ops->read(instance, signer, NULL, hear_reader, f);
+	instance->ops->cancel(instance); /* the question goes on */
+	instance->ops->read(instance, signer, NULL, hear_reader, f);
+	fake_http_reply(&f->http, 200, "session-token");
+	fake_http_reply(&f->http, 200, "eu-west-1");
+	fake_settle(f->loop);
+	snprintf(url, sizeof(url), "https://%s.eu-west-1.amazonaws.com/", service);
+	assert_string_equal(f->http.last->url, url);
+	assert_non_null(strstr(f->http.last->headers, "/eu-west-1/"));
+	fake_http_reply(&f->http, 400, "{}");
+	assert_int_equal(f->refused, 2);
+	prod->ops->read(prod, signer, NULL, hear_reader, f);
+	fake_settle(f->loop);
+	snprintf(url, sizeof(url), "https://%s.eu-west-3.amazonaws.com/", service);
+	assert_string_equal(f->http.last->url, url);
+	prod->ops->cancel(prod);
+	instance->ops->free(instance);
+	prod->ops->free(prod);
+	credentials_unref(signer);
+}
+
+static void secret(void **state)
+{
+	struct fixture *f = *state;
+
+	reads_in(f, secret_walk_new(&f->deps, &(struct secret_walk_opts){.id = "a"}),
+		 secret_walk_new(&f->deps, &(struct secret_walk_opts){.id = "a", .profile = "prod"}), "secretsmanager");
+}
+
+static void redshift(void **state)
+{
+	struct fixture *f = *state;
+	const struct redshift_request rq = {.call = REDSHIFT_SERVERLESS, .name = "wg"};
+	struct buf text;
+
+	reads_in(f, redshift_reader_new(&f->deps, &rq, NULL), redshift_reader_new(&f->deps, &rq, "prod"), "redshift-serverless");
+	buf_init(&text, 256);
+	redshift_text(&rq, &text);
+	assert_string_equal(buf_cstr(&text), "the Redshift workgroup wg in the instance's region");
+	buf_free(&text);
 }
 
 struct taken {
@@ -445,7 +517,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(profiles), T(order), T(configured), T(instance), T(instance_fails), T(sts), T(profile_roles), T(source),
+		T(profiles), T(order), T(configured), T(instance), T(instance_fails), T(sts), T(secret), T(redshift), T(profile_roles), T(source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

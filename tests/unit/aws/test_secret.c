@@ -146,7 +146,7 @@ static int setup(void **state)
 	f->cache = cache_new(f->two.control, &f->provider.base, &f->skew);
 	f->store = secret_store_new(&(struct secret_store_opts){.deps = &f->deps,
 								.cache = f->cache,
-								.reader = secret_walk_new(&f->deps, "prod/db", "us-east-1"),
+								.reader = secret_walk_new(&f->deps, &(struct secret_walk_opts){.id = "prod/db", .region = "us-east-1"}),
 								.name = "the secret prod/db"});
 	f->desk = secret_store_desk(f->store, f->two.control_mail);
 	f->source = source_secret_new(&(struct source_secret_opts){

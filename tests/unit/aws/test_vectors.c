@@ -208,7 +208,7 @@ static void redshift_sent(struct world *w, const cJSON *item, enum redshift_call
 		.db_groups = names,
 		.auto_create = cJSON_IsTrue(cJSON_GetObjectItem(cJSON_GetObjectItem(item, "params"), "AutoCreate")),
 	};
-	struct secret_reader *r = redshift_reader_new(&w->deps, &rq);
+	struct secret_reader *r = redshift_reader_new(&w->deps, &rq, NULL);
 
 	free(names); /* copied */
 	r->ops->read(r, w->creds, NULL, no_secret, NULL);
