@@ -8,6 +8,8 @@
     message T BYTES           a message; its length is put in
     send BYTES                bytes as they are
     N * VERB ...              any of these N times
+    prove PASSWORD TEMPLATE   a message of type p that answers the last authentication request (proofs.fill), as the
+                              packet's user, who began with FIRST if it is SCRAM
     answer T [N]              waits for the N-th message of type T; `answer byte` for one byte that is no message
     pause MS                  and what was said before goes out in a write of its own
     reset                     the connection ends with a TCP reset, and nothing is read any more
@@ -23,11 +25,13 @@ import socket
 import struct
 import time
 
+import proofs
 import wire
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DIRECTORY = os.path.join(HERE, "conversations")
 SILENCE_SEC = 15.0  # nothing here is waited for in vain
+FIRST = "n=,r=abcdefgh"  # of a SCRAM client, behind the gs2 header
 ESCAPES = {"0": b"\0", "n": b"\n", "r": b"\r", "t": b"\t", "\\": b"\\"}
 
 
@@ -56,6 +60,11 @@ class Conversation:
     def key(self):
         return self.tls, tuple(self.steps)
 
+    def user(self):
+        """Whom the first packet with a user names."""
+        said = b"".join(step[1] for step in self.steps if step[0] == "say")
+        return re.search(rb"user\0([^\0]*)\0", said).group(1).decode()
+
 
 def said(verb, rest):
     """The bytes of a step that says something; None if it is none."""
@@ -82,6 +91,9 @@ def step(line):
         return "answer", words[0], int(words[1]) if words[1:] else 1
     if verb in ("pause", "pieces"):
         return verb, int(rest)
+    if verb == "prove":
+        password, _, template = rest.partition(" ")
+        return "prove", password, template
     assert verb == "reset", line
     return (verb,)
 
@@ -169,6 +181,14 @@ class Player:
                 if self.pieces:
                     time.sleep(0.0005)
 
+    def proof(self, conversation, password, template):
+        """Nothing if nothing was asked."""
+        asked = [rest[0] for kind, *rest in self.heard if kind == "R"]
+        if not asked:
+            return b""
+        certificate = self.w.sock.getpeercert(binary_form=True) if conversation.tls else None
+        return wire.message("p", unescape(proofs.fill(template, asked[-1], password, conversation.user(), FIRST, certificate)))
+
     def run(self, conversation):
         if conversation.tls:
             self.w.tls()
@@ -176,6 +196,9 @@ class Player:
         for verb, *args in conversation.steps:
             if verb == "say":
                 self.pending += args[0]
+                continue
+            if verb == "prove":
+                self.pending += self.proof(conversation, *args)
                 continue
             self.write()
             if verb == "pieces":
