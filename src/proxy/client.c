@@ -239,18 +239,29 @@ void client_leave(struct client *c)
 	close_when_sent(c);
 }
 
-void client_fail(struct client *c, const struct err *e)
+static void note_failure(struct client *c, const struct err *e)
 {
-	bool clean;
-
-	if (c->state == CLIENT_CLOSING || c->state == CLIENT_CLOSED)
-		return;
 	client_because(c, err_info(e->code)->label);
 	c->env->totals->client_errors[e->code]++;
 	/* The detail and the hint went to the log where the failure was found. */
 	log_info(loop_log(c->env->loop), "client refused or ended", LS("database", c->database), LS("user", c->user),
 	         LS("state", rows[c->state].name), LS("error", e->msg), LS("sqlstate", e->sqlstate),
 	         LS("cause", err_info(e->code)->label));
+}
+
+void client_drop(struct client *c, const struct err *e)
+{
+	note_failure(c, e);
+	client_close(c);
+}
+
+void client_fail(struct client *c, const struct err *e)
+{
+	bool clean;
+
+	if (c->state == CLIENT_CLOSING || c->state == CLIENT_CLOSED)
+		return;
+	note_failure(c, e);
 	if (c->state == CLIENT_TLS) {
 		client_close(c); /* no words of ours fit into a handshake */
 		return;

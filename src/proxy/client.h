@@ -89,6 +89,9 @@ void client_new(struct client_env *env, int fd, const struct addr *peer, const s
 /* Sends FATAL and closes when it is sent; for any state. */
 void client_fail(struct client *c, const struct err *e);
 
+/* The same without a word to the client; at once. */
+void client_drop(struct client *c, const struct err *e);
+
 /* Closes without a word. Idempotent. */
 void client_close(struct client *c);
 

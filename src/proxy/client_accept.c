@@ -48,8 +48,7 @@ static void on_timer(void *arg)
 	case CLIENT_TLS:
 	case CLIENT_AUTH:
 		err_set(&e, ERR_CLIENT_TIMEOUT, "no login within client_login_timeout");
-		c->env->totals->client_errors[e.code]++;
-		client_close(c); /* as PostgreSQL does: it may not even speak the protocol */
+		client_drop(c, &e); /* as PostgreSQL does: it may not even speak the protocol */
 		return;
 	case CLIENT_IDLE:
 	case CLIENT_LINKED:

@@ -137,6 +137,9 @@ static void silence(void **state)
 		assert_true(sim_closed(c[i]));
 	sim_pass(s, 100 * SEC);
 	sim_works(c[3]); /* once let in, it has all the time */
+	for (int i = 0; i < 3; i++)
+		sim_expect(c[i], "");
+	assert_true(sim_logged(s, "no login within client_login_timeout"));
 	assert_int_equal(sim_stats(s)->client_errors[ERR_CLIENT_TIMEOUT], 3);
 	sim_free(s);
 }
