@@ -101,6 +101,17 @@ def test_static_stability(serve, aws, rds):
     assert "only expired credentials" in one.log() and len(aws.issued) == 1
 
 
+def test_expired_on_arrival(serve, aws):
+    """A source that hands out what has ended already is told as that, and asked again."""
+    aws.container.life_sec = -60
+    one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + CONTAINER), query_wait_timeout=3)
+    said = one.complaint()
+    assert "the AWS credentials have expired" in said and "1 min" in said
+    assert one.metric("pgiam_credentials_refresh_failures_total", cause="expired") > 0
+    aws.container.life_sec = 3600
+    assert proxy.patiently(one.logs_in)
+
+
 @pytest.mark.parametrize("offset_sec", [1200, -1200])
 def test_clock_20_minutes_off(serve, aws, rds, offset_sec):
     """Measured, reported, and corrected for: logins go on."""

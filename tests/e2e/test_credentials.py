@@ -49,12 +49,15 @@ def test_unknown_to_aws(aws):
     assert "InvalidClientTokenId" in done.stderr and "sesame" not in done.stdout + done.stderr
 
 
-def test_clock(aws):
+@pytest.mark.parametrize("offset_sec,how", [(600, "behind"), (-600, "ahead of")])
+def test_clock(aws, offset_sec, how):
+    """What is signed by a wrong clock is refused, as expired or as not yet valid, and signed once more by AWS's."""
     key = aws.user()
-    aws.offset_sec = 600
+    aws.offset_sec = offset_sec
     done, said, _ = credentials(aws.env(AWS_ACCESS_KEY_ID=key.key_id, AWS_SECRET_ACCESS_KEY=key.secret))
     assert done.returncode == 0, done.stderr
-    assert re.match(r"this machine's is (9|10) min behind AWS's", said["clock"])
+    assert re.match(r"this machine's is (9|10) min %s AWS's" % how, said["clock"])
+    assert len(aws.asked("sts")) == 2
 
 
 @pytest.fixture

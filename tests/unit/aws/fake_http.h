@@ -15,6 +15,7 @@ struct fake_http_op {
 	char method[8], url[256], body[2048];
 	char headers[4096]; /* "name: value\n" each */
 	bool allow_http, direct;
+	bool (*may_connect)(const struct sockaddr *to);
 	uint64_t connect_us, total_us;
 };
 
@@ -48,6 +49,7 @@ static inline struct http_op *fake_http_start(struct http_client *base, const st
 	}
 	op->allow_http = call->allow_http;
 	op->direct = call->direct;
+	op->may_connect = call->may_connect;
 	op->connect_us = call->connect_us;
 	op->total_us = call->total_us;
 	f->last = op;

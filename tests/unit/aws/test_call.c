@@ -226,6 +226,26 @@ static void retry_after(void **state)
 	assert_true(f->retry_after_us == 0);
 }
 
+/* Many who were throttled together do not come back together. */
+static void jitter(void **state)
+{
+	struct fixture *f = *state;
+	int64_t least = INT64_MAX, most = 0;
+
+	for (int i = 0; i < 16; i++) {
+		struct call *c = start(f, true);
+		int64_t waited;
+
+		reply_with(f, 429, "", HTTP_REPLY_RETRY_AFTER, "0");
+		waited = until_next(f);
+		assert_in_range(waited, 0, SEC + SEC / 10);
+		least = waited < least ? waited : least;
+		most = waited > most ? waited : most;
+		call_cancel(c);
+	}
+	assert_true(most - least > SEC / 5); /* by chance not: 4 in 10^10 */
+}
+
 /* Ten minutes slow: refused once, signed again with the right time, and the next call is right at once. */
 static void clock_corrected(void **state)
 {
@@ -452,7 +472,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(signed_and_sent), T(cleartext_goes_by_no_proxy), T(retries),      T(retry_after), T(clock_corrected), T(cancelled),
+		T(signed_and_sent), T(cleartext_goes_by_no_proxy), T(retries),      T(retry_after), T(jitter), T(clock_corrected), T(cancelled),
 		T(bad_url),         T(sts_requests), T(sts_cannot),  T(verdicts),        T(causes),
 	};
 

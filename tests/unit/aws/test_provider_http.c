@@ -311,6 +311,9 @@ static void container_hosts(void **state)
 		assert_int_equal(ask(f), cases[i].ok);
 		if (cases[i].ok) {
 			assert_int_equal(f->http.last->allow_http, !u.https);
+			assert_true(f->http.last->direct); /* with TLS as well */
+			/* the address is judged again when a name has become one */
+			assert_true(f->http.last->may_connect == (u.https ? NULL : container_host_addr_ok));
 			fake_http_reply(&f->http, 200, CONTAINER_OK);
 		} else {
 			assert_int_equal(f->result, PROVIDER_FAILED);
@@ -376,6 +379,7 @@ static void imds(void **state)
 	const char *v6[] = {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=ipv6", NULL};
 	const char *own[] = {"AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1338/",
 			     "AWS_METADATA_SERVICE_TIMEOUT=3", NULL};
+	const char *tls[] = {"AWS_EC2_METADATA_SERVICE_ENDPOINT=https://imds.test", NULL};
 
 	make(f, provider_imds_new, off);
 	assert_false(ask(f));
@@ -388,6 +392,10 @@ static void imds(void **state)
 	assert_true(ask(f));
 	assert_string_equal(f->http.last->url, "http://127.0.0.1:1338/latest/api/token");
 	assert_true(f->http.last->total_us == 3 * SEC);
+	fake_http_fault(&f->http, HTTP_FAULT_CONNECT);
+	make(f, provider_imds_new, tls);
+	assert_true(ask(f));
+	assert_true(f->http.last->direct && !f->http.last->allow_http); /* by no proxy, whatever it is reached by */
 	fake_http_fault(&f->http, HTTP_FAULT_CONNECT);
 
 	make(f, provider_imds_new, imds_env);

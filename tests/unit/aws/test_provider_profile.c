@@ -292,6 +292,7 @@ static void processes(void **state)
 		{"sh -c 'echo sesame; exit 7'",										 "status 7"},
 		{"/nonexistent/program sesame",										 "started"									  },
 		{"sh 'sesame",										 "quote"   },
+		{"head -c 65537 /dev/zero",								 "too much"},
 	};
 	struct fixture *f = *state;
 
@@ -325,6 +326,12 @@ static void process_cancelled(void **state)
 	provider_cancel(ask(f, p));
 	fake_settle(f->loop);
 	assert_int_equal(f->calls, 0);
+	/* it is not waited for for ever */
+	ask(f, p);
+	fake_pass(&f->clock, f->loop, 61 * SEC);
+	while (f->calls == 0)
+		loop_turn(f->loop, 10000);
+	assert_non_null(strstr(f->err.msg, "did not end in time"));
 	provider_free(p);
 }
 
