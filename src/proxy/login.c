@@ -1,6 +1,6 @@
-/* One state machine: ask for the secret where it has to be waited for, reach, start up, authenticate, set up. What the server may send is a table of states, not a matter
- * of what was seen before. Everything read is small (limits in pg/msg.h), so it is collected in one capped buffer. */
-#include "config.h" /* for memmem */
+/* One state machine: ask for the secret where it has to be waited for, reach, start up, authenticate, set up. What the
+ * server may send is a table of states, not a matter of what was seen before. Everything read is small (limits in
+ * pg/msg.h), so it is collected in one capped buffer. */
 #include "proxy/login_private.h"
 
 #include <assert.h>
@@ -30,8 +30,8 @@ static const struct state_row rows[] = {
 	[LOGIN_DONE] = {"done", 0, DEADLINE_FINAL},
 };
 
-static void on_ready(void *arg, unsigned what);
 static void parse(struct login *l);
+static void reach(struct login *l);
 
 const struct state_row *login_state_rows(size_t *count)
 {
@@ -39,34 +39,10 @@ const struct state_row *login_state_rows(size_t *count)
 	return rows;
 }
 
-void login_set_state(struct login *l, enum login_state s)
+static void set_state(struct login *l, enum login_state s)
 {
 	state_check(rows, l->state, s);
 	l->state = s;
-}
-
-int login_result_parameter(struct login_result *r, struct slice name, struct slice value)
-{
-	size_t bytes = name.n + value.n;
-
-	for (size_t i = 0; i < r->params.n; i++) {
-		const struct param *p = &r->params.v[i];
-		if (!slice_eq_str(name, p->name))
-			bytes += strlen(p->name) + strlen(p->value);
-	}
-	if (bytes > LOGIN_PARAMS_BYTES)
-		return -1;
-	params_set(&r->params, name, value);
-	return r->params.n > LOGIN_PARAMS_MAX ? -1 : 0;
-}
-
-void login_result_free(struct login_result *r)
-{
-	if (!r)
-		return;
-	stream_close(r->stream);
-	params_free(&r->params);
-	mem_free_wipe(r, sizeof(*r));
 }
 
 static void login_free(struct login *l)
@@ -75,7 +51,10 @@ static void login_free(struct login *l)
 	if (l->upstream)
 		upstream_cancel(l->upstream);
 	tls_ctx_unref(l->rq.tls);
-	login_secret_free(l);
+	if (l->secret_op)
+		l->rq.secret->ops->cancel(l->secret_op);
+	defer_clear(&l->give);
+	secret_clear(&l->kept);
 	login_scram_free(l);
 	secret_clear(&l->sent);
 	stream_close(l->stream);
@@ -97,7 +76,7 @@ static void finish(struct login *l, const struct err *e)
 	void *arg = l->arg;
 	struct login_result *r = l->result;
 
-	login_set_state(l, LOGIN_DONE);
+	set_state(l, LOGIN_DONE);
 	if (!e) {
 		stream_want_read(l->stream, false);
 		stream_want_write(l->stream, false);
@@ -110,17 +89,12 @@ static void finish(struct login *l, const struct err *e)
 	cb(arg, e ? NULL : r, e);
 }
 
-void login_fail(struct login *l, struct err *e)
-{
-	finish(l, e);
-}
-
-void login_fail_protocol(struct login *l, const char *what)
+static void fail_protocol(struct login *l, const char *what)
 {
 	struct err e;
 
 	err_set(&e, ERR_SERVER_PROTOCOL, "login: the server sent %s", what);
-	login_fail(l, &e);
+	finish(l, &e);
 }
 
 static void on_deadline(void *arg)
@@ -137,7 +111,7 @@ static void on_deadline(void *arg)
 	if (l->state == LOGIN_VERDICT)
 		err_detail(&e, "The secret was sent, and no verdict came. On RDS the instance's authentication helper may be "
 		               "overloaded, or cannot reach IAM.");
-	login_fail(l, &e);
+	finish(l, &e);
 }
 
 /* ---- sending ---- */
@@ -154,7 +128,7 @@ static bool flush(struct login *l)
 		if (n < 0) {
 			struct err e;
 			err_set(&e, ERR_SERVER_CLOSED, "login: the server closed the connection");
-			login_fail(l, &e);
+			finish(l, &e);
 			return false;
 		}
 		buf_drop_front(&l->out, (size_t)n);
@@ -169,14 +143,14 @@ static bool send_out(struct login *l)
 	if (l->out.full) {
 		struct err e;
 		err_set(&e, ERR_LIMIT, "login: the startup packet or the secret is too long");
-		login_fail(l, &e);
+		finish(l, &e);
 		return false;
 	}
 	return flush(l);
 }
 
 /* Sends what is in out and listens for the answer; something may have come already. */
-void login_send(struct login *l)
+static void send_and_listen(struct login *l)
 {
 	if (!send_out(l))
 		return;
@@ -185,12 +159,105 @@ void login_send(struct login *l)
 		parse(l);
 }
 
-/* ---- messages ---- */
+/* ---- the secret ---- */
 
-static bool is_let_in(const struct login *l)
+static void hand_over(struct login *l, struct slice secret)
 {
-	return l->state == LOGIN_SETUP || l->state == LOGIN_READY;
+	struct err e;
+
+	if (login_secret_answer(l, secret, &e) != 0) {
+		finish(l, &e);
+		return;
+	}
+	set_state(l, l->request == AUTH_SASL ? LOGIN_SCRAM_FIRST : LOGIN_VERDICT);
+	send_and_listen(l);
 }
+
+static void hand_over_kept(void *arg)
+{
+	struct login *l = arg;
+
+	hand_over(l, secret_slice(&l->kept));
+}
+
+static void on_secret(void *arg, const struct secret_answer *a, const struct err *e)
+{
+	struct login *l = arg;
+
+	l->secret_op = NULL;
+	if (e) {
+		struct err copy = *e;
+		err_prefix(&copy, "login");
+		finish(l, &copy);
+		return;
+	}
+	if (l->state == LOGIN_SECRET) {
+		hand_over(l, a->secret);
+		return;
+	}
+	/* The two belong together: a later answer may be another user's secret. */
+	secret_set(&l->kept, a->secret);
+	if (a->user) {
+		free(l->user);
+		l->user = mem_strdup(a->user);
+	}
+	reach(l);
+}
+
+static void ask_source(struct login *l)
+{
+	struct secret_request rq;
+
+	login_secret_request(l, &rq);
+	l->secret_op = l->rq.secret->ops->start(l->rq.secret, &rq, on_secret, l);
+}
+
+static void on_asked(struct login *l, uint32_t request, struct slice data)
+{
+	struct err e;
+
+	if (login_secret_asked(l, request, data, &e) != 0) {
+		finish(l, &e);
+		return;
+	}
+	/* Nothing may come now; what comes all the same is read when the answer is out. */
+	stream_want_read(l->stream, false);
+	set_state(l, LOGIN_SECRET);
+	if (secret_is_set(&l->kept))
+		defer_set(&l->give);
+	else
+		ask_source(l);
+}
+
+static void on_hashed(struct login *l)
+{
+	set_state(l, LOGIN_SCRAM_FINAL);
+	send_and_listen(l);
+}
+
+static void on_scram_first(struct login *l, struct slice data)
+{
+	struct err e;
+
+	if (login_scram_first(l, data, on_hashed, &e) != 0) {
+		finish(l, &e);
+		return;
+	}
+	set_state(l, LOGIN_SCRAM_HASH);
+	stream_want_read(l->stream, false);
+}
+
+static void on_scram_final(struct login *l, struct slice data)
+{
+	struct err e;
+
+	if (login_scram_final(l, data, &e) != 0)
+		finish(l, &e);
+	else
+		set_state(l, LOGIN_SCRAM_OK);
+}
+
+/* ---- messages ---- */
 
 static void on_auth(struct login *l, struct slice body)
 {
@@ -198,35 +265,35 @@ static void on_auth(struct login *l, struct slice body)
 	struct slice data;
 
 	if (parse_auth(body, &request, &data) != 0) {
-		login_fail_protocol(l, "a malformed authentication request");
+		fail_protocol(l, "a malformed authentication request");
 		return;
 	}
 	switch (l->state) {
 	case LOGIN_AUTH:
 		if (request == AUTH_OK)
-			login_set_state(l, LOGIN_SETUP);
+			set_state(l, LOGIN_SETUP);
 		else if (request == AUTH_SASL_CONTINUE || request == AUTH_SASL_FINAL || request == AUTH_GSS_CONTINUE)
-			login_fail_protocol(l, "the middle of an authentication exchange that was not begun");
+			fail_protocol(l, "the middle of an authentication exchange that was not begun");
 		else
-			login_secret_asked(l, request, data);
+			on_asked(l, request, data);
 		return;
 	case LOGIN_VERDICT:
 	case LOGIN_SCRAM_OK:
 		if (request == AUTH_OK) {
-			login_set_state(l, LOGIN_SETUP);
+			set_state(l, LOGIN_SETUP);
 			return;
 		}
 		break;
 	case LOGIN_SCRAM_FIRST:
 		if (request == AUTH_SASL_CONTINUE) {
-			login_scram_first(l, data);
+			on_scram_first(l, data);
 			return;
 		}
 		break;
 	case LOGIN_SCRAM_FINAL:
 		/* AuthenticationOk here would be a server that does not know the password. */
 		if (request == AUTH_SASL_FINAL) {
-			login_scram_final(l, data);
+			on_scram_final(l, data);
 			return;
 		}
 		break;
@@ -238,65 +305,17 @@ static void on_auth(struct login *l, struct slice body)
 	case LOGIN_READY:
 	case LOGIN_DONE: break;
 	}
-	login_fail_protocol(l, "an authentication request out of order");
-}
-
-static enum err_code refusal_code(const struct login *l, const struct parse_error *pe)
-{
-	bool auth = slice_eq_str(pe->sqlstate, "28000") || slice_eq_str(pe->sqlstate, "28P01");
-	enum secret_kind kind = l->rq.secret ? l->rq.secret->ops->kind : SECRET_NONE;
-
-	if (!auth || is_let_in(l))
-		return ERR_LOGIN_REFUSED;
-	if (kind == SECRET_IAM_TOKEN)
-		return ERR_AUTH_IAM;
-	return kind == SECRET_PASSWORD ? ERR_AUTH_PASSWORD : ERR_LOGIN_REFUSED;
-}
-
-#define TOKEN_TAIL_BYTES     32 /* half of a token's signature */
-#define SECRET_TELLING_BYTES 8  /* less may be any word */
-
-/* Does the server say our secret back to us? Its words go into the log and to the client. Of a token, which is longer
- * than what is kept of such words, the end is looked for, and what its middle is made of. */
-static bool repeats_secret(const struct login *l, struct slice text)
-{
-	struct slice tail = secret_slice(&l->sent);
-
-	if (tail.n < SECRET_TELLING_BYTES)
-		return false;
-	if (l->rq.secret->ops->kind == SECRET_IAM_TOKEN && memmem(text.p, text.n, "X-Amz-", 6))
-		return true;
-	if (l->rq.secret->ops->kind == SECRET_IAM_TOKEN && tail.n > TOKEN_TAIL_BYTES)
-		tail = slice_of(tail.p + tail.n - TOKEN_TAIL_BYTES, TOKEN_TAIL_BYTES);
-	return memmem(text.p, text.n, tail.p, tail.n) != NULL;
+	fail_protocol(l, "an authentication request out of order");
 }
 
 static void on_refusal(struct login *l, struct slice body)
 {
-	struct parse_error pe;
-	struct secret_request rq;
 	struct err e;
-	enum err_code code;
-	const char *hint;
 
-	if (parse_error(body, &pe) != 0) {
-		login_fail_protocol(l, "a malformed ErrorResponse");
-		return;
-	}
-	code = refusal_code(l, &pe);
-	if (repeats_secret(l, body)) {
-		pe.message = slice_str("(the server's words repeat the secret and are left out)");
-		pe.detail = pe.hint = slice_str("");
-	}
-	parse_error_to_err(&pe, code, &e);
-	if ((code == ERR_AUTH_IAM || code == ERR_AUTH_PASSWORD) && l->rq.secret->ops->explain) {
-		login_secret_request(l, &rq);
-		l->rq.secret->ops->explain(l->rq.secret, &rq, &e);
-	}
-	hint = profile_refusal_hint(l->rq.target->profile, e.msg);
-	if (hint)
-		err_hint(&e, "%s%s%s", hint, e.hint[0] ? " " : "", e.hint);
-	login_fail(l, &e);
+	if (login_refusal(l, body, &e) != 0)
+		fail_protocol(l, "a malformed ErrorResponse");
+	else
+		finish(l, &e);
 }
 
 static void on_parameter(struct login *l, struct slice body)
@@ -304,9 +323,9 @@ static void on_parameter(struct login *l, struct slice body)
 	struct slice name, value;
 
 	if (parse_parameter_status(body, &name, &value) != 0)
-		login_fail_protocol(l, "a malformed ParameterStatus");
+		fail_protocol(l, "a malformed ParameterStatus");
 	else if (login_result_parameter(l->result, name, value) != 0)
-		login_fail_protocol(l, "more parameters than a server has");
+		fail_protocol(l, "more parameters than a server has");
 }
 
 /* Once, and before anything else that the server says of the login. */
@@ -316,7 +335,7 @@ static void on_negotiate(struct login *l, struct slice body)
 	struct err e;
 
 	if (l->state != LOGIN_AUTH || l->agreed != 0) {
-		login_fail_protocol(l, "a NegotiateProtocolVersion out of order");
+		fail_protocol(l, "a NegotiateProtocolVersion out of order");
 		return;
 	}
 	if (parse_negotiate(body, t->max_protocol, t->min_protocol, &l->agreed, &e) == 0)
@@ -324,7 +343,7 @@ static void on_negotiate(struct login *l, struct slice body)
 	err_prefix(&e, "login");
 	if (t->min_protocol == STARTUP_3_0)
 		err_hint(&e, "With max_protocol_version = 3.0 nothing is left to negotiate.");
-	login_fail(l, &e);
+	finish(l, &e);
 }
 
 static void on_key(struct login *l, struct slice body)
@@ -333,11 +352,11 @@ static void on_key(struct login *l, struct slice body)
 	struct slice key;
 
 	if (l->result->has_key || parse_backend_key(body, &l->result->pid, &key) != 0) {
-		login_fail_protocol(l, "a malformed or second BackendKeyData");
+		fail_protocol(l, "a malformed or second BackendKeyData");
 		return;
 	}
 	if (version < STARTUP_3_2 && key.n != STARTUP_KEY_BYTES_3_0) {
-		login_fail_protocol(l, "a cancel key that is not 4 bytes long, as in protocol 3.0");
+		fail_protocol(l, "a cancel key that is not 4 bytes long, as in protocol 3.0");
 		return;
 	}
 	l->result->has_key = true;
@@ -352,20 +371,20 @@ static void on_setup(struct login *l, uint8_t type, struct slice body)
 	case 'K': on_key(l, body); break;
 	case 'Z':
 		if (l->state == LOGIN_READY)
-			login_fail_protocol(l, "a second ReadyForQuery");
+			fail_protocol(l, "a second ReadyForQuery");
 		else if (parse_ready(body) != 'I')
-			login_fail_protocol(l, "a ReadyForQuery that is not idle");
+			fail_protocol(l, "a ReadyForQuery that is not idle");
 		else
-			login_set_state(l, LOGIN_READY);
+			set_state(l, LOGIN_READY);
 		break;
-	default: login_fail_protocol(l, "an unexpected message"); break;
+	default: fail_protocol(l, "an unexpected message"); break;
 	}
 }
 
 static void on_message(struct login *l, uint8_t type, struct slice body)
 {
 	if (++l->messages > LOGIN_MESSAGES_MAX) {
-		login_fail_protocol(l, "too many messages");
+		fail_protocol(l, "too many messages");
 		return;
 	}
 	switch (type) {
@@ -375,10 +394,10 @@ static void on_message(struct login *l, uint8_t type, struct slice body)
 	case 'v': on_negotiate(l, body); return;
 	default: break;
 	}
-	if (is_let_in(l))
+	if (login_is_let_in(l))
 		on_setup(l, type, body);
 	else
-		login_fail_protocol(l, "an unexpected message before authentication was over");
+		fail_protocol(l, "an unexpected message before authentication was over");
 }
 
 /* A server that could not start a backend says so in the form of protocol 2. */
@@ -388,11 +407,11 @@ static void on_bad_length(struct login *l)
 	struct err e;
 
 	if (l->state != LOGIN_AUTH || !parse_error_old(buf_slice(&l->in), &pe)) {
-		login_fail_protocol(l, "a message of an impossible length");
+		fail_protocol(l, "a message of an impossible length");
 		return;
 	}
 	parse_error_to_err(&pe, ERR_LOGIN_REFUSED, &e);
-	login_fail(l, &e);
+	finish(l, &e);
 }
 
 /* The stream goes to somebody who knows nothing of what may be left to be sent through it. */
@@ -401,7 +420,7 @@ static void let_in(struct login *l)
 	if (l->out.n > 0 && !flush(l))
 		return;
 	if (l->out.n > 0)
-		login_fail_protocol(l, "ReadyForQuery before it had read what it was sent");
+		fail_protocol(l, "ReadyForQuery before it had read what it was sent");
 	else
 		finish(l, NULL);
 }
@@ -434,7 +453,7 @@ static void on_readable(struct login *l)
 		ssize_t n;
 
 		if (l->in.n >= LOGIN_BUFFER_MAX / 2) {
-			login_fail_protocol(l, "more than it was asked for");
+			fail_protocol(l, "more than it was asked for");
 			return;
 		}
 		n = stream_read(l->stream, chunk, sizeof(chunk));
@@ -444,7 +463,7 @@ static void on_readable(struct login *l)
 			struct err e;
 			err_set(&e, ERR_SERVER_CLOSED, "login: the server closed the connection (%s)",
 			        rows[l->state].name);
-			login_fail(l, &e);
+			finish(l, &e);
 			return;
 		}
 		buf_add(&l->in, chunk, (size_t)n);
@@ -466,9 +485,9 @@ static void on_ready(void *arg, unsigned what)
 
 static void begin(struct login *l)
 {
-	login_set_state(l, LOGIN_AUTH);
+	set_state(l, LOGIN_AUTH);
 	startup_write_message(&l->out, l->rq.target->max_protocol, l->user, l->rq.database, l->rq.startup, NULL);
-	login_send(l);
+	send_and_listen(l);
 }
 
 static void on_upstream(void *arg, const struct upstream_result *r, const struct err *e)
@@ -493,9 +512,9 @@ static void on_upstream(void *arg, const struct upstream_result *r, const struct
 }
 
 /* The server's time begins here: what the source took is not its fault. */
-void login_reach(struct login *l)
+static void reach(struct login *l)
 {
-	login_set_state(l, LOGIN_REACH);
+	set_state(l, LOGIN_REACH);
 	timer_set(&l->deadline, l->rq.target->server_connect_timeout_us);
 	l->upstream = upstream_start(&l->env.up, l->rq.target, l->rq.tls, on_upstream, l);
 	tls_ctx_unref(l->rq.tls);
@@ -518,9 +537,11 @@ struct login *login_start(const struct login_env *env, const struct login_reques
 	l->result = mem_zalloc(sizeof(*l->result));
 	params_init(&l->result->params);
 	timer_init(&l->deadline, env->up.loop, on_deadline, l);
-	login_secret_init(l);
+	defer_init(&l->give, env->up.loop, hand_over_kept, l);
 	timer_set(&l->deadline, rq->target->server_connect_timeout_us);
-	if (!login_secret_first(l))
-		login_reach(l);
+	if (login_secret_first(l))
+		ask_source(l);
+	else
+		reach(l);
 	return l;
 }

@@ -1,4 +1,5 @@
-/* Inside of a login, for login.c and login_scram.c only. */
+/* Inside of a login, for login*.c only. login.c is the state machine: the others know what is said in it, tell it by what they
+ * return, and need each other from the ground up, as they stand here. */
 #ifndef PGIAM_PROXY_LOGIN_PRIVATE_H
 #define PGIAM_PROXY_LOGIN_PRIVATE_H
 
@@ -56,30 +57,40 @@ struct login {
 	void *arg;
 };
 
+static inline bool login_is_let_in(const struct login *l)
+{
+	return l->state == LOGIN_SETUP || l->state == LOGIN_READY;
+}
 
-void login_set_state(struct login *l, enum login_state s);
+/* ---- login_scram.c: what is sent goes into out ---- */
 
-/* The login is over, badly. */
-void login_fail(struct login *l, struct err *e);
-void login_fail_protocol(struct login *l, const char *what);
+/* client-first-message, for l->mechanism. */
+int login_scram_begin(struct login *l, struct slice secret, struct err *e);
 
-/* Sends what is in out and listens for the answer; something may have come already. */
-void login_send(struct login *l);
+/* server-first-message: begins hashing. done comes once, never inside, with client-final-message in out. */
+int login_scram_first(struct login *l, struct slice data, void (*done)(struct login *l), struct err *e);
 
-/* Dials. */
-void login_reach(struct login *l);
+/* server-final-message: does the server know the password? */
+int login_scram_final(const struct login *l, struct slice data, struct err *e);
 
-/* ---- secrets ---- */
-void login_secret_init(struct login *l);
-void login_secret_free(struct login *l); /* idempotent */
-bool login_secret_first(struct login *l); /* asks before anybody is dialled, and reaches then; false: no need to */
-void login_secret_asked(struct login *l, uint32_t request, struct slice data); /* the server wants one */
+void login_scram_free(struct login *l); /* idempotent */
+
+/* ---- login_secret.c ---- */
+
 void login_secret_request(const struct login *l, struct secret_request *rq);
 
-/* ---- SCRAM ---- */
-void login_scram_begin(struct login *l, struct slice secret);
-void login_scram_first(struct login *l, struct slice data); /* server-first-message */
-void login_scram_final(struct login *l, struct slice data); /* server-final-message */
-void login_scram_free(struct login *l);                    /* idempotent */
+/* Is the source asked before anybody is dialled? */
+bool login_secret_first(const struct login *l);
+
+/* The server asks for a secret, with a request that parse_auth took: may it have it? Notes how it is given. */
+int login_secret_asked(struct login *l, uint32_t request, struct slice data, struct err *e);
+
+/* Puts what it is given into out. */
+int login_secret_answer(struct login *l, struct slice secret, struct err *e);
+
+/* ---- login_refusal.c ---- */
+
+/* What an ErrorResponse means; -1 without e: it is malformed. */
+int login_refusal(const struct login *l, struct slice body, struct err *e);
 
 #endif

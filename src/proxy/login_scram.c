@@ -12,6 +12,7 @@
 /* A PBKDF2 on its way through io/offload; outlives a login that is cancelled meanwhile. */
 struct hash_job {
 	struct login *login;
+	void (*done)(struct login *l);
 	struct buf password; /* prepared */
 	struct buf salt;
 	uint32_t iterations;
@@ -50,12 +51,12 @@ static void hash_done(void *data)
 {
 	struct hash_job *j = data;
 	struct login *l = j->login;
+	void (*done)(struct login *) = j->done;
 	struct buf msg;
 	int rc;
 
 	l->hash_op = NULL;
 	l->hash = NULL;
-	login_set_state(l, LOGIN_SCRAM_FINAL);
 	buf_init_secret(&msg, SCRAM_MAX_MESSAGE);
 	rc = scram_client_final(l->scram, j->out, &msg);
 	hash_job_free(j);
@@ -64,28 +65,22 @@ static void hash_done(void *data)
 	else
 		l->out.full = true;
 	buf_free(&msg);
-	login_send(l);
+	done(l);
 }
 
-void login_scram_begin(struct login *l, struct slice secret)
+int login_scram_begin(struct login *l, struct slice secret, struct err *e)
 {
 	unsigned char nonce[SCRAM_NONCE_BYTES], binding[64];
 	struct slice data = slice_of(NULL, 0);
 	enum scram_binding how = SCRAM_BIND_NONE;
 	struct buf msg;
-	struct err e;
 
 	l->hash = mem_zalloc(sizeof(*l->hash));
 	l->hash->login = l;
 	buf_init_secret(&l->hash->password, LOGIN_BUFFER_MAX);
 	buf_init(&l->hash->salt, SCRAM_MAX_SALT);
-	if (scram_prepare_password(secret, &l->hash->password, &e) != 0) {
-		hash_job_free(l->hash);
-		l->hash = NULL;
-		err_prefix(&e, "login");
-		login_fail(l, &e);
-		return;
-	}
+	if (scram_prepare_password(secret, &l->hash->password, e) != 0)
+		return err_prefix(e, "login");
 	if (strcmp(l->mechanism, SCRAM_SHA_256_PLUS) == 0) {
 		data = slice_of(binding, stream_tls_server_end_point(l->stream, binding));
 		how = SCRAM_BIND_END_POINT;
@@ -105,41 +100,23 @@ void login_scram_begin(struct login *l, struct slice secret)
 	else
 		l->out.full = true;
 	buf_free(&msg);
-	login_set_state(l, LOGIN_SCRAM_FIRST);
-	login_send(l);
+	return 0;
 }
 
-void login_scram_first(struct login *l, struct slice data)
+int login_scram_first(struct login *l, struct slice data, void (*done)(struct login *l), struct err *e)
 {
-	struct err e;
-
-	if (scram_client_server_first(l->scram, data, &e) != 0) {
-		err_prefix(&e, "login");
-		login_fail(l, &e);
-		return;
-	}
-	login_set_state(l, LOGIN_SCRAM_HASH);
-	stream_want_read(l->stream, false);
+	if (scram_client_server_first(l->scram, data, e) != 0)
+		return err_prefix(e, "login");
+	l->hash->done = done;
 	buf_add_slice(&l->hash->salt, scram_client_salt(l->scram));
 	l->hash->iterations = scram_client_iterations(l->scram);
 	l->hash_op = offload_start(l->env.offload, l->env.up.mail, hash_work, hash_done, hash_job_free, l->hash);
-	if (!l->hash_op) {
-		hash_job_free(l->hash);
-		l->hash = NULL;
-		err_set(&e, ERR_LOGIN_QUEUE, "login: too many password hashes are being computed");
-		login_fail(l, &e);
-	}
+	if (!l->hash_op)
+		return err_set(e, ERR_LOGIN_QUEUE, "login: too many password hashes are being computed");
+	return 0;
 }
 
-void login_scram_final(struct login *l, struct slice data)
+int login_scram_final(const struct login *l, struct slice data, struct err *e)
 {
-	struct err e;
-
-	if (scram_client_verify(l->scram, data, &e) != 0) {
-		err_prefix(&e, "login");
-		login_fail(l, &e);
-		return;
-	}
-	login_set_state(l, LOGIN_SCRAM_OK);
+	return scram_client_verify(l->scram, data, e) == 0 ? 0 : err_prefix(e, "login");
 }
-

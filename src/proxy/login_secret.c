@@ -11,18 +11,17 @@
 #include "pg/parse.h"
 #include "pg/scram.h"
 
-void login_secret_free(struct login *l)
-{
-	if (l->secret_op)
-		l->rq.secret->ops->cancel(l->secret_op);
-	l->secret_op = NULL;
-	defer_clear(&l->give);
-	secret_clear(&l->kept);
-}
-
 void login_secret_request(const struct login *l, struct secret_request *rq)
 {
 	*rq = (struct secret_request){.host = l->rq.target->iam_host, .port = l->rq.target->iam_port, .user = l->user};
+}
+
+bool login_secret_first(const struct login *l)
+{
+	struct secret_request rq;
+
+	login_secret_request(l, &rq);
+	return l->rq.secret && l->rq.secret->ops->first && l->rq.secret->ops->first(l->rq.secret, &rq);
 }
 
 /* May a secret go out on this connection? TLS verified, or this machine's own loopback for development. */
@@ -31,81 +30,6 @@ static bool may_send_secret(const struct login *l)
 	if (stream_is_tls(l->stream))
 		return stream_is_verified(l->stream);
 	return l->local && l->rq.secret->ops->kind == SECRET_PASSWORD;
-}
-
-static void answer_md5(struct login *l, struct slice password)
-{
-	unsigned char kept[DIGEST_MD5_BYTES];
-	char answer[PASSWORD_MD5_CHARS];
-	struct err e;
-
-	if (!password_md5(password, slice_str(l->user), kept) || !password_md5_answer(kept, l->salt, answer)) {
-		err_set(&e, ERR_AUTH_METHOD, "login: the server asks for md5, and this system's OpenSSL has none (FIPS mode)");
-		err_hint(&e, "Set password_encryption = scram-sha-256 on the server and the password again.");
-		login_fail(l, &e);
-		return;
-	}
-	login_set_state(l, LOGIN_VERDICT);
-	message_password(&l->out, slice_of(answer, sizeof(answer)));
-	mem_wipe(kept, sizeof(kept));
-	mem_wipe(answer, sizeof(answer));
-	login_send(l);
-}
-
-static void hand_over(struct login *l, struct slice secret)
-{
-	l->result->token = l->rq.secret->ops->kind == SECRET_IAM_TOKEN;
-	if (l->request == AUTH_SASL) {
-		login_scram_begin(l, secret);
-		return;
-	}
-	if (l->request == AUTH_MD5) {
-		answer_md5(l, secret);
-		return;
-	}
-	login_set_state(l, LOGIN_VERDICT);
-	secret_set(&l->sent, secret);
-	message_password(&l->out, secret);
-	login_send(l);
-}
-
-static void hand_over_kept(void *arg)
-{
-	struct login *l = arg;
-
-	hand_over(l, secret_slice(&l->kept));
-}
-
-static void on_secret(void *arg, const struct secret_answer *a, const struct err *e)
-{
-	struct login *l = arg;
-
-	l->secret_op = NULL;
-	if (e) {
-		struct err copy = *e;
-		err_prefix(&copy, "login");
-		login_fail(l, &copy);
-		return;
-	}
-	if (l->state == LOGIN_SECRET) {
-		hand_over(l, a->secret);
-		return;
-	}
-	/* The two belong together: a later answer may be another user's secret. */
-	secret_set(&l->kept, a->secret);
-	if (a->user) {
-		free(l->user);
-		l->user = mem_strdup(a->user);
-	}
-	login_reach(l);
-}
-
-static void start(struct login *l)
-{
-	struct secret_request rq;
-
-	login_secret_request(l, &rq);
-	l->secret_op = l->rq.secret->ops->start(l->rq.secret, &rq, on_secret, l);
 }
 
 /* The server asks for a secret: who does it think we are, and may it have it? */
@@ -163,38 +87,42 @@ static int choose_mechanism(struct login *l, struct slice offers, struct err *e)
 	return 0;
 }
 
-void login_secret_asked(struct login *l, uint32_t request, struct slice data)
+int login_secret_asked(struct login *l, uint32_t request, struct slice data, struct err *e)
 {
-	struct err e;
-
-	if (may_answer(l, request, &e) != 0 || (request == AUTH_SASL && choose_mechanism(l, data, &e) != 0)) {
-		login_fail(l, &e);
-		return;
-	}
+	if (may_answer(l, request, e) != 0 || (request == AUTH_SASL && choose_mechanism(l, data, e) != 0))
+		return -1;
 	if (request == AUTH_MD5)
 		memcpy(l->salt, data.p, sizeof(l->salt)); /* parse_auth saw to its length */
 	l->request = request;
-	login_set_state(l, LOGIN_SECRET);
-	/* Nothing may come now; what comes all the same is read when the answer is out. */
-	stream_want_read(l->stream, false);
-	if (secret_is_set(&l->kept))
-		defer_set(&l->give);
-	else
-		start(l);
+	return 0;
 }
 
-bool login_secret_first(struct login *l)
-{
-	struct secret_request rq;
+/* ---- the answer ---- */
 
-	login_secret_request(l, &rq);
-	if (!l->rq.secret || !l->rq.secret->ops->first || !l->rq.secret->ops->first(l->rq.secret, &rq))
-		return false;
-	start(l);
-	return true;
+static int answer_md5(struct login *l, struct slice password, struct err *e)
+{
+	unsigned char kept[DIGEST_MD5_BYTES];
+	char answer[PASSWORD_MD5_CHARS];
+
+	if (!password_md5(password, slice_str(l->user), kept) || !password_md5_answer(kept, l->salt, answer)) {
+		err_set(e, ERR_AUTH_METHOD, "login: the server asks for md5, and this system's OpenSSL has none (FIPS mode)");
+		err_hint(e, "Set password_encryption = scram-sha-256 on the server and the password again.");
+		return -1;
+	}
+	message_password(&l->out, slice_of(answer, sizeof(answer)));
+	mem_wipe(kept, sizeof(kept));
+	mem_wipe(answer, sizeof(answer));
+	return 0;
 }
 
-void login_secret_init(struct login *l)
+int login_secret_answer(struct login *l, struct slice secret, struct err *e)
 {
-	defer_init(&l->give, l->env.up.loop, hand_over_kept, l);
+	l->result->token = l->rq.secret->ops->kind == SECRET_IAM_TOKEN;
+	if (l->request == AUTH_SASL)
+		return login_scram_begin(l, secret, e);
+	if (l->request == AUTH_MD5)
+		return answer_md5(l, secret, e);
+	secret_set(&l->sent, secret);
+	message_password(&l->out, secret);
+	return 0;
 }
