@@ -39,7 +39,7 @@ static void heard(void *arg, const struct call_answer *c)
 		.session_token = "Token",
 		.expiration = "Expiration",
 		.account_id = "AccountId",
-		.must_expire = true,
+		.temporary = true,
 	};
 	struct provider_container_op *op = arg;
 	struct provider_answer a = {

@@ -127,7 +127,7 @@ static struct credentials *take_keys(struct provider_imds_op *op, const struct i
 		.session_token = "Token",
 		.expiration = "Expiration",
 		.account_id = "AccountId",
-		.must_expire = true,
+		.temporary = true,
 	};
 	struct json *j = json_parse(a->body);
 	struct slice code = json_string(j, "Code");

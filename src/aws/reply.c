@@ -9,7 +9,7 @@ struct credentials *reply_credentials(const struct json *j, const struct reply_f
 	struct credentials_parts parts = {.provider = provider, .renewable = true};
 	int rc = json_time(j, f->expiration, f->unit, &parts.expires_wall_us);
 
-	if (rc < 0 || (rc > 0 && f->must_expire)) {
+	if (rc < 0 || (rc > 0 && f->temporary)) {
 		err_set(e, ERR_CREDENTIALS, "%s: the answer's expiration is %s", provider,
 			rc > 0 ? "missing" : "no date");
 		return NULL;
@@ -18,6 +18,10 @@ struct credentials *reply_credentials(const struct json *j, const struct reply_f
 	parts.secret_key = json_string(j, f->secret_key);
 	if (f->session_token)
 		parts.session_token = json_string(j, f->session_token);
+	if (f->temporary && parts.session_token.n == 0) {
+		err_set(e, ERR_CREDENTIALS, "%s: the answer's session token is missing", provider);
+		return NULL;
+	}
 	if (f->account_id)
 		parts.account_id = json_string(j, f->account_id);
 	return credentials_new(&parts, e);

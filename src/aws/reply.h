@@ -11,7 +11,7 @@
 struct reply_fields {
 	const char *access_key, *secret_key, *session_token, *expiration, *account_id;
 	enum json_unit unit; /* of expiration, where it is a number */
-	bool must_expire;    /* no expiration is an error */
+	bool temporary;      /* without an end or a session token it is no such answer */
 };
 
 /* Renewable credentials. NULL with ERR_CREDENTIALS; provider is a literal and begins the message. */

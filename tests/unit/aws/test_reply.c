@@ -261,11 +261,13 @@ static void fields(void **state)
 					      .session_token = "Token",
 					      .expiration = "Expiration",
 					      .account_id = "AccountId",
-					      .must_expire = true};
+					      .temporary = true};
 	struct json *j = json_parse(
 		slice_str("{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"Token\":\"t\","
 			  "\"AccountId\":\"123456789012\",\"Expiration\":\"2026-01-15T12:34:56Z\"}"));
 	struct json *bare = json_parse(slice_str("{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\"}"));
+	struct json *no_token = json_parse(
+		slice_str("{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"Expiration\":\"2026-01-15T12:34:56Z\"}"));
 	struct json *half = json_parse(slice_str("{\"AccessKeyId\":\"A\",\"Expiration\":1}"));
 	struct reply_fields lax = f;
 	struct err e;
@@ -278,7 +280,9 @@ static void fields(void **state)
 	credentials_unref(c);
 	assert_null(reply_credentials(bare, &f, "p", &e));
 	assert_non_null(strstr(e.msg, "missing"));
-	lax.must_expire = false;
+	assert_null(reply_credentials(no_token, &f, "p", &e)); /* a database would say no more than that it is refused */
+	assert_string_equal(e.msg, "p: the answer's session token is missing");
+	lax.temporary = false;
 	c = reply_credentials(bare, &lax, "p", &e);
 	assert_non_null(c);
 	assert_true(c->expires_wall_us == 0);
@@ -287,6 +291,7 @@ static void fields(void **state)
 	json_free(j);
 	json_free(bare);
 	json_free(half);
+	json_free(no_token);
 }
 
 int main(void)
