@@ -29,6 +29,11 @@ static const struct profile_section *services_of(const struct profile_file *f, c
 	return name ? profile_file_find(f, PROFILE_SERVICES, name) : NULL;
 }
 
+const char *profile_plan_services_lost(const struct profile_file *f, const struct profile_section *p)
+{
+	return services_of(f, p) ? NULL : profile_file_get(p, "services");
+}
+
 const char *profile_plan_endpoint(const struct profile_file *f, const struct profile_section *p,
 				  const char *service)
 {
@@ -273,7 +278,7 @@ enum profile_plan_result profile_plan_make(const struct profile_file *f, const c
 			rc = own_credentials(&w, p);
 			p = NULL;
 		}
-		if (rc == PROFILE_PLAN_MADE && profile_file_get(here, "services") && !services_of(f, here))
+		if (rc == PROFILE_PLAN_MADE && profile_plan_services_lost(f, here))
 			rc = wrong(&w, here, "there is no [services] section of the name that services gives");
 	}
 	reverse_roles(out);

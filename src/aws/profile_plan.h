@@ -60,6 +60,9 @@ enum profile_plan_result {
 enum profile_plan_result profile_plan_make(const struct profile_file *f, const char *name, bool named,
 					   struct profile_plan *out, struct err *e);
 
+/* The name that `services` gives, if there is no section of it; else NULL. */
+const char *profile_plan_services_lost(const struct profile_file *f, const struct profile_section *p);
+
 /* endpoint_url for a service ("sts", "sso_oidc"), by way of `services`, or the profile's; NULL if it sets
  * none.
  */

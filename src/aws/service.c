@@ -57,21 +57,28 @@ static const char *const legacy_regions[] = {
 	"us-east-1",      "us-east-2",  "us-west-1",      "us-west-2",
 };
 
-static const char *override_of(const char *const *env, enum service_id id, const char *configured,
-			       const char **what)
+/* The URL that stands in place of the usual one, and who says so; NULL: the usual one. */
+static int override_of(const char *const *env, enum service_id id, const char *configured, const char **url,
+		       const char **what, struct err *e)
 {
-	const char *url = NULL;
+	const char *lost = env_get(env, SERVICE_SECTION_LOST);
 
+	*url = NULL;
 	if (env_is_true(env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"))
-		return NULL;
-	*what = services[id].env;
-	url = env_get(env, *what);
-	if (!url)
-		url = env_get(env, *what = "AWS_ENDPOINT_URL");
-	if (url)
-		return url;
+		return 0;
+	*url = env_get(env, *what = services[id].env);
+	if (!*url)
+		*url = env_get(env, *what = "AWS_ENDPOINT_URL");
+	if (*url)
+		return 0;
 	*what = "endpoint_url of the profile";
-	return configured ? configured : env_get(env, services[id].setting.variable);
+	*url = configured;
+	if (!*url && lost)
+		return err_set(e, ERR_CREDENTIALS,
+			       "services of the AWS profile names \"%.100s\", and there is no such [services] section", lost);
+	if (!*url)
+		*url = env_get(env, services[id].setting.variable);
+	return 0;
 }
 
 /* The replies hold credentials: only on this machine may they come in the clear. */
@@ -151,13 +158,15 @@ static int place_usual(const char *const *env, enum service_id id, const char *r
 int service_find(const char *const *env, enum service_id id, const char *region, const char *configured,
 		 struct service_place *out, struct err *e)
 {
-	const char *what = NULL, *url = override_of(env, id, configured, &what);
+	const char *what = NULL, *url;
 
 	memset(out, 0, sizeof(*out));
 	if (!endpoint_region_ok(region))
 		return err_set(e, ERR_REGION, "\"%s\" has not the form of a region name", region);
 	snprintf(out->region, sizeof(out->region), "%s", region);
 	out->service = services[id].host;
+	if (override_of(env, id, configured, &url, &what, e) != 0)
+		return -1;
 	if (url)
 		return place_override(url, what, out, e);
 	return place_usual(env, id, region, out, e);

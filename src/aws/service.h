@@ -40,6 +40,10 @@ struct service_setting {
 };
 struct service_setting service_setting(enum service_id id);
 
+/* Stands in the same way for the section that `services` names and that is not there: where nothing else says where a service
+ * is, it cannot be found. botocore does the same. */
+#define SERVICE_SECTION_LOST "lost services"
+
 /* The region of the environment, AWS_REGION before AWS_DEFAULT_REGION, or NULL. ERR_REGION if it has not the
  * form of one. */
 int service_region(const char *const *env, const char **region, struct err *e);

@@ -43,6 +43,7 @@ static void add(struct growing *g, const char *name, const char *value)
 
 static void add_endpoints(struct growing *g, const struct profile_file *f, const struct profile_section *p)
 {
+	add(g, SERVICE_SECTION_LOST, profile_plan_services_lost(f, p));
 	for (enum service_id id = 0; id < SERVICE_COUNT; id++) {
 		struct service_setting s = service_setting(id);
 

@@ -84,6 +84,9 @@ ALIKE = {
     "place of the environment": (P, OF_BASE + "services = s\n[services s]\nsts =\n  endpoint_url = https://127.0.0.1:1\n", BASE),
     "place of STS": ({**P, "AWS_ENDPOINT_URL": "https://127.0.0.1:1", "AWS_ENDPOINT_URL_STS": "{aws.tls_url}"}, OF_BASE, BASE),
     "no such services": ({**P, **NO_URL}, OF_BASE + "services = s\nendpoint_url = {aws.tls_url}\n", BASE),
+    "no such services, and keys of the environment": ({**KEYS_OF, **P, **NO_URL}, "[profile p]\nservices = s\n"
+                                                      "endpoint_url = {aws.tls_url}\n", ""),
+    "no such services, and a variable": ({**KEYS_OF, **P}, "[profile p]\nservices = s\n", ""),
     "trust of the profile": ({**P, "AWS_CA_BUNDLE": None}, OF_BASE + "ca_bundle = {aws.ca_path}\n", BASE),
 }
 

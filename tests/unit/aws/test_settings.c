@@ -154,6 +154,32 @@ static void endpoints(void **state)
 	env_free(env);
 }
 
+/* services names a section that is not there: nothing but a variable says where a service is. */
+static void no_such_services(void **state)
+{
+	struct fixture *f = *state;
+	static const char config[] = "[default]\nendpoint_url = https://all.test\nservices = gone\n[services here]\nsts =\n"
+				     "  endpoint_url = https://sts.test\n";
+	const char *const *env = with(f, config);
+	struct service_place place;
+	struct err e;
+
+	assert_int_equal(service_find(env, SERVICE_STS, "us-east-1", NULL, &place, &e), -1);
+	assert_int_equal(e.code, ERR_CREDENTIALS);
+	assert_non_null(strstr(e.msg, "names \"gone\""));
+	check_url(env, SERVICE_STS, "https://own.test", "https://own.test/"); /* of another profile */
+	env_free(env);
+	f->env[1] = "AWS_ENDPOINT_URL_STS=https://env.test";
+	env = settings_env(f->env);
+	check_url(env, SERVICE_STS, NULL, "https://env.test/");
+	assert_int_equal(service_find(env, SERVICE_REDSHIFT, "us-east-1", NULL, &place, &e), -1);
+	env_free(env);
+	f->env[1] = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true";
+	env = settings_env(f->env);
+	check_url(env, SERVICE_STS, NULL, "https://sts.us-east-1.amazonaws.com/");
+	env_free(env);
+}
+
 static void numbers(void **state)
 {
 	static const struct {
@@ -264,7 +290,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(each), T(others), T(endpoints), T(numbers), T(tries), T(kit),
+		T(each), T(others), T(endpoints), T(no_such_services), T(numbers), T(tries), T(kit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
