@@ -103,11 +103,7 @@ static void fails_with(struct fixture *f, unsigned way, const char *text)
 	struct http_reply r = {.status = 400, .why = "", .verified = true};
 
 	if (way < 3) {
-		/* constant each */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 		snprintf(body, sizeof(body), forms[way], text);
-#pragma GCC diagnostic pop
 		r.body = slice_str(body);
 	} else if (way == 3) {
 		r.header[HTTP_REPLY_AMZ_ERROR_TYPE] = slice_str(text);
@@ -266,10 +262,7 @@ static void reads(struct fixture *f, struct secret_reader *r, const char *form)
 	}
 	for (int i = 0; i < 3; i++) {
 		r->ops->read(r, f->creds, last, hear_reader, f);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 		snprintf(body, sizeof(body), form, names[i]);
-#pragma GCC diagnostic pop
 		fake_http_reply(&f->http, 200, body);
 		assert_int_equal(f->good, i == 2);
 		is_discreet(f);
