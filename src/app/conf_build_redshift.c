@@ -1,5 +1,6 @@
 /* Temporary credentials of Redshift: of which cluster or workgroup, and whose. The endpoint's own name says the first;
  * user= says the second, and where it is not set the identity does. */
+#include "config.h" /* for strcasestr */
 #include <stdlib.h>
 #include <string.h>
 #include "app/conf_build_target.h"
@@ -10,6 +11,12 @@
 static char *first_label(const char *host)
 {
 	return mem_strndup(host, strcspn(host, "."));
+}
+
+/* A name that people gave their cluster. What is AWS's own and no endpoint of Redshift's (PrivateLink's) is none. */
+static bool is_custom_domain(const char *host)
+{
+	return strchr(host, '.') && redshift_name_ok(host) && !strcasestr(host, ".amazonaws.");
 }
 
 /* Is it Serverless, and what is its name? NULL, and told, if that is not known. */
@@ -31,6 +38,8 @@ static char *find_name(struct targets *ts, bool *serverless)
 		name = mem_strdup(workgroup ? workgroup : cluster);
 	else if (kind == ENDPOINT_REDSHIFT || kind == ENDPOINT_REDSHIFT_SERVERLESS)
 		name = first_label(host);
+	else if (is_custom_domain(host))
+		name = mem_strdup(host);
 	else
 		conf_build_target_bad(ts, OPT_CLUSTER_ID,
 				      "Set cluster_id to the cluster's name, or workgroup to that of Redshift Serverless.",

@@ -11,10 +11,12 @@
 #include "base/mem.h"
 
 #define NAME_MAX_BYTES 64
+#define LABEL_MAX_BYTES 63
+#define DOMAIN_MAX_BYTES 253
 #define BODY_MAX       REDSHIFT_KEY_MAX /* of options, none of which is longer than a line of a file, perhaps as %XX */
 
 static const struct service_hint cluster_hints[] = {
-	{"ClusterNotFound", "Is cluster_id right (not set: the first label of the host name), and the region?"},
+	{"ClusterNotFound", "Is cluster_id right (not set: the first label of the host name, or a custom domain name as a whole), and the region?"},
 	{"AccessDenied", "The credentials need redshift:GetClusterCredentials on the cluster's dbuser and dbname; with "
 			 "auto_create redshift:CreateClusterUser, with db_groups redshift:JoinGroup as well. Without user= "
 			 "it is redshift:GetClusterCredentialsWithIAM."},
@@ -31,39 +33,34 @@ static const struct service_hint serverless_hints[] = {
 static void query_body(const struct redshift_request *rq, struct buf *out);
 static void json_body(const struct redshift_request *rq, struct buf *out);
 
-static const struct {
-	const char *name, *who, *what;
+static const struct api {
+	const char *what;
 	enum service_id service;
 	const char *content_type, *target; /* target: x-amz-target, or NULL */
 	void (*body)(const struct redshift_request *rq, struct buf *out);
 	struct secret_value *(*parse)(const char *call, struct slice reply, const struct mask *mask, struct err *e);
 	const struct service_hint *hints;
+} clusters = {.what = "cluster",
+	      .service = SERVICE_REDSHIFT,
+	      .content_type = "application/x-www-form-urlencoded; charset=utf-8",
+	      .body = query_body,
+	      .parse = redshift_reply_xml,
+	      .hints = cluster_hints},
+  workgroups = {.what = "workgroup",
+		.service = SERVICE_REDSHIFT_SERVERLESS,
+		.content_type = "application/x-amz-json-1.1",
+		.target = "RedshiftServerless.GetCredentials",
+		.body = json_body,
+		.parse = redshift_reply_json,
+		.hints = serverless_hints};
+
+static const struct {
+	const char *name, *who;
+	const struct api *api;
 } calls[] = {
-	[REDSHIFT_USER] = {.name = "GetClusterCredentials",
-			   .who = "redshift GetClusterCredentials",
-			   .what = "cluster",
-			   .service = SERVICE_REDSHIFT,
-			   .content_type = "application/x-www-form-urlencoded; charset=utf-8",
-			   .body = query_body,
-			   .parse = redshift_reply_xml,
-			   .hints = cluster_hints},
-	[REDSHIFT_IDENTITY] = {.name = "GetClusterCredentialsWithIAM",
-			       .who = "redshift GetClusterCredentialsWithIAM",
-			       .what = "cluster",
-			       .service = SERVICE_REDSHIFT,
-			       .content_type = "application/x-www-form-urlencoded; charset=utf-8",
-			       .body = query_body,
-			       .parse = redshift_reply_xml,
-			       .hints = cluster_hints},
-	[REDSHIFT_SERVERLESS] = {.name = "GetCredentials",
-				 .who = "redshift-serverless GetCredentials",
-				 .what = "workgroup",
-				 .service = SERVICE_REDSHIFT_SERVERLESS,
-				 .content_type = "application/x-amz-json-1.1",
-				 .target = "RedshiftServerless.GetCredentials",
-				 .body = json_body,
-				 .parse = redshift_reply_json,
-				 .hints = serverless_hints},
+	[REDSHIFT_USER] = {"GetClusterCredentials", "redshift GetClusterCredentials", &clusters},
+	[REDSHIFT_IDENTITY] = {"GetClusterCredentialsWithIAM", "redshift GetClusterCredentialsWithIAM", &clusters},
+	[REDSHIFT_SERVERLESS] = {"GetCredentials", "redshift-serverless GetCredentials", &workgroups},
 };
 
 const char *redshift_call_name(enum redshift_call call)
@@ -71,19 +68,47 @@ const char *redshift_call_name(enum redshift_call call)
 	return calls[call].name;
 }
 
+static bool is_word(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!isalnum(s.p[i]) && s.p[i] != '-')
+			return false;
+	return s.n > 0;
+}
+
+static bool is_label(struct slice s)
+{
+	return is_word(s) && s.n <= LABEL_MAX_BYTES && s.p[0] != '-' && s.p[s.n - 1] != '-';
+}
+
+/* Of two labels or more; no IP address, whose last one is a number. */
+static bool is_domain(const char *name)
+{
+	const char *last = strrchr(name, '.');
+	size_t n;
+
+	if (!last || strlen(name) > DOMAIN_MAX_BYTES || strspn(last + 1, "0123456789") == strlen(last + 1))
+		return false;
+	for (; is_label(slice_of(name, n = strcspn(name, "."))); name += n + 1)
+		if (!name[n])
+			return true;
+	return false;
+}
+
 bool redshift_name_ok(const char *name)
 {
-	size_t n = strlen(name);
+	return (is_word(slice_str(name)) && strlen(name) <= NAME_MAX_BYTES) || is_domain(name);
+}
 
-	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char)name[i]) && name[i] != '-')
-			return false;
-	return n > 0 && n <= NAME_MAX_BYTES;
+/* Of a cluster or workgroup the name has no dot. */
+static bool is_custom(const struct redshift_request *rq)
+{
+	return strchr(rq->name, '.') != NULL;
 }
 
 void redshift_text(const struct redshift_request *rq, struct buf *out)
 {
-	buf_printf(out, "the Redshift %s %s in %s", calls[rq->call].what, rq->name, region_finder_text(rq->region));
+	buf_printf(out, "the Redshift %s %s%s in %s", calls[rq->call].api->what, is_custom(rq) ? "at " : "", rq->name, region_finder_text(rq->region));
 	if (rq->call != REDSHIFT_USER)
 		return;
 	buf_add_str(out, ", user ");
@@ -126,7 +151,7 @@ static void query_body(const struct redshift_request *rq, struct buf *out)
 		add(out, "DbUser", slice_str(rq->db_user));
 	if (rq->db_name)
 		add(out, "DbName", slice_str(rq->db_name));
-	add(out, "ClusterIdentifier", slice_str(rq->name));
+	add(out, is_custom(rq) ? "CustomDomainName" : "ClusterIdentifier", slice_str(rq->name));
 	if (rq->duration_sec)
 		buf_printf(out, "&DurationSeconds=%u", rq->duration_sec);
 	if (user)
@@ -145,7 +170,7 @@ static void add_json(struct buf *out, const char *name, const char *value)
 static void json_body(const struct redshift_request *rq, struct buf *out)
 {
 	buf_add_char(out, '{');
-	add_json(out, "workgroupName", rq->name);
+	add_json(out, is_custom(rq) ? "customDomainName" : "workgroupName", rq->name);
 	if (rq->db_name) {
 		buf_add_str(out, ", ");
 		add_json(out, "dbName", rq->db_name);
@@ -157,12 +182,12 @@ static void json_body(const struct redshift_request *rq, struct buf *out)
 
 void redshift_body(const struct redshift_request *rq, struct buf *out)
 {
-	calls[rq->call].body(rq, out);
+	calls[rq->call].api->body(rq, out);
 }
 
 struct secret_value *redshift_answer(enum redshift_call call, struct slice body, const struct mask *mask, struct err *e)
 {
-	return calls[call].parse(calls[call].name, body, mask, e);
+	return calls[call].api->parse(calls[call].name, body, mask, e);
 }
 
 void redshift_key(const struct redshift_request *rq, struct buf *out)
@@ -225,6 +250,7 @@ static void redshift_read(struct secret_reader *base, struct credentials *signer
 			  secret_reader_cb cb, void *arg)
 {
 	struct redshift *r = redshift_of(base);
+	const struct api *api = calls[r->rq.call].api;
 	struct buf body;
 	struct err e;
 
@@ -238,17 +264,16 @@ static void redshift_read(struct secret_reader *base, struct credentials *signer
 	} else {
 		r->call = service_call_start(&r->deps,
 					     &(struct service_request){
-						     .service = calls[r->rq.call].service,
+						     .service = api->service,
 						     .who = calls[r->rq.call].who,
 						     .region = r->rq.region,
 						     .profile = r->profile,
-						     .content_type = calls[r->rq.call].content_type,
-						     .header = {calls[r->rq.call].target ? "x-amz-target" : NULL,
-								calls[r->rq.call].target},
+						     .content_type = api->content_type,
+						     .header = {api->target ? "x-amz-target" : NULL, api->target},
 						     .body = buf_slice(&body),
 						     .known = secret_value_password(last),
 						     .signer = signer,
-						     .hints = calls[r->rq.call].hints,
+						     .hints = api->hints,
 					     },
 					     heard, r);
 	}

@@ -17,7 +17,7 @@ enum redshift_call {
 struct redshift_request {
 	enum redshift_call call;
 	const char *region;  /* NULL: as service_request has it */
-	const char *name;    /* of the cluster, of the workgroup */
+	const char *name;    /* of the cluster, of the workgroup; with a dot in it: the custom domain name of one */
 	const char *db_name; /* the only one to log in to, or NULL: any */
 	unsigned duration_sec; /* 0: the service's own, 900 */
 	/* REDSHIFT_USER only: */
@@ -29,7 +29,7 @@ struct redshift_request {
 /* What the call is named in the API. */
 const char *redshift_call_name(enum redshift_call call);
 
-/* Has it the form of the name of a cluster or a workgroup? */
+/* Has it the form of the name of a cluster or a workgroup, or of a custom domain name? */
 bool redshift_name_ok(const char *name);
 
 /* For people: "the Redshift cluster c1 in us-east-1, user joe". */

@@ -11,6 +11,7 @@ class RedshiftBase(Service):
     def __init__(self, aws):
         super().__init__(aws)
         self.known = set()    # clusters or workgroups; empty: any
+        self.domains = {}     # custom domain name -> which of them
         self.on_login = None  # on_login(user, password, epoch of the end)
         self.life_sec = None  # in place of what is asked for
 
@@ -22,6 +23,13 @@ class RedshiftBase(Service):
             self.on_login(user, password, end)
         r.handed = (user, password)
         return password, end
+
+    def named(self, name, domain):
+        """Whichever of the two was given names one that is known; who gives both is refused."""
+        if (name is None) == (domain is None):
+            raise Refused(400, "InvalidParameterCombination", "one of name and custom domain name")
+        name = name or self.domains.get(domain)
+        return name is not None and (not self.known or name in self.known)
 
     @staticmethod
     def user_of(key):
@@ -50,7 +58,7 @@ class Redshift(RedshiftBase):
         action, form = r.form.get("Action"), r.form
         if action not in self.ACTIONS or form.get("Version") != "2012-12-01":
             raise Refused(400, "InvalidAction", "Could not find operation %s" % action)
-        if self.known and form.get("ClusterIdentifier") not in self.known:
+        if not self.named(form.get("ClusterIdentifier"), form.get("CustomDomainName")):
             raise Refused(404, "ClusterNotFound", "Cluster %s not found." % form.get("ClusterIdentifier"))
         if action == "GetClusterCredentials":
             if not form.get("DbUser"):
@@ -85,7 +93,7 @@ class RedshiftServerless(RedshiftBase):
                 r.headers.get("content-type") != "application/x-amz-json-1.1":
             raise Refused(400, "UnknownOperationException", r.target_header)
         asked = json.loads(r.body)
-        if self.known and asked.get("workgroupName") not in self.known:
+        if not self.named(asked.get("workgroupName"), asked.get("customDomainName")):
             raise Refused(400, "ResourceNotFoundException", "Resource not found")
         user = self.user_of(r.by)
         password, end = self.hand_out(r, user, asked.get("durationSeconds", 900))

@@ -74,6 +74,22 @@ def test_of_a_role(redshift, aws):
     assert aws.asked("redshift")[0].by.arn.startswith("arn:aws:sts::123456789012:assumed-role/reports/")
 
 
+def test_custom_domain(redshift, aws):
+    """Of a cluster the host's own name does; a workgroup has to be said to be one."""
+    aws.redshift.domains["dw.example.com"] = "examplecluster"
+    aws.redshift_serverless.domains["wg.example.com"] = "wg-1"
+    one = redshift("dw.example.com", user="joe", auth="redshift", region=aws.region)
+    assert one.who() == "IAM:joe"
+    form = aws.asked("redshift")[0].form
+    assert form["CustomDomainName"] == "dw.example.com" and "ClusterIdentifier" not in form
+    assert redshift("dw.example.com", auth="redshift", region=aws.region).who() == "IAM:tester"
+    one = redshift("wg.example.com", workgroup="wg.example.com", auth="redshift", region=aws.region)
+    assert one.who() == "IAM:tester"
+    assert json.loads(aws.asked("redshift-serverless")[0].body)["customDomainName"] == "wg.example.com"
+    one = redshift("other.example.com", auth="redshift", region=aws.region, options={"query_wait_timeout": 3})
+    assert "ClusterNotFound" in one.complaint() and "cluster_id" in one.complaint()
+
+
 def test_serverless(redshift, aws):
     aws.redshift_serverless.known.add("wg-1")
     one = redshift(WORKGROUP, dbname="app")

@@ -28,6 +28,17 @@ static void judge_text(const char *s)
 		assert(*s > ' ' && *s <= '~');
 }
 
+/* A word, or labels of a domain name. */
+static void judge_name(const char *s)
+{
+	size_t n = strlen(s);
+
+	judge_text(s);
+	assert(n <= (strchr(s, '.') ? 253 : 64));
+	assert(s[0] != '.' && s[n - 1] != '.' && !strstr(s, "..") && !strstr(s, "-.") && !strstr(s, ".-"));
+	assert(!strchr(s, '.') || s[strspn(s, "0123456789.")]); /* no IP address */
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = slice_dup(slice_of(data, size)), region[64];
@@ -42,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(e.code == ERR_CONFIG && e.msg[0]);
 	}
 	if (redshift_name_ok(text))
-		judge_text(text);
+		judge_name(text);
 	if (identity_check_role(text, &e) == 0)
 		assert(strncmp(text, "arn:", 4) == 0 && strstr(text, ":role/"));
 	free(text);

@@ -88,6 +88,11 @@ static void redshift(void **state)
 	redshift_asks(t, "host=db.example auth=redshift cluster_id=c1 region=us-west-2", REDSHIFT_IDENTITY, "c1");
 	redshift_asks(t, "host=db.example auth=redshift workgroup=w1 region=us-west-2", REDSHIFT_SERVERLESS, "w1");
 	redshift_asks(t, "host=" CLUSTER " cluster_id=c1", REDSHIFT_IDENTITY, "c1");
+	redshift_asks(t, "host=dw.example.com auth=redshift region=us-west-2", REDSHIFT_IDENTITY, "dw.example.com");
+	redshift_asks(t, "host=localhost iam_host=dw.example.com auth=redshift user=joe region=us-west-2", REDSHIFT_USER,
+		      "dw.example.com");
+	redshift_asks(t, "host=localhost auth=redshift workgroup=dw.example.com region=us-west-2", REDSHIFT_SERVERLESS,
+		      "dw.example.com");
 	asks_instance(t, "host=db.example auth=redshift cluster_id=c1");
 	assert_null(t->c->secrets[0].redshift.region);
 	w = db_good(t, "host=" CLUSTER " user=joe dbname=dev db_groups=g1,g2 auto_create=1 duration_seconds=3600");
@@ -114,10 +119,13 @@ static void redshift(void **state)
 	assert_int_equal(w->opts.targets[0]->auth, TARGET_AUTH_PASSWORD);
 	conf_worker_free(w);
 
-	db_bad(t, "host=db.example auth=redshift region=us-west-2", "database \"x\": cluster_id: is missing: db.example is not");
+	db_bad(t, "host=localhost auth=redshift region=us-west-2", "database \"x\": cluster_id: is missing: localhost is not");
+	db_bad(t, "host=10.0.0.1 auth=redshift region=us-west-2", "database \"x\": cluster_id: is missing: 10.0.0.1 is not");
+	db_bad(t, "host=vpce-1-2.redshift.us-west-2.vpce.amazonaws.com auth=redshift region=us-west-2",
+	       "database \"x\": cluster_id: is missing: vpce-1-2.redshift.us-west-2.vpce.amazonaws.com is not");
 	db_bad(t, "host=" CLUSTER " cluster_id=a workgroup=b", "database \"x\": cluster_id: is given, and workgroup as well");
 	db_bad(t, "host=" WORKGROUP " cluster_id=a", "database \"x\": cluster_id: is given, and " WORKGROUP " is Redshift Serverless");
-	db_bad(t, "host=" CLUSTER " cluster_id=a.b", "database \"x\": cluster_id: \"a.b\" is not the name of");
+	db_bad(t, "host=" CLUSTER " cluster_id=a..b", "database \"x\": cluster_id: \"a..b\" is not the name of");
 	db_bad(t, "host=" WORKGROUP " user=joe", "database \"x\": user: Redshift Serverless itself says who logs in");
 	db_bad(t, "host=" CLUSTER " auto_create=1", "database \"x\": auto_create: is about a user of a cluster");
 	db_bad(t, "host=" CLUSTER " db_groups=g", "database \"x\": db_groups: is about a user of a cluster");

@@ -148,11 +148,66 @@ static void questions(void **state)
 		.call = REDSHIFT_SERVERLESS, .region = "eu-west-1", .name = "wg", .db_name = "d\"\n", .duration_sec = 3600};
 	asks(&rq, "{\"workgroupName\": \"wg\", \"dbName\": \"d\\\"\\n\", \"durationSeconds\": 3600}",
 	     "the Redshift workgroup wg in eu-west-1");
-	assert_true(redshift_name_ok("examplecluster-1"));
-	assert_false(redshift_name_ok(""));
-	assert_false(redshift_name_ok("a.b"));
-	assert_false(redshift_name_ok("a b"));
-	assert_false(redshift_name_ok("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+	rq.name = "dw.example.com";
+	rq.db_name = NULL;
+	asks(&rq, "{\"customDomainName\": \"dw.example.com\", \"durationSeconds\": 3600}",
+	     "the Redshift workgroup at dw.example.com in eu-west-1");
+	rq.call = REDSHIFT_IDENTITY;
+	asks(&rq, "Action=GetClusterCredentialsWithIAM&Version=2012-12-01&CustomDomainName=dw.example.com&DurationSeconds=3600",
+	     "the Redshift cluster at dw.example.com in eu-west-1");
+	rq.call = REDSHIFT_USER;
+	rq.db_user = "joe";
+	asks(&rq,
+	     "Action=GetClusterCredentials&Version=2012-12-01&DbUser=joe&CustomDomainName=dw.example.com&DurationSeconds=3600"
+	     "&AutoCreate=false",
+	     "the Redshift cluster at dw.example.com in eu-west-1, user joe");
+	other = rq;
+	other.name = "dw";
+	assert_false(redshift_same(&rq, &other));
+}
+
+#define LONG    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" /* 63 */
+#define LABELS4 LONG "." LONG "." LONG "." LONG
+
+static void names(void **state)
+{
+	static const struct {
+		const char *name;
+		bool ok;
+	} cases[] = {
+		{"examplecluster-1",   true },
+		{"1",                  true },
+		{LONG "a",             true },
+		{LONG "aa",            false},
+		{"",                   false},
+		{"a b",                false},
+		{"a_b",                false},
+		/* custom domain names */
+		{"dw.example.com",     true },
+		{"a-1.B2.c",           true },
+		{LONG ".example",      true },
+		{LONG "a.example",     false},
+		{"a.b.c3",             true },
+		{"10.0.0.1",           false},
+		{"a.1",                false},
+		{"a.",                 false},
+		{".a",                 false},
+		{"a..b",               false},
+		{"-a.b",               false},
+		{"a-.b",               false},
+		{"a.b-",               false},
+		{"a.-b",               false},
+		{"a_b.c",              false},
+		{"a b.c",              false},
+		{"a.b/",               false},
+		{LABELS4,              false},
+		{LONG "." LONG "." LONG "." "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (redshift_name_ok(cases[i].name) != cases[i].ok)
+			fail_msg("%s", cases[i].name);
 }
 
 /* ---- keeping them ---- */
@@ -395,7 +450,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers),
 		cmocka_unit_test(cut_answers),
-		cmocka_unit_test(questions),
+		cmocka_unit_test(questions), cmocka_unit_test(names),
 		cmocka_unit_test_setup_teardown(kept_while_it_lives, setup, teardown),
 		cmocka_unit_test_setup_teardown(service_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(turned_down, setup, teardown),
