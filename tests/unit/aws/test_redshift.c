@@ -1,10 +1,6 @@
 /* Temporary credentials of Redshift: what is answered, and how long it is kept. */
-#include "two.h"
-#include "fake_http.h"
+#include "kept_kit.h"
 #include "aws/redshift.h"
-#include "aws/secret_store.h"
-#include "aws/skew.h"
-#include "aws/source_secret.h"
 
 #define MIN (60 * SEC)
 
@@ -212,100 +208,37 @@ static void names(void **state)
 
 /* ---- keeping them ---- */
 
-static const char *const env[] = {NULL};
+static struct secret_reader *reader(const struct provider_deps *d)
+{
+	const struct redshift_request rq = {.call = REDSHIFT_USER, .region = "us-east-1", .name = "c1", .db_user = "joe"};
 
-struct fixture {
-	struct two two;
-	struct fake_provider provider;
-	struct fake_http http;
-	struct skew skew;
-	struct provider_deps deps;
-	struct cache *cache;
-	struct secret_store *store;
-	struct desk *desk;
-	struct secret_source *source;
-	unsigned times;
-	char password[64], user[64];
-	struct err e;
-};
+	return redshift_reader_new(d, &rq, NULL);
+}
 
 static int setup(void **state)
 {
-	struct fixture *f = mem_zalloc(sizeof(*f));
-	const struct redshift_request rq = {.call = REDSHIFT_USER, .region = "us-east-1", .name = "c1", .db_user = "joe"};
+	struct kept *f = kept_new("the Redshift cluster c1", reader);
 
-	f->two.clock = fake_clock_make();
-	two_start(&f->two, NULL);
-	fake_provider_init(&f->provider);
-	fake_http_init(&f->http);
-	skew_init(&f->skew);
-	f->deps = (struct provider_deps){.loop = f->two.control, .env = env, .http = &f->http.base, .skew = &f->skew};
-	f->cache = cache_new(f->two.control, &f->provider.base, &f->skew);
-	f->store = secret_store_new(&(struct secret_store_opts){.deps = &f->deps,
-								.cache = f->cache,
-								.reader = redshift_reader_new(&f->deps, &rq, NULL),
-								.name = "the Redshift cluster c1"});
-	f->desk = secret_store_desk(f->store, f->two.control_mail);
-	f->source = source_secret_new(&(struct source_secret_opts){
-		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail},
-		.from = "the Redshift cluster c1",
-		.hint = "Look."});
 	fake_give(&f->provider, "ASIAONE", 0, true);
 	two_settle(&f->two);
 	*state = f;
 	return 0;
 }
 
-static int teardown(void **state)
+static void start(struct kept *f)
 {
-	struct fixture *f = *state;
-
-	f->source->ops->free(f->source);
-	desk_close(f->desk);
-	secret_store_free(f->store);
-	cache_free(f->cache);
-	assert_int_equal(fake_http_pending(&f->http), 0);
-	two_end(&f->two);
-	free(f);
-	return 0;
-}
-
-static void take(void *arg, const struct secret_answer *a, const struct err *e)
-{
-	struct fixture *f = arg;
-
-	assert_int_equal(a == NULL, e != NULL);
-	f->times++;
-	f->password[0] = '\0';
-	if (a) {
-		snprintf(f->password, sizeof(f->password), "%.*s", SLICE_FMT(a->secret));
-		snprintf(f->user, sizeof(f->user), "%s", a->user);
-	} else {
-		f->e = *e;
-	}
-}
-
-static void start(struct fixture *f)
-{
-	static const struct secret_request rq = {"db.example", 5439, "joe"};
-
-	f->source->ops->start(f->source, &rq, take, f);
+	kept_start(f);
 	two_settle(&f->two);
 }
 
-/* A login is given this password, at once. */
-static void gives(struct fixture *f, const char *password)
+static void gives(struct kept *f, const char *password)
 {
-	unsigned times = f->times;
-
-	start(f);
-	assert_int_equal(f->times, times + 1);
-	assert_string_equal(f->password, password);
+	kept_gives(f, password);
 	assert_string_equal(f->user, "IAM:joe");
 }
 
 /* AWS is asked, and answers with this password, good until then. */
-static void hands_out(struct fixture *f, const char *password, const char *until)
+static void hands_out(struct kept *f, const char *password, const char *until)
 {
 	char reply[1024];
 
@@ -316,18 +249,10 @@ static void hands_out(struct fixture *f, const char *password, const char *until
 	two_settle(&f->two);
 }
 
-static bool refused(struct fixture *f)
-{
-	bool again = f->source->ops->refused(f->source);
-
-	two_settle(&f->two);
-	return again;
-}
-
 /* The first quarter of an hour: T0 is 12:34:56. */
 static void kept_while_it_lives(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 
 	start(f);
 	assert_int_equal(f->times, 0);
@@ -361,7 +286,7 @@ static void kept_while_it_lives(void **state)
 /* What fails does not matter while the old lives; then it is told; and it is not tried at every login. */
 static void service_away(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 
 	hands_out(f, "p1", "2026-01-15T12:49:56Z");
 	two_pass(&f->two, 8 * MIN);
@@ -389,7 +314,7 @@ static void service_away(void **state)
 
 static void turned_down(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 	struct err e;
 
 	hands_out(f, "p1", "2026-01-15T13:34:56Z");
@@ -398,24 +323,24 @@ static void turned_down(void **state)
 	f->source->ops->explain(f->source, &(struct secret_request){"db.example", 5439, "IAM:joe"}, &e);
 	assert_string_equal(e.detail, "The password of user \"IAM:joe\" is from the Redshift cluster c1 (GetClusterCredentials). "
 				      "It expires in 1 h 00 min; this machine's clock shows 2026-01-15T12:34:56Z.");
-	assert_true(refused(f));
+	assert_true(kept_refused(f));
 	start(f);
 	assert_int_equal(f->times, 1);
 	hands_out(f, "p2", "2026-01-15T13:34:56Z");
 	assert_int_equal(f->times, 2);
 	assert_string_equal(f->password, "p2");
 	/* at once again: bounded */
-	assert_false(refused(f));
+	assert_false(kept_refused(f));
 	gives(f, "p2");
 	two_pass(&f->two, 11 * SEC);
-	assert_true(refused(f));
+	assert_true(kept_refused(f));
 	hands_out(f, "p3", "2026-01-15T13:34:56Z");
 	gives(f, "p3");
 }
 
 static void dead_on_arrival(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 
 	start(f);
 	hands_out(f, "p1", "2026-01-15T12:34:00Z");
@@ -436,9 +361,8 @@ static void dead_on_arrival(void **state)
 
 static void going_away(void **state)
 {
-	static const struct secret_request rq = {"db.example", 5439, "joe"};
-	struct fixture *f = *state;
-	struct secret_op *op = f->source->ops->start(f->source, &rq, take, f);
+	struct kept *f = *state;
+	struct secret_op *op = kept_start(f);
 
 	two_settle(&f->two);
 	assert_int_equal(fake_http_pending(&f->http), 1);
@@ -451,11 +375,11 @@ int main(void)
 		cmocka_unit_test(answers),
 		cmocka_unit_test(cut_answers),
 		cmocka_unit_test(questions), cmocka_unit_test(names),
-		cmocka_unit_test_setup_teardown(kept_while_it_lives, setup, teardown),
-		cmocka_unit_test_setup_teardown(service_away, setup, teardown),
-		cmocka_unit_test_setup_teardown(turned_down, setup, teardown),
-		cmocka_unit_test_setup_teardown(dead_on_arrival, setup, teardown),
-		cmocka_unit_test_setup_teardown(going_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(kept_while_it_lives, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(service_away, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(turned_down, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(dead_on_arrival, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(going_away, setup, kept_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

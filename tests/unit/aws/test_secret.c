@@ -1,16 +1,10 @@
 /* Secrets of Secrets Manager: what one says, the store that keeps it, and the source that asks the store. Worker and
  * control loop turn in one thread here. */
-#include "fake_http.h"
-#include "two.h"
-#include "aws/secret_store.h"
+#include "kept_kit.h"
 #include "aws/secret_walk.h"
 #include "aws/secrets_manager.h"
-#include "aws/skew.h"
-#include "aws/source_secret.h"
 
 #define ARN "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/db-AbCdEf"
-
-static const char *const env[] = {NULL};
 
 /* ---- what a secret says ---- */
 
@@ -117,114 +111,29 @@ static void names(void **state)
 
 /* ---- keeping it ---- */
 
-struct fixture {
-	struct two two;
-	struct fake_provider provider;
-	struct fake_http http;
-	struct skew skew;
-	struct provider_deps deps;
-	struct cache *cache;
-	struct secret_store *store;
-	struct desk *desk;
-	struct secret_source *source;
-	/* the answer */
-	unsigned times;
-	char password[64], user[64];
-	struct err e;
-};
+static struct secret_reader *reader(const struct provider_deps *d)
+{
+	return secret_walk_new(d, &(struct secret_walk_opts){.id = "prod/db", .region = "us-east-1"});
+}
 
 static int setup(void **state)
 {
-	struct fixture *f = mem_zalloc(sizeof(*f));
-
-	f->two.clock = fake_clock_make();
-	two_start(&f->two, NULL);
-	fake_provider_init(&f->provider);
-	fake_http_init(&f->http);
-	skew_init(&f->skew);
-	f->deps = (struct provider_deps){.loop = f->two.control, .env = env, .http = &f->http.base, .skew = &f->skew};
-	f->cache = cache_new(f->two.control, &f->provider.base, &f->skew);
-	f->store = secret_store_new(&(struct secret_store_opts){.deps = &f->deps,
-								.cache = f->cache,
-								.reader = secret_walk_new(&f->deps, &(struct secret_walk_opts){.id = "prod/db", .region = "us-east-1"}),
-								.name = "the secret prod/db"});
-	f->desk = secret_store_desk(f->store, f->two.control_mail);
-	f->source = source_secret_new(&(struct source_secret_opts){
-		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail}, .from = "the secret prod/db", .hint = "Look."});
-	*state = f;
+	*state = kept_new("the secret prod/db", reader);
 	return 0;
 }
 
-static void settle(struct fixture *f)
+static void settle(struct kept *f)
 {
 	two_settle(&f->two);
 }
 
-static void pass(struct fixture *f, int64_t us)
+static void pass(struct kept *f, int64_t us)
 {
 	two_pass(&f->two, us);
 }
 
-static void close_all(struct fixture *f)
-{
-	if (!f->desk)
-		return;
-	desk_close(f->desk);
-	secret_store_free(f->store);
-	cache_free(f->cache);
-	f->desk = NULL;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	f->source->ops->free(f->source);
-	close_all(f);
-	assert_int_equal(fake_http_pending(&f->http), 0);
-	two_end(&f->two);
-	free(f);
-	return 0;
-}
-
-static void take(void *arg, const struct secret_answer *a, const struct err *e)
-{
-	struct fixture *f = arg;
-
-	assert_int_equal(a == NULL, e != NULL);
-	f->times++;
-	f->password[0] = '\0';
-	if (a) {
-		snprintf(f->password, sizeof(f->password), "%.*s", SLICE_FMT(a->secret));
-		snprintf(f->user, sizeof(f->user), "%s", a->user);
-	} else {
-		f->e = *e;
-	}
-}
-
-static struct secret_op *start(struct fixture *f)
-{
-	static const struct secret_request rq = {"db.example", 5432, "joe"};
-	unsigned times = f->times;
-	struct secret_op *op = f->source->ops->start(f->source, &rq, take, f);
-
-	assert_int_equal(f->times, times);
-	return op;
-}
-
-/* A login is given this password, at once. */
-static void gives(struct fixture *f, const char *password)
-{
-	unsigned times = f->times;
-
-	start(f);
-	settle(f);
-	assert_int_equal(f->times, times + 1);
-	assert_string_equal(f->password, password);
-}
-
 /* Secrets Manager is asked for this stage, and answers with this version. */
-static void holds(struct fixture *f, const char *stage, int version)
+static void holds(struct kept *f, const char *stage, int version)
 {
 	char reply[256];
 
@@ -236,23 +145,15 @@ static void holds(struct fixture *f, const char *stage, int version)
 	settle(f);
 }
 
-static void holds_none(struct fixture *f, const char *stage)
+static void holds_none(struct kept *f, const char *stage)
 {
 	assert_non_null(strstr(f->http.last->body, stage));
 	fake_http_reply(&f->http, 400, "{\"__type\":\"ResourceNotFoundException\",\"Message\":\"no such stage\"}");
 	settle(f);
 }
 
-static bool refused(struct fixture *f)
-{
-	bool again = f->source->ops->refused(f->source);
-
-	settle(f);
-	return again;
-}
-
 /* From nothing to version 1. */
-static void begin(struct fixture *f)
+static void begin(struct kept *f)
 {
 	settle(f);
 	fake_give(&f->provider, "ASIAONE", 0, true);
@@ -262,10 +163,10 @@ static void begin(struct fixture *f)
 
 static void read_once(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 
-	start(f);
-	start(f);
+	kept_start(f);
+	kept_start(f);
 	settle(f);
 	assert_int_equal(f->http.starts, 0); /* there are no credentials yet */
 	begin(f);
@@ -277,21 +178,21 @@ static void read_once(void **state)
 	assert_non_null(strstr(f->http.last->headers, "x-amz-target: secretsmanager.GetSecretValue\n"));
 	assert_non_null(strstr(f->http.last->headers, "us-east-1/secretsmanager/aws4_request"));
 	assert_false(f->http.last->allow_http);
-	gives(f, "p1");
+	kept_gives(f, "p1");
 	pass(f, 86400 * SEC);
-	gives(f, "p1");
+	kept_gives(f, "p1");
 	assert_int_equal(f->http.starts, 1);
 }
 
 static void a_new_version(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 
 	begin(f);
-	gives(f, "p1");
-	assert_true(refused(f));
-	assert_true(refused(f)); /* it is being read */
-	start(f);
+	kept_gives(f, "p1");
+	assert_true(kept_refused(f));
+	assert_true(kept_refused(f)); /* it is being read */
+	kept_start(f);
 	settle(f);
 	assert_int_equal(f->times, 1);
 	holds(f, "AWSCURRENT", 2);
@@ -303,35 +204,35 @@ static void a_new_version(void **state)
 
 static void all_stages(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 
 	begin(f);
-	gives(f, "p1");
-	assert_true(refused(f));
+	kept_gives(f, "p1");
+	assert_true(kept_refused(f));
 	holds(f, "AWSCURRENT", 1);
 	holds(f, "AWSPENDING", 2);
-	gives(f, "p2");
+	kept_gives(f, "p2");
 	/* a moment later that one is refused as well: nothing is read again so soon */
-	assert_false(refused(f));
-	gives(f, "p2");
+	assert_false(kept_refused(f));
+	kept_gives(f, "p2");
 	pass(f, 11 * SEC);
-	assert_true(refused(f));
+	assert_true(kept_refused(f));
 	holds(f, "AWSCURRENT", 1);
 	holds(f, "AWSPENDING", 2);
 	holds(f, "AWSPREVIOUS", 3);
-	gives(f, "p3");
+	kept_gives(f, "p3");
 	pass(f, 11 * SEC);
-	assert_true(refused(f));
+	assert_true(kept_refused(f));
 	holds(f, "AWSCURRENT", 1);
 	holds_none(f, "AWSPENDING");
 	holds(f, "AWSPREVIOUS", 3);
-	gives(f, "p1"); /* nothing is left: from the beginning */
+	kept_gives(f, "p1"); /* nothing is left: from the beginning */
 }
 
 /* Who was refused with what is no longer given gets what is, without a reading. */
 static void another_worker(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 	const struct source_secret_opts o = {
 		.source = {.desk = f->desk, .worker = f->two.worker, .worker_mail = f->two.worker_mail},
 		.from = "the secret prod/db",
@@ -340,20 +241,20 @@ static void another_worker(void **state)
 	struct secret_source *first = f->source, *second = source_secret_new(&o), *third = source_secret_new(&o);
 
 	begin(f);
-	gives(f, "p1");
+	kept_gives(f, "p1");
 	f->source = second;
-	gives(f, "p1");
-	assert_true(refused(f));
+	kept_gives(f, "p1");
+	assert_true(kept_refused(f));
 	holds(f, "AWSCURRENT", 2);
 	f->source = first;
-	assert_true(refused(f));
-	gives(f, "p2");
+	assert_true(kept_refused(f));
+	kept_gives(f, "p2");
 	assert_int_equal(f->http.starts, 2);
 	/* nor does one with what is given: so soon it would be the same */
 	f->source = third;
-	gives(f, "p2");
-	assert_true(refused(f));
-	gives(f, "p2");
+	kept_gives(f, "p2");
+	assert_true(kept_refused(f));
+	kept_gives(f, "p2");
 	assert_int_equal(f->http.starts, 2);
 	f->source = first;
 	second->ops->free(second);
@@ -363,10 +264,10 @@ static void another_worker(void **state)
 /* However long it was away: who wants it has it asked again as soon as it may be, and knows that it passes. */
 static void away(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 
 	settle(f);
-	start(f);
+	kept_start(f);
 	settle(f);
 	fake_give(&f->provider, "ASIAONE", 0, true);
 	settle(f);
@@ -379,11 +280,11 @@ static void away(void **state)
 		assert_int_equal(f->e.code, ERR_CREDENTIALS_AWAY);
 		assert_int_equal(f->times, 2 * i - 1);
 		pass(f, 6 * SEC);
-		start(f);
+		kept_start(f);
 		settle(f);
 		assert_int_equal(f->times, 2 * i); /* as it wants to be left alone */
 		pass(f, 2 * SEC);
-		start(f);
+		kept_start(f);
 		settle(f);
 		assert_int_equal(f->http.starts, i + 1);
 	}
@@ -393,10 +294,10 @@ static void away(void **state)
 
 static void failures(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 
 	settle(f);
-	start(f);
+	kept_start(f);
 	settle(f);
 	fake_give(&f->provider, "ASIAONE", 0, true);
 	settle(f);
@@ -409,13 +310,13 @@ static void failures(void **state)
 	assert_non_null(strstr(f->e.detail, "not you"));
 	assert_non_null(strstr(f->e.hint, "secretsmanager:GetSecretValue"));
 	/* not again at once */
-	start(f);
+	kept_start(f);
 	settle(f);
 	assert_int_equal(f->times, 2);
 	assert_int_equal(f->http.starts, 1);
 	/* then with other credentials: these were refused */
 	pass(f, 11 * SEC);
-	start(f);
+	kept_start(f);
 	settle(f);
 	fake_give(&f->provider, "ASIATWO", 0, true);
 	settle(f);
@@ -424,18 +325,18 @@ static void failures(void **state)
 	assert_int_equal(f->times, 3);
 	assert_string_equal(f->password, "p1");
 	/* a reading that fails leaves what there is */
-	assert_true(refused(f));
+	assert_true(kept_refused(f));
 	fake_http_reply(&f->http, 400, "{\"__type\":\"AccessDeniedException\"}");
 	settle(f);
-	gives(f, "p1");
+	kept_gives(f, "p1");
 }
 
 static void no_credentials(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 
 	settle(f);
-	start(f);
+	kept_start(f);
 	settle(f);
 	fake_fail(&f->provider, PROVIDER_FAILED, "fake: broken");
 	settle(f);
@@ -445,28 +346,28 @@ static void no_credentials(void **state)
 
 static void going_away(void **state)
 {
-	struct fixture *f = *state;
+	struct kept *f = *state;
 	struct secret_op *op;
 	struct err e = {.code = ERR_NONE};
 
-	op = start(f);
+	op = kept_start(f);
 	f->source->ops->cancel(op);
 	begin(f);
 	assert_int_equal(f->times, 0);
-	f->source->ops->cancel(start(f));
+	f->source->ops->cancel(kept_start(f));
 	settle(f);
 	assert_int_equal(f->times, 0);
-	gives(f, "p1");
+	kept_gives(f, "p1");
 	err_set(&e, ERR_AUTH_PASSWORD, "refused");
 	f->source->ops->explain(f->source, &(struct secret_request){"db.example", 5432, "u1"}, &e);
 	assert_non_null(strstr(e.detail, "user \"u1\" is from the secret prod/db (AWSCURRENT, version v-1)."));
 	assert_null(strstr(e.detail, "p1"));
 	/* in the middle of a reading */
-	assert_true(refused(f));
-	start(f);
+	assert_true(kept_refused(f));
+	kept_start(f);
 	settle(f);
 	assert_int_equal(fake_http_pending(&f->http), 1);
-	close_all(f);
+	kept_close(f);
 	settle(f);
 	assert_int_equal(f->times, 2);
 	assert_string_equal(f->password, "p1");
@@ -478,14 +379,14 @@ int main(void)
 		cmocka_unit_test(values),
 		cmocka_unit_test(no_values),
 		cmocka_unit_test(names),
-		cmocka_unit_test_setup_teardown(read_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_new_version, setup, teardown),
-		cmocka_unit_test_setup_teardown(all_stages, setup, teardown),
-		cmocka_unit_test_setup_teardown(another_worker, setup, teardown),
-		cmocka_unit_test_setup_teardown(away, setup, teardown),
-		cmocka_unit_test_setup_teardown(failures, setup, teardown),
-		cmocka_unit_test_setup_teardown(no_credentials, setup, teardown),
-		cmocka_unit_test_setup_teardown(going_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(read_once, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(a_new_version, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(all_stages, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(another_worker, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(away, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(failures, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(no_credentials, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(going_away, setup, kept_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
