@@ -14,6 +14,7 @@
 #define POD      "k8s-aws-v1.aHR0cHM6Ly9zdHMuYW1hem9uYXdzLmNvbS8"
 #define IMDS     "AQAEAHqZ3yXkVbN8w7P6sDfGhJkL0qWeRtYuIoPaSdFgHjKlZxCvBnM"
 #define PASSWORD "correct-horse-battery"
+#define AS_VERSION "a-" KEY
 
 static const char *const secrets[] = {KEY, SESSION, WEB, POD, IMDS, PASSWORD};
 
@@ -247,7 +248,7 @@ static void hear_reader(void *arg, const struct secret_reader_answer *a)
 /* Errors of a service that knows the last password, and what comes with a new one. Takes r. */
 static void reads(struct fixture *f, struct secret_reader *r, const char *form)
 {
-	static const char *const names[] = {SESSION, "a-" KEY, "joe"};
+	static const char *const names[] = {SESSION, AS_VERSION, "joe"};
 	struct secret_value *last = secret_value_new(
 		&(struct secret_value_parts){.how = "test", .password = slice_str(PASSWORD)}, NULL);
 	char body[1024];
