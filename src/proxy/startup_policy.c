@@ -31,6 +31,8 @@ int startup_policy(const struct profile *p, const struct params *client, const s
 	if (options && !p->options && !in_list(ignore, "options") && startup_options_parse(options, &own, e) != 0) {
 		err_prefix(e, "%s does not take the startup parameter \"options\", and its settings cannot be sent "
 		              "another way", p->name);
+		err_hint(e, "Write its settings as -c name=value, or leave it out with ignore_startup_parameters = options; the "
+		            "session then runs without it.");
 		goto out;
 	}
 	for (const char *const *name = ignore; name && *name; name++)
