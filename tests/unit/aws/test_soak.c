@@ -468,6 +468,33 @@ static void pod(void **state)
 	assert_true(w->lines < 600);
 }
 
+/* The source fails from soon after the keys were given until seconds before they end, and they end in the middle of a storm of
+ * logins: the last is signed with the old ones, the next waits for the new. */
+static void end_in_a_storm(void **state)
+{
+	struct world *w = *state;
+	char file[128];
+	const char *env[] = {file, "AWS_ROLE_ARN=arn", "AWS_REGION=us-east-1", NULL};
+	static const struct outage outages[] = {
+		{10 * MIN, 59 * MIN + 55 * SEC, 503},
+		{0,        0,                   0  },
+	};
+
+	snprintf(file, sizeof(file), "AWS_WEB_IDENTITY_TOKEN_FILE=%s", w->file);
+	begin(w, provider_web_new, env, sts_answer, outages);
+	live(w, 57 * MIN);
+	for (int sec = 0; sec < 240; sec++) {
+		for (int i = 0; i < 10; i++)
+			log_in(w);
+		pass(w, 0); /* an answer does not take a second from loop to loop */
+		pass(w, SEC);
+	}
+	assert_true(aws_now(w) - w->begin_us > STS_LIFE + MIN);
+	pass_waiting(w, 31 * SEC);
+	all_good(w, 2400);
+	assert_true(w->requests < 200);
+}
+
 /* A laptop that sleeps: the wall clock jumps, timers do not. Whoever asks first after waking waits for a
  * fetch, and is served. */
 static void sleeping(void **state)
@@ -516,7 +543,7 @@ static void from_nothing(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {T(instance), T(pod), T(sleeping), T(from_nothing)};
+	const struct CMUnitTest tests[] = {T(instance), T(pod), T(end_in_a_storm), T(sleeping), T(from_nothing)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
