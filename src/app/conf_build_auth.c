@@ -79,6 +79,15 @@ static void look_at(struct conf_builder *b, const struct auth_opts *o)
 		check_md5(b);
 }
 
+/* A file that is given and not used: whoever wrote it may think that it guards something. */
+static void warn_unused(struct conf_builder *b, enum auth_file which)
+{
+	if (conf_builder_text(b, NULL, options[which]))
+		conf_problem_note(b->p, LOG_WARNING, place(b, options[which]), "%s: not used with auth_type = %s%s",
+				  options_get(options[which])->name, conf_builder_text(b, NULL, OPT_AUTH_TYPE),
+				  which == AUTH_FILE_USERS && b->c->priv->opts.auth.type == AUTH_TYPE_TRUST ? ": see client_users" : "");
+}
+
 void conf_build_auth(struct conf_builder *b)
 {
 	struct auth_opts *o = &b->c->priv->opts.auth;
@@ -93,12 +102,14 @@ void conf_build_auth(struct conf_builder *b)
 	digest_random(o->key, sizeof(o->key));
 	if (wants[o->type].users)
 		files.path[AUTH_FILE_USERS] = users;
-	else if (users)
-		conf_problem_note(b->p, LOG_WARNING, place(b, OPT_AUTH_FILE), "auth_file: not used with auth_type = %s%s",
-				  conf_builder_text(b, NULL, OPT_AUTH_TYPE),
-				  o->type == AUTH_TYPE_TRUST ? ": see client_users" : "");
-	if (wants[o->type].hba)
+	else
+		warn_unused(b, AUTH_FILE_USERS);
+	if (wants[o->type].hba) {
 		files.path[AUTH_FILE_HBA] = conf_builder_text(b, NULL, OPT_AUTH_HBA_FILE);
+	} else {
+		warn_unused(b, AUTH_FILE_HBA);
+		warn_unused(b, AUTH_FILE_IDENT);
+	}
 	if (wants[o->type].needs_users && !users)
 		bad_type(b, "needs auth_file, where the users' secrets are");
 	if (wants[o->type].hba && !files.path[AUTH_FILE_HBA])

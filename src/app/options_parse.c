@@ -1,5 +1,6 @@
 /* From an option's text to its value. Numbers are read strictly: a unit, a sign or a comment behind a number
  * is a mistake to be told, not to be dropped. */
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,16 +11,27 @@
 
 #define SECONDS_MAX 315360000.0 /* ten years: in microseconds far inside an int64_t */
 
+/* Is text that word, in any case, but for blanks beside commas? */
+static bool is_word(const char *word, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++, text++) {
+		while (*text == ' ' && i > 0 && (word[i - 1] == ',' || word[i] == ','))
+			text++;
+		if (tolower((unsigned char)*text) != tolower((unsigned char)word[i]))
+			return false;
+	}
+	return *text == '\0';
+}
+
 /* Position of word in "a|b|c", or -1. */
 static int word_index(const char *words, const char *word)
 {
-	size_t n = strlen(word);
 	int i = 0;
 
 	for (const char *w = words; w; i++) {
 		const char *end = strchr(w, '|');
 		size_t len = end ? (size_t)(end - w) : strlen(w);
-		if (len == n && strncasecmp(w, word, n) == 0)
+		if (is_word(w, len, word))
 			return i;
 		w = end ? end + 1 : NULL;
 	}
@@ -104,6 +116,21 @@ static int parse_mode(const char *text, struct option_value *out, struct err *e)
 	return 0;
 }
 
+/* Is it, or one item of the list that it is, a value that is known and not taken? */
+static bool is_refused(const struct option *o, const char *text)
+{
+	struct slice item;
+	bool refused = false;
+
+	while (!refused && options_item(&text, &item)) {
+		char *word = slice_dup(item);
+
+		refused = word_index(o->refused_values, word) >= 0;
+		free(word);
+	}
+	return refused;
+}
+
 static int parse_enum(const struct option *o, const char *text, struct option_value *out, struct err *e)
 {
 	int i = word_index(o->values, text);
@@ -112,7 +139,7 @@ static int parse_enum(const struct option *o, const char *text, struct option_va
 		out->num = i;
 		return 0;
 	}
-	if (word_index(o->refused_values, text) >= 0)
+	if (is_refused(o, text))
 		return err_set(e, ERR_CONFIG, "\"%s\" is refused: %s", text, o->refused_why);
 	return err_set(e, ERR_CONFIG, "\"%s\" is not one of %s", text, o->values);
 }

@@ -7,6 +7,7 @@ import os
 import pwd
 import signal
 import subprocess
+import threading
 import time
 
 import asyncpg
@@ -223,8 +224,27 @@ def test_psql_asks_for_a_password(guarded):
     assert "authentication failed" not in pgiam.log()
 
 
-def test_secrets_in_clear_do_not_stall_others(guarded):
-    """PBKDF2 runs elsewhere: fifty logins at once, all of whom need one."""
+def test_a_hash_does_not_stall_others(guarded):
+    """A secret with as many iterations as there may be takes its time: on another thread. Traffic goes on, and so do logins."""
+    pgiam = guarded("plain", {"slow": scram_secret(PASSWORD, iterations=1000000), "quick": PASSWORD})
+    said, longest, done = [], 0, 0
+    slow = threading.Thread(target=lambda: said.append(by_psycopg(pgiam, "slow", PASSWORD, "tcp")))
+    with pgiam.connect(user="quick", password=PASSWORD) as conn:
+        conn.execute("select 1")
+        begun = before = time.monotonic()
+        slow.start()
+        while slow.is_alive():
+            conn.execute("select 1")
+            done += 1
+            if done == 100:
+                assert by_psycopg(pgiam, "quick", PASSWORD, "tcp") == "app_user"
+            before, longest = time.monotonic(), max(longest, time.monotonic() - before)
+    assert said == ["app_user"]
+    assert longest < (before - begun) / 2 and done > 100  # a loop that hashes does nothing else
+
+
+def test_many_hashes(guarded):
+    """Fifty logins at once, all of whom need one."""
     pgiam = guarded("scram-sha-256", default_pool_size=5)
 
     async def go():

@@ -119,24 +119,6 @@ def test_flags_and_environment_win_over_the_file(rds, workdir):
     assert "7003" in done.stdout and "7001" not in done.stdout and "7002" not in done.stdout
 
 
-DEBIAN_INI = "/etc/pgbouncer/pgbouncer.ini"
-
-
-def test_pgbouncers_packaged_file():
-    """Debian's, as it is: every line pgiam does not take is told with the reason."""
-    if not os.access(DEBIAN_INI, os.R_OK):
-        pytest.skip("Debian's pgbouncer is not installed")
-    done = proxy.pgiam("check", DEBIAN_INI, "--host", HOST)
-    refused = {}
-    for line in [text for text in done.stderr.splitlines() if DEBIAN_INI in text]:
-        found = re.match(r"(error|note|warning): %s(?::\d+)?: (\w+)(:| has no effect:) \S.{15,}" % re.escape(DEBIAN_INI), line)
-        assert found, line
-        if found.group(1) == "error":
-            refused[found.group(2)] = line
-    assert set(refused) <= {"auth_type", "auth_file"}, done.stderr
-    assert done.returncode == (3 if refused else 0)
-
-
 def test_kubernetes_variables_do_no_harm(workdir):
     """What a Service called pgiam puts into every pod's environment."""
     env = {"PGIAM_SERVICE_HOST": "10.0.0.1", "PGIAM_SERVICE_PORT": "5432", "PGIAM_PORT": "tcp://10.0.0.1:5432",

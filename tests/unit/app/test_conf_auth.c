@@ -32,7 +32,13 @@ static void warnings(void **state)
 	conf_test_good(t, DB "auth_type = md5\nauth_file = extra\n", NULL, NULL);
 	conf_test_said(t, "warning|t.ini:5|auth_file: every local user may open it");
 	conf_test_good(t, DB "auth_file = extra\n", NULL, NULL);
-	conf_test_said(t, "warning|t.ini:4|auth_file: not used with auth_type = trust");
+	conf_test_said(t, "warning|t.ini:4|auth_file: not used with auth_type = trust: see client_users");
+	conf_test_good(t, DB "auth_type = peer\nauth_file = extra\nauth_hba_file = extra\n", NULL, NULL);
+	conf_test_said(t, "warning|t.ini:5|auth_file: not used with auth_type = peer");
+	conf_test_said(t, "warning|t.ini:6|auth_hba_file: not used with auth_type = peer");
+	conf_test_write("extra", "m joe joe\n");
+	conf_test_good(t, DB "auth_ident_file = extra\n", NULL, NULL);
+	conf_test_said(t, "warning|t.ini:4|auth_ident_file: not used with auth_type = trust");
 }
 
 /* allow_remote_trust is about trust. */

@@ -169,6 +169,13 @@ static void values(void **state)
 	refuses(OPT_AUTH_TYPE, "ldap", "is refused: not in this version");
 	refuses(OPT_POOL_MODE, "transaction", "not in this version");
 	refuses(OPT_CLIENT_TLS_PROTOCOLS, "all", "TLS 1.0 and 1.1 are not spoken");
+	refuses(OPT_CLIENT_TLS_PROTOCOLS, "tlsv1.1, tlsv1.2", "TLS 1.0 and 1.1 are not spoken");
+	refuses(OPT_CLIENT_TLS_PROTOCOLS, "tlsv1.2,tlsv1.3,tlsv1.0", "TLS 1.0 and 1.1 are not spoken");
+	refuses(OPT_CLIENT_TLS_PROTOCOLS, "tlsv1.2 tlsv1.3", "not one of");
+	refuses(OPT_CLIENT_TLS_PROTOCOLS, "tlsv1. 2", "not one of");
+	refuses(OPT_CLIENT_TLS_PROTOCOLS, "", "not one of");
+	accepts(OPT_CLIENT_TLS_PROTOCOLS, "tlsv1.2, tlsv1.3", 3);
+	accepts(OPT_CLIENT_TLS_PROTOCOLS, "TLSv1.3 ,  tlsv1.2", 4);
 	assert_int_equal(options_parse(options_get(OPT_LOGIN_RATE), "12.5", &v, &e), 0);
 	assert_true(v.rate > 12.49 && v.rate < 12.51);
 	refuses(OPT_LOGIN_RATE, "many", "not a number");
