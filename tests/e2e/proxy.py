@@ -5,6 +5,7 @@ import random
 import re
 import signal
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -278,3 +279,19 @@ def patiently(ask, seconds=20, told=""):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+
+
+def undisturbed(conn, work):
+    """What work() gives, done by another thread while conn asks and asks. None of its queries may take a fifth of that time: then
+    a loop did that work, and nothing else."""
+    said, longest, done = [], 0, 0
+    thread = threading.Thread(target=lambda: said.append(work()))
+    begun = before = time.monotonic()
+    thread.start()
+    while thread.is_alive():
+        conn.execute("select 1")
+        done += 1
+        before, longest = time.monotonic(), max(longest, time.monotonic() - before)
+    assert said, "it failed"
+    assert longest < (before - begun) / 5 and done > 50, (longest, before - begun, done)
+    return said[0]

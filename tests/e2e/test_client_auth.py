@@ -7,7 +7,6 @@ import os
 import pwd
 import signal
 import subprocess
-import threading
 import time
 
 import asyncpg
@@ -17,7 +16,7 @@ import pytest
 import fakepg
 import wire
 from files import put
-from proxy import environment
+from proxy import environment, undisturbed
 
 PASSWORD = "open \"sesame"
 FAILED = 'password authentication failed for user "%s"'
@@ -225,22 +224,11 @@ def test_psql_asks_for_a_password(guarded):
 
 
 def test_a_hash_does_not_stall_others(guarded):
-    """A secret with as many iterations as there may be takes its time: on another thread. Traffic goes on, and so do logins."""
+    """A secret with as many iterations as there may be takes its time: on another thread. Traffic goes on."""
     pgiam = guarded("plain", {"slow": scram_secret(PASSWORD, iterations=1000000), "quick": PASSWORD})
-    said, longest, done = [], 0, 0
-    slow = threading.Thread(target=lambda: said.append(by_psycopg(pgiam, "slow", PASSWORD, "tcp")))
     with pgiam.connect(user="quick", password=PASSWORD) as conn:
         conn.execute("select 1")
-        begun = before = time.monotonic()
-        slow.start()
-        while slow.is_alive():
-            conn.execute("select 1")
-            done += 1
-            if done == 100:
-                assert by_psycopg(pgiam, "quick", PASSWORD, "tcp") == "app_user"
-            before, longest = time.monotonic(), max(longest, time.monotonic() - before)
-    assert said == ["app_user"]
-    assert longest < (before - begun) / 2 and done > 100  # a loop that hashes does nothing else
+        assert undisturbed(conn, lambda: by_psycopg(pgiam, "slow", PASSWORD, "tcp")) == "app_user"
 
 
 def test_many_hashes(guarded):
