@@ -1,5 +1,5 @@
 /* Logging in to servers that are slow, broken or full: what the client is told, and when. */
-#include <pthread.h>
+#include <semaphore.h>
 #include "sim.h"
 #include "base/mem.h"
 #include "pg/parse.h"
@@ -84,10 +84,16 @@ static void silence_at_each_step(void **state)
 	}
 }
 
-static void wait_for_release(void *data)
+struct busy {
+	sem_t begun, over;
+};
+
+static void be_busy(void *data)
 {
-	pthread_mutex_lock(data);
-	pthread_mutex_unlock(data);
+	struct busy *b = data;
+
+	sem_post(&b->begun);
+	sem_wait(&b->over);
 }
 
 static void nothing(void *data)
@@ -98,14 +104,16 @@ static void nothing(void *data)
 /* The helper that computes hashes has other things to do, until the time is over: it is not the server that is slow. */
 static void no_end_of_a_hash(void **state)
 {
-	pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+	struct busy helper;
 	struct sim *s = begin(AUTH_SASL);
 	struct sim_client *c;
 
 	(void)state;
-	pthread_mutex_lock(&held);
+	sem_init(&helper.begun, 0, 0);
+	sem_init(&helper.over, 0, 0);
 	sim_start(s);
-	assert_non_null(offload_start(s->offload, s->mail, wait_for_release, nothing, nothing, &held));
+	assert_non_null(offload_start(s->offload, s->mail, be_busy, nothing, nothing, &helper));
+	sem_wait(&helper.begun); /* the simulator's time would pass before the thread has run at all */
 	c = sim_login(s, "joe", NULL);
 	sim_pass(s, 14 * SEC);
 	assert_int_equal(s->pg.conns[0]->packets, 2); /* it has had its turn, and waits for the proof */
@@ -113,8 +121,10 @@ static void no_end_of_a_hash(void **state)
 	sim_pass(s, 2 * SEC);
 	sim_expect_fatal(c, "08001", "server_connect_timeout (scram_hash)");
 	assert_int_equal(fakepg_open(&s->pg), 0);
-	pthread_mutex_unlock(&held);
+	sem_post(&helper.over);
 	sim_free(s);
+	sem_destroy(&helper.begun);
+	sem_destroy(&helper.over);
 }
 
 static void the_end_at_each_step(void **state)
