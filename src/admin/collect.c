@@ -51,7 +51,7 @@ static void health_free(struct collect_health *h)
 	}
 }
 
-void collect_health_add(struct collect_health **list, const char *database, int identity,
+void collect_health_add(struct collect_health **list, const char *database, size_t source,
 			const struct health *known)
 {
 	struct collect_health *h;
@@ -61,7 +61,7 @@ void collect_health_add(struct collect_health **list, const char *database, int 
 	if (h == NULL) {
 		h = *list = mem_zalloc(sizeof *h);
 		h->database = mem_strdup(database);
-		h->identity = identity;
+		h->source = source;
 	}
 	health_merge(&h->known, known);
 }
@@ -129,7 +129,7 @@ static void letter_home(struct mail *m, void *receiver)
 		if (l->answer.stats)
 			stats_snapshot_merge(op->sum.stats, l->answer.stats);
 		for (const struct collect_health *h = l->answer.health; h; h = h->next)
-			collect_health_add(&op->sum.health, h->database, h->identity, &h->known);
+			collect_health_add(&op->sum.health, h->database, h->source, &h->known);
 		if (op->missing == 0)
 			defer_set(&op->all_in);
 		break;

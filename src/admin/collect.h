@@ -13,12 +13,10 @@
 /* What is asked; 0 is a ping. */
 enum { COLLECT_STATS = 1, COLLECT_HEALTH = 2 };
 
-#define COLLECT_NO_IDENTITY (-1)
-
 struct collect_health {
 	struct collect_health *next;
 	char *database;
-	int identity; /* whose AWS credentials its logins need (admin_info.credentials), or COLLECT_NO_IDENTITY */
+	size_t source;         /* of what it logs in with: index of admin_info.sources */
 	struct health known;   /* by all workers that answered */
 	const struct err *why; /* NULL: well, as far as known. Only in a result; borrowed from `known` */
 };
@@ -29,7 +27,7 @@ struct collect_answer {
 };
 
 /* Adds a row to the list of health (copies), or what it knows to the row that is there. */
-void collect_health_add(struct collect_health **list, const char *database, int identity,
+void collect_health_add(struct collect_health **list, const char *database, size_t source,
 			const struct health *known);
 
 /* On the worker's thread, with its mailbox's receiver: fills what is wanted; what it fills in is freed by

@@ -35,7 +35,15 @@ struct admin_secret {
 	uint64_t age_us;             /* since it was read */
 	int64_t expires_wall_us;     /* 0: it does not, or there is none */
 	uint64_t reads;
+	bool lacking;                /* there is none, and a login would fail or wait for want of it */
+	struct err why;              /* ... why */
 	struct admin_cause failures[ADMIN_CAUSES_MAX + 1];
+};
+
+/* Where databases get what they log in with: at most one of the two. */
+struct admin_source {
+	const struct admin_credentials *credentials; /* which sign their tokens */
+	const struct admin_secret *secret;
 };
 
 /* A certificate of pgiam's own. */
@@ -49,10 +57,11 @@ struct admin_info {
 	int64_t started_wall_us; /* when the process began to serve */
 	bool draining;           /* told to stop */
 
-	const struct admin_credentials *credentials; /* all that are needed; collect_health.identity is an index */
+	const struct admin_credentials *credentials; /* all that are needed */
 	size_t credentials_count;
 	const struct admin_secret *secrets;
 	size_t secret_count;
+	const struct admin_source *sources; /* collect_health.source is an index */
 	int64_t skew_us; /* what AWS's clock is ahead of ours; 0: as far as is known, nothing */
 
 	const struct admin_certificate *certificates; /* each file and side once */

@@ -123,7 +123,16 @@ static int write_startup(struct visit *v, const struct collect_result *r, struct
 	return v->pages->started ? 200 : 503;
 }
 
-/* Said once for all databases that need them. The identity's name holds accounts and roles: for this host only. */
+/* A member of an object. Such names hold accounts and roles: for this host only. */
+static void write_private(struct json *j, const char *key, const char *name, bool local)
+{
+	if (!local)
+		return;
+	json_key(j, key);
+	json_str(j, name);
+}
+
+/* Said once for all databases that need them. */
 static void write_credentials(struct json *j, const struct admin_info *info, bool local)
 {
 	json_key(j, "credentials");
@@ -132,10 +141,7 @@ static void write_credentials(struct json *j, const struct admin_info *info, boo
 		const struct admin_credentials *c = &info->credentials[i];
 
 		json_open(j, '{');
-		if (local) {
-			json_key(j, "identity");
-			json_str(j, c->identity);
-		}
+		write_private(j, "identity", c->identity, local);
 		json_key(j, "ok");
 		json_bool(j, c->valid);
 		if (!c->valid)
@@ -145,28 +151,54 @@ static void write_credentials(struct json *j, const struct admin_info *info, boo
 	json_close(j, ']');
 }
 
-/* What is known of the credentials now wins over a login that failed for lack of them. True if it is well. */
+static void write_secrets(struct json *j, const struct admin_info *info, bool local)
+{
+	json_key(j, "secrets");
+	json_open(j, '[');
+	for (size_t i = 0; i < info->secret_count; i++) {
+		const struct admin_secret *s = &info->secrets[i];
+
+		json_open(j, '{');
+		write_private(j, "identity", s->identity, local);
+		write_private(j, "secret", s->name, local);
+		json_key(j, "ok");
+		json_bool(j, !s->lacking);
+		if (s->lacking)
+			write_why(j, &s->why, local);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+/* Why logins fail for want of what they log in with, or NULL. */
+static const struct err *lacks(const struct admin_source *s)
+{
+	if (s->credentials)
+		return s->credentials->valid ? NULL : &s->credentials->why;
+	return s->secret && s->secret->lacking ? &s->secret->why : NULL;
+}
+
+/* What is known of credentials and secrets now wins over a login that failed for lack of them. True if it is well. */
 static bool write_database(struct json *j, const struct collect_health *h, const struct admin_info *info,
 			   bool local)
 {
-	const struct admin_credentials *c =
-		h->identity == COLLECT_NO_IDENTITY ? NULL : &info->credentials[h->identity];
-	bool lacking = c && !c->valid;
-	bool stale = c && h->why && (h->why->code == ERR_CREDENTIALS || h->why->code == ERR_CREDENTIALS_AWAY);
-	bool ok = !lacking && (stale || h->why == NULL);
+	const struct admin_source *s = &info->sources[h->source];
+	const struct err *lack = lacks(s);
+	bool stale = (s->credentials || s->secret) && h->why &&
+		     (h->why->code == ERR_CREDENTIALS || h->why->code == ERR_CREDENTIALS_AWAY);
+	bool ok = !lack && (stale || h->why == NULL);
 
 	json_open(j, '{');
 	json_key(j, "database");
 	json_str(j, h->database);
 	json_key(j, "ok");
 	json_bool(j, ok);
-	if (lacking) {
+	if (lack) {
 		json_key(j, "cause");
-		json_str(j, err_info(ERR_CREDENTIALS)->label);
-		if (local) {
-			json_key(j, "identity");
-			json_str(j, c->identity);
-		}
+		json_str(j, err_info(lack->code)->label);
+		write_private(j, "identity", s->credentials ? s->credentials->identity : s->secret->identity, local);
+		if (s->secret)
+			write_private(j, "secret", s->secret->name, local);
 	} else if (!ok) {
 		write_why(j, h->why, local);
 	}
@@ -211,6 +243,7 @@ static int write_readiness(struct visit *v, const struct collect_result *r, stru
 	json_key(&j, "workers_unresponsive");
 	json_uint(&j, r->missing);
 	write_credentials(&j, &info, http_server_is_local(v->rq));
+	write_secrets(&j, &info, http_server_is_local(v->rq));
 	bool ready = write_databases(&j, v, r->health, &info) && r->missing == 0 && !info.draining;
 
 	json_key(&j, "status");

@@ -53,6 +53,8 @@ struct control {
 	struct admin_credentials *credentials; /* what the pages were told of each identity, ... */
 	struct admin_secret *secrets;          /* ... and of each secret: so many */
 	size_t secret_count;
+	struct admin_source *sources;          /* ... and of which of them conf->secrets have need */
+	size_t *secret_place;                  /* by conf->secrets: in c->secrets */
 	struct balance *balance;
 	struct worker **workers; /* conf->workers of them */
 	struct mailbox **worker_mail;
@@ -110,10 +112,29 @@ static void fill_secrets(struct control *c)
 			.age_us = aws[i].age_us,
 			.expires_wall_us = aws[i].expires_wall_us,
 			.reads = aws[i].reads,
+			.lacking = aws[i].lacking,
+			.why = aws[i].why,
 		};
 		fill_causes(aws[i].failures, AWS_CAUSES + 1, c->secrets[i].failures);
 	}
 	free(aws);
+}
+
+static bool reads_secret(const struct conf_secret *s)
+{
+	return conf_auth_signs(s->kind) && s->kind != TARGET_AUTH_IAM;
+}
+
+static void fill_sources(struct control *c)
+{
+	for (size_t i = 0; i < c->conf->secret_count; i++) {
+		const struct conf_secret *s = &c->conf->secrets[i];
+
+		c->sources[i] = (struct admin_source){
+			.credentials = s->kind == TARGET_AUTH_IAM ? &c->credentials[s->identity] : NULL,
+			.secret = reads_secret(s) ? &c->secrets[c->secret_place[i]] : NULL,
+		};
+	}
 }
 
 /* What the pages ask. */
@@ -128,6 +149,7 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 	for (size_t i = 0; i < c->conf->identity_count; i++)
 		fill_credentials(c, i);
 	fill_secrets(c);
+	fill_sources(c);
 	if (want_process)
 		self_usage(&self);
 	auth_store_summary(c->conf->auth, &auth);
@@ -139,6 +161,7 @@ static void on_info(void *arg, bool want_process, struct admin_info *out)
 		.credentials_count = c->conf->identity_count,
 		.secrets = c->secrets,
 		.secret_count = c->secret_count,
+		.sources = c->sources,
 		.skew_us = c->aws ? aws_skew_us(c->aws) : 0,
 		.certificates = certificates_now(c->certificates, &certificates),
 		.unusable = {.users = auth.users_failures, .rules = auth.rules_failures},
@@ -254,6 +277,11 @@ static int make_workers(struct control *c, struct err *e)
 		c->worker_mail[i] = mailbox_ref(worker_mail(c->workers[i]));
 		c->max_client_conn += worker_opts(c->workers[i])->max_client_conn;
 	}
+	c->sources = mem_array(c->conf->secret_count, sizeof(*c->sources));
+	c->secret_place = mem_array(c->conf->secret_count, sizeof(*c->secret_place));
+	for (size_t i = 0; i < c->conf->secret_count; i++)
+		if (reads_secret(&c->conf->secrets[i]))
+			c->secret_place[i] = aws_secret_place(c->aws, worker_source(c->workers[0], i));
 	return 0;
 }
 
@@ -383,6 +411,8 @@ static void finish(struct control *c)
 	aws_free(c->aws);
 	free(c->credentials);
 	free(c->secrets);
+	free(c->sources);
+	free(c->secret_place);
 	offload_free(c->offload);
 	resolver_free(c->resolver);
 	for (unsigned i = 0; c->worker_mail && i < c->conf->workers; i++)

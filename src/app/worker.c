@@ -225,10 +225,8 @@ struct health_of {
 static void add_health(void *arg, const struct target *t, const struct health *known)
 {
 	const struct health_of *h = arg;
-	const struct conf_secret *s = &h->conf->secrets[t->secret_index];
 
-	collect_health_add(h->list, t->name, s->kind == TARGET_AUTH_IAM ? (int)s->identity : COLLECT_NO_IDENTITY,
-			   known);
+	collect_health_add(h->list, t->name, t->secret_index, known);
 }
 
 void worker_fill(void *worker, unsigned want, struct collect_answer *out)
@@ -347,6 +345,11 @@ struct mailbox *worker_mail(struct worker *w)
 const struct proxy_opts *worker_opts(const struct worker *w)
 {
 	return &w->share->opts;
+}
+
+struct secret_source *worker_source(const struct worker *w, size_t index)
+{
+	return w->secrets[index];
 }
 
 static void *worker_main(void *arg)

@@ -40,6 +40,8 @@ struct worker_deps {
 struct worker *worker_new(const struct worker_deps *d, unsigned index, struct err *e);
 struct mailbox *worker_mail(struct worker *w);
 const struct proxy_opts *worker_opts(const struct worker *w);
+/* Of conf->secrets[index]: to be asked before worker_start only. */
+struct secret_source *worker_source(const struct worker *w, size_t index);
 
 int worker_start(struct worker *w, struct err *e);
 

@@ -317,6 +317,8 @@ static void collect_secret(const struct member *m, const struct secret_kept *k, 
 		.read_wall_us = s.read_wall_us,
 		.age_us = s.age_us,
 		.expires_wall_us = s.expires_wall_us,
+		.lacking = s.lacking_now,
+		.why = s.why,
 	};
 	count_causes(s.failures, out->failures);
 	out->failures[AWS_CAUSES] = (struct aws_count){"no_credentials", s.lacking};
@@ -327,4 +329,18 @@ void aws_collect_secrets(const struct aws *a, struct aws_secret_stats *out)
 	for (size_t i = 0; i < a->count; i++)
 		list_each(node, tmp, &a->member[i].secrets)
 			collect_secret(&a->member[i], container_of(node, struct secret_kept, node), out++);
+}
+
+size_t aws_secret_place(const struct aws *a, struct secret_source *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->count; i++)
+		list_each(node, tmp, &a->member[i].secrets)
+		{
+			if (container_of(node, struct secret_kept, node)->desk == source_of(s)->desk)
+				return n;
+			n++;
+		}
+	return n;
 }

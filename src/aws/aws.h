@@ -4,8 +4,7 @@
  *   control loop                              worker loop
  *   provider chain -> cache --- mailbox --->  source: holds the last credentials, signs when asked
  *
- * A source never waits for HTTP or files: it has credentials, or asks the cache and answers when they come.
- */
+ * A source never waits for HTTP or files: it has credentials, or asks the cache and answers when they come. */
 #ifndef PGIAM_AWS_AWS_H
 #define PGIAM_AWS_AWS_H
 
@@ -22,8 +21,7 @@ struct aws_opts {
 	struct mailbox *mail; /* of the control loop */
 	struct offload *offload;
 	const char *const *env; /* to read, in the form of environ(7); copied */
-	/* Whose credentials are wanted: at least one, each distinct (identity_same). Borrowed during aws_new
-	 * only. */
+	/* Whose credentials are wanted: at least one, each distinct (identity_same). Borrowed during aws_new only. */
 	const struct aws_identity *identities;
 	size_t identity_count;
 	const char *only_provider; /* the member of the chain that stands for it all (chain_only), or NULL */
@@ -54,8 +52,8 @@ struct aws_secret_opts {
 	const char *region; /* to ask in; NULL: as region_finder.h has it */
 };
 
-/* A source of a secret's user and password, for a worker's loop. On the control loop; workers share what is kept
- * of the same secret. ops->free as with aws_source_new. */
+/* A source of a secret's user and password, for a worker's loop. On the control loop; workers share what is kept of the
+ * same secret. ops->free as with aws_source_new. */
 struct secret_source *aws_secret_source_new(struct aws *a, const struct aws_secret_opts *o, struct loop *worker,
 					    struct mailbox *worker_mail);
 
@@ -91,9 +89,13 @@ struct aws_secret_stats {
 	int64_t read_wall_us;    /* when it was read last, by this machine's clock; 0: never */
 	uint64_t age_us;         /* how long ago */
 	int64_t expires_wall_us; /* 0: it does not, or there is none */
+	bool lacking;            /* a login would fail, or wait, for want of it: not when it ended and nobody asked */
+	struct err why;          /* ... why. As in aws_stats */
 };
 size_t aws_secret_count(const struct aws *a);
 void aws_collect_secrets(const struct aws *a, struct aws_secret_stats *out); /* so many */
+/* Which of them a source of a user and password answers from: its place there. */
+size_t aws_secret_place(const struct aws *a, struct secret_source *s);
 
 /* Of this machine's clock, as AWS's answers tell: to be added to it; 0: none known. */
 int64_t aws_skew_us(const struct aws *a);
@@ -125,8 +127,7 @@ struct aws_whose {
 };
 
 /* Credentials for a command that has no loop: waits for them, up to 30 s. One reference is the caller's; NULL with e set if
- * there are none. skew_us: what to add to this machine's clock, as far as was heard on the way; 0: nothing worth
- * telling. */
+ * there are none. skew_us: what to add to this machine's clock, as far as was heard; 0: nothing worth telling. */
 struct credentials;
 struct credentials *aws_credentials_once(const struct aws_whose *whose, int64_t *skew_us, struct err *e);
 
@@ -142,8 +143,7 @@ struct aws_who {
 	struct err why;
 };
 
-/* Asks for them, and STS in the identity's region. 0 if both answered. As above, it waits. Free with aws_who_free either
- * way. */
+/* Asks for them, and STS in the identity's region. 0 if both answered. As above, it waits. Free it either way. */
 int aws_who_once(const struct aws_whose *whose, struct aws_who *who);
 void aws_who_free(struct aws_who *who);
 

@@ -1,6 +1,6 @@
 /* A reading begins with credentials to sign it, and goes on in the reader. Whoever asks meanwhile waits for its end and gets
  * what it brought: nobody starts a second one. As in aws/cache.c, answers are given a turn after the fact, from what there
- * is then; but nothing is read that nobody asks for: a database without logins costs no calls. */
+ * is then; but nothing that was read once is read again that nobody asks for: a database without logins costs no calls. */
 #include "aws/secret_store.h"
 
 #include <stdlib.h>
@@ -24,6 +24,7 @@ struct secret_store {
 	struct credentials *doubted; /* the service turned these down; NULL: none */
 	uint64_t demanded_us;        /* when somebody last demanded a reading; 0: never */
 	uint64_t retry_us;           /* none before unless demanded, monotonic, after a failure */
+	struct timer again;          /* after one that left nothing to give out: the next, whether somebody asks or not */
 	unsigned failures;           /* in a row */
 	struct err last_err;         /* of the last of them */
 	uint64_t told_us;            /* when one was last logged */
@@ -80,14 +81,24 @@ static void end_reading(struct secret_store *s)
 	list_each(node, tmp, &s->waiters) defer_set(&container_of(node, struct secret_store_op, node)->defer);
 }
 
+static uint64_t growing_us(const struct secret_store *s)
+{
+	return SECRET_STORE_BACKOFF_US << (s->failures < 6 ? s->failures : 6);
+}
+
 /* With a value that lives nobody is in a hurry; its end is worth an attempt. */
 static uint64_t backoff_us(const struct secret_store *s)
 {
 	bool alive = lives_for(s, 0);
-	uint64_t us = SECRET_STORE_BACKOFF_US << (!alive ? 0 : s->failures < 6 ? s->failures : 6);
+	uint64_t us = alive ? growing_us(s) : SECRET_STORE_BACKOFF_US;
 	uint64_t left = alive && s->value->expires_wall_us ? (uint64_t)(s->value->expires_wall_us - wall_us(s)) : us;
 
 	return us < left ? us : left;
+}
+
+static uint64_t at_most_max(uint64_t us)
+{
+	return us > SECRET_STORE_BACKOFF_MAX_US ? SECRET_STORE_BACKOFF_MAX_US : us;
 }
 
 static void fail(struct secret_store *s, const struct err *e, uint64_t wish_us)
@@ -97,12 +108,14 @@ static void fail(struct secret_store *s, const struct err *e, uint64_t wish_us)
 	bool news;
 
 	us = us < wish_us ? wish_us : us;
-	us = us > SECRET_STORE_BACKOFF_MAX_US ? SECRET_STORE_BACKOFF_MAX_US : us;
+	us = at_most_max(us);
 	err_prefix(&why, "%s", s->name);
 	news = err_is_news(&why, s->failures > 0 ? &s->last_err : NULL, now_us(s), &s->told_us);
 	s->failures++;
 	s->retry_us = now_us(s) + us;
 	s->last_err = why;
+	if (!lives_for(s, 0))
+		timer_set(&s->again, us < growing_us(s) ? at_most_max(growing_us(s)) : us);
 	if (news)
 		log_warning(loop_log(s->deps.loop), "secret not read", LU("failures", s->failures), LERR(&s->last_err));
 	end_reading(s);
@@ -194,7 +207,16 @@ static void on_credentials(void *arg, struct credentials *c, const struct err *e
 
 static void begin_reading(struct secret_store *s)
 {
+	timer_clear(&s->again);
 	s->asking = cache_get(s->cache, s->doubted, on_credentials, s);
+}
+
+static void on_again(void *arg)
+{
+	struct secret_store *s = arg;
+
+	s->urgent = true;
+	begin_reading(s);
 }
 
 /* ---- asking ---- */
@@ -269,6 +291,11 @@ void secret_store_collect(const struct secret_store *s, struct secret_store_stat
 {
 	*out = (struct secret_store_stats){.valid = lives_for(s, 0), .reads = s->reads, .lacking = s->lacking};
 	memcpy(out->failures, s->failures_by, sizeof(out->failures));
+	if (s->failures > 0)
+		out->why = s->last_err;
+	else
+		err_set(&out->why, ERR_CREDENTIALS, "%s: it has not been read yet", s->name);
+	out->lacking_now = !out->valid && (s->failures > 0 || s->reads == 0);
 	if (!s->value)
 		return;
 	out->age_us = now_us(s) - s->read_us;
@@ -287,6 +314,7 @@ struct secret_store *secret_store_new(const struct secret_store_opts *o)
 	s->reader = o->reader;
 	s->name = mem_strdup(o->name);
 	list_init(&s->waiters);
+	timer_init(&s->again, s->deps.loop, on_again, s);
 	begin_if_due(s, NULL);
 	return s;
 }
@@ -295,6 +323,7 @@ void secret_store_free(struct secret_store *s)
 {
 	if (s->asking)
 		cache_cancel(s->asking);
+	timer_clear(&s->again);
 	s->reader->ops->cancel(s->reader);
 	s->reader->ops->free(s->reader);
 	credentials_unref(s->signer);

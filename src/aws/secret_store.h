@@ -9,7 +9,8 @@
 
 /* Readings that somebody demands after a refusal are at least this far apart. */
 #define SECRET_STORE_DEMAND_US UINT64_C(10000000)
-/* After the n-th failure in a row: base * 2^n, at most max; only base where there is nothing to give out. */
+/* After the n-th failure in a row: base * 2^n, at most max. Where there is nothing to give out, who asks has to wait for base
+ * only, and it is read again although nobody asks: whoever keeps clients away until there is one would wait for ever. */
 #define SECRET_STORE_BACKOFF_US     UINT64_C(1000000)
 #define SECRET_STORE_BACKOFF_MAX_US UINT64_C(60000000)
 
@@ -45,6 +46,8 @@ struct secret_store_stats {
 	int64_t read_wall_us;    /* when the last one was read, by this machine's clock; 0: never */
 	uint64_t age_us;         /* how long that is ago */
 	int64_t expires_wall_us; /* 0: it does not, or there is none */
+	bool lacking_now;        /* there is none to give out, and that is not only for want of somebody who asks */
+	struct err why;          /* ... why */
 };
 void secret_store_collect(const struct secret_store *s, struct secret_store_stats *out);
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 import proxy
+import wire
 
 NAME = "prod/db/app"
 USER = "scram_user"
@@ -45,6 +46,27 @@ def test_logs_in(vault, aws):
     assert aws.counts["secretsmanager"] == 1
     assert aws.asked("secretsmanager")[0].tls
     assert vault.role not in one.log()
+
+
+def test_readiness_before_anybody_logs_in(vault, aws):
+    """A secret that cannot be read makes its database unready from the start, says why, and is read again although nobody
+    comes: who waits for readiness sends nobody."""
+    aws.fault("secretsmanager", times=None, status=503)
+    one = vault()
+
+    def page():
+        status, text = one.http("/readiness")
+        return status, json.loads(text)
+
+    assert wire.eventually(lambda: page()[0] == 503 and "503" in page()[1]["secrets"][0].get("error", ""))
+    said = page()[1]
+    assert said["secrets"][0]["secret"] == "secret %s in us-east-1" % NAME and said["secrets"][0]["ok"] is False
+    assert said["credentials"][0]["ok"] is True
+    assert said["databases"][0]["ok"] is False and said["databases"][0]["cause"] == "credentials_away"
+    assert one.http("/startup")[0] == 200 and one.http("/liveness")[0] == 200
+    aws.clear()
+    assert wire.eventually(lambda: page()[0] == 200, 30)
+    assert one.who() == USER
 
 
 def test_by_arn_and_binary(vault, aws, rds):

@@ -18,6 +18,7 @@ struct fake_worker {
 	uint64_t logins;
 	bool no_aws; /* no database needs AWS credentials */
 	bool two;    /* the databases have an identity each */
+	bool secret; /* the second has a secret */
 };
 
 struct fixture {
@@ -25,6 +26,8 @@ struct fixture {
 	struct mailbox *home, *workers[2];
 	struct fake_worker fake[2];
 	struct admin_credentials credentials[2];
+	struct admin_secret secret;
+	struct admin_source sources[4]; /* the two identities, nothing, the secret */
 	struct collect *collect;
 	struct pages *pages;
 	struct http_server *server;
@@ -34,11 +37,11 @@ struct fixture {
 	char text[1 << 18];
 };
 
-static int identity_of(const struct fake_worker *w, size_t database)
+static size_t source_of(const struct fake_worker *w, size_t database)
 {
-	if (w->no_aws || (database > 0 && !w->two))
-		return COLLECT_NO_IDENTITY;
-	return (int)database;
+	if (w->secret && database > 0)
+		return 3;
+	return w->no_aws || (database > 0 && !w->two) ? 2 : database;
 }
 
 static void on_fill(void *receiver, unsigned want, struct collect_answer *out)
@@ -58,7 +61,7 @@ static void on_fill(void *receiver, unsigned want, struct collect_answer *out)
 		err_set(&e, w->code, "certificate of \"db\" expired");
 		if (w->broken && strcmp(w->broken, databases[i]) == 0)
 			health_failed(&h, w->broken_us, &e, false);
-		collect_health_add(&out->health, databases[i], identity_of(w, i), &h);
+		collect_health_add(&out->health, databases[i], source_of(w, i), &h);
 	}
 }
 
@@ -88,7 +91,10 @@ static int setup(void **state)
 	f->fake[0].code = f->fake[1].code = ERR_TLS_VERIFY;
 	f->fake[0].broken_us = f->fake[1].broken_us = clock_mono_us(clock_system());
 	f->credentials[0].identity = "default";
-	f->info = (struct admin_info){.version = "1", .credentials = f->credentials, .credentials_count = 1};
+	f->info = (struct admin_info){.version = "1", .credentials = f->credentials, .credentials_count = 1, .sources = f->sources};
+	f->sources[0].credentials = &f->credentials[0];
+	f->sources[1].credentials = &f->credentials[1];
+	f->sources[3].secret = &f->secret;
 	err_set(&f->credentials[0].why, ERR_CREDENTIALS, "no AWS credentials found");
 	err_detail(&f->credentials[0].why, "AWS_ACCESS_KEY_ID is not set.");
 	f->collect = collect_new(f->loop, f->home, f->workers, 2, on_fill);
@@ -263,6 +269,34 @@ static void readiness_without_credentials(void **state)
 	assert_true(says(f, "\"credentials\":[],"));
 }
 
+/* A secret that was never readable is told before a client has tried; one that has ended and nobody asked for is no reason. */
+static void readiness_without_a_secret(void **state)
+{
+	struct fixture *f = *state;
+
+	f->credentials[0].valid = true;
+	f->secret = (struct admin_secret){.identity = "default", .name = "secret prod/db in us-east-1", .lacking = true};
+	err_set(&f->secret.why, ERR_CREDENTIALS_AWAY, "the secret prod/db: HTTP status 503");
+	f->info.secrets = &f->secret;
+	f->info.secret_count = 1;
+	f->fake[0].secret = f->fake[1].secret = true;
+	assert_int_equal(get(f, "/readiness", true), 503);
+	assert_true(says(f, "\"secrets\":[{\"identity\":\"default\",\"secret\":\"secret prod/db in us-east-1\",\"ok\":false,"
+			    "\"cause\":\"credentials_away\",\"sqlstate\":\"57P03\",\"error\":\"the secret prod/db: HTTP status 503\","));
+	assert_true(says(f, "{\"database\":\"orders\",\"ok\":true},{\"database\":\"users\",\"ok\":false,"
+			    "\"cause\":\"credentials_away\",\"identity\":\"default\",\"secret\":\"secret prod/db in us-east-1\"}]"));
+	assert_int_equal(get(f, "/readiness?database=orders", true), 200);
+	assert_int_equal(get(f, "/startup", true), 200);
+	/* A login that failed for lack of what is there now says nothing. */
+	f->fake[0].broken = "users";
+	f->fake[0].code = ERR_CREDENTIALS_AWAY;
+	f->secret.lacking = false;
+	assert_int_equal(get(f, "/readiness", true), 200);
+	assert_true(says(f, "\"secret\":\"secret prod/db in us-east-1\",\"ok\":true}],"));
+	f->fake[0].code = ERR_CONNECT;
+	assert_int_equal(get(f, "/readiness", true), 503);
+}
+
 /* Each database by its own; one that has some is enough to start. */
 static void two_identities(void **state)
 {
@@ -358,6 +392,7 @@ int main(void)
 		T(liveness),         T(startup),
 		T(startup_by_login), T(startup_without_iam),
 		T(readiness),        T(readiness_without_credentials),
+		T(readiness_without_a_secret),
 		T(two_identities),
 		T(an_index),         T(readiness_of_a_stalled_worker),
 		T(freed_meanwhile),

@@ -314,7 +314,10 @@ static void failures(void **state)
 	settle(f);
 	assert_int_equal(f->times, 2);
 	assert_int_equal(f->http.starts, 1);
-	/* then with other credentials: these were refused */
+	/* then, by itself, with other credentials: these were refused, but are not thrown away for each refusal */
+	pass(f, 2 * SEC);
+	assert_int_equal(f->http.starts, 2);
+	fake_http_reply(&f->http, 400, "{\"__type\":\"AccessDeniedException\"}");
 	pass(f, 11 * SEC);
 	kept_start(f);
 	settle(f);
@@ -328,6 +331,51 @@ static void failures(void **state)
 	assert_true(kept_refused(f));
 	fake_http_reply(&f->http, 400, "{\"__type\":\"AccessDeniedException\"}");
 	settle(f);
+	kept_gives(f, "p1");
+}
+
+static struct secret_store_stats stats(struct kept *f)
+{
+	struct secret_store_stats st;
+
+	secret_store_collect(f->store, &st);
+	return st;
+}
+
+/* Nobody asks, because whoever would waits for there to be one: it is read again, ever more rarely, until there is. */
+static void nobody_asks(void **state)
+{
+	struct kept *f = *state;
+	unsigned starts = 1;
+
+	settle(f);
+	assert_true(stats(f).lacking_now);
+	assert_non_null(strstr(stats(f).why.msg, "the secret prod/db: it has not been read yet"));
+	fake_give(&f->provider, "ASIAONE", 0, true);
+	settle(f);
+	for (unsigned i = 0; i < 300; i++) {
+		assert_int_equal(stats(f).lacking_now, true);
+		if (fake_http_pending(&f->http) > 0) {
+			fake_http_reply(&f->http, 400, "{\"__type\":\"ResourceNotFoundException\"}");
+			settle(f);
+			assert_non_null(strstr(stats(f).why.msg, "ResourceNotFoundException"));
+			starts = f->http.starts;
+		}
+		pass(f, 1 * SEC);
+		if (f->provider.cb) /* who was refused asks whether there are others */
+			fake_give(&f->provider, "ASIAONE", 0, true);
+		settle(f);
+	}
+	assert_in_range(starts, 8, 12);
+	pass(f, 60 * SEC);
+	if (f->provider.cb)
+		fake_give(&f->provider, "ASIAONE", 0, true);
+	settle(f);
+	holds(f, "AWSCURRENT", 1);
+	assert_false(stats(f).lacking_now);
+	starts = f->http.starts;
+	pass(f, 300 * SEC);
+	assert_int_equal(f->http.starts, starts); /* nor is it read for nobody from then on */
 	kept_gives(f, "p1");
 }
 
@@ -386,6 +434,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(away, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(failures, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(no_credentials, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(nobody_asks, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(going_away, setup, kept_teardown),
 	};
 
