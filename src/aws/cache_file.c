@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "aws/date.h"
 #include "base/mem.h"
@@ -39,7 +40,32 @@ static int write_all(int fd, struct slice s)
 	return fsync(fd);
 }
 
-int cache_file_write(const char *path, const struct json *j, struct err *e)
+static bool is_ours(const struct stat *st)
+{
+	return st->st_uid == geteuid() || st->st_uid == 0;
+}
+
+/* Where to write, owned: path, or what the link leads to. NULL with e. */
+static char *find_target(const char *path, struct err *e)
+{
+	struct stat link, file;
+	char *target;
+
+	if (lstat(path, &link) != 0 || !S_ISLNK(link.st_mode))
+		return mem_strdup(path);
+	target = realpath(path, NULL);
+	if (!target || lstat(target, &file) != 0)
+		err_set(e, ERR_CREDENTIALS, "the renewed token cannot be written to %s: %m", path);
+	else if (!is_ours(&link) || !is_ours(&file) || !S_ISREG(file.st_mode))
+		err_set(e, ERR_CREDENTIALS, "the renewed token is not written: %s leads to %s, and one of them is not this user's",
+			path, target);
+	else
+		return target;
+	free(target);
+	return NULL;
+}
+
+static int replace(const char *path, const struct json *j, struct err *e)
 {
 	char *temporary = mem_printf("%s.XXXXXX", path);
 	int fd = mkostemp(temporary, O_CLOEXEC), rc = -1; /* mode 0600 */
@@ -60,5 +86,14 @@ int cache_file_write(const char *path, const struct json *j, struct err *e)
 		unlink(temporary);
 	buf_free(&text);
 	free(temporary);
+	return rc;
+}
+
+int cache_file_write(const char *path, const struct json *j, struct err *e)
+{
+	char *target = find_target(path, e);
+	int rc = target ? replace(target, j, e) : -1;
+
+	free(target);
 	return rc;
 }
