@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "aws/aws.h"
 #include "aws/date.h"
+#include "aws/endpoint.h"
 #include "aws/token_host.h"
 #include "aws/token_kind.h"
 #include "base/clock.h"
@@ -31,7 +32,7 @@ static const char help_text[] =
 	"usage: pgiam token --host HOST [--port PORT] --user USER [--region REGION] [--at TIME] [OPTION]...\n"
 	"\n"
 	"Prints a token that logs USER in to the RDS, Aurora, RDS Proxy or Aurora DSQL endpoint HOST within 15\n"
-	"minutes. Credentials are looked for as by `pgiam run`: in the environment, web identity, AWS profiles,\n"
+	"minutes; its kind is told by HOST. Redshift takes none. Credentials are looked for as by `pgiam run`: in the environment, web identity, AWS profiles,\n"
 	"a container's or the instance's role.\n"
 	"\n"
 	"  --host HOST      the endpoint's own name, signed as it is given (also --hostname)\n"
@@ -164,6 +165,33 @@ static int print_secret(struct slice s)
 	return CMD_OK;
 }
 
+/* Redshift hands out users with passwords, which no signature stands for. */
+static int check_host(const char *host, struct err *e)
+{
+	switch (endpoint_parse(host).kind) {
+	case ENDPOINT_REDSHIFT:
+		err_set(e, ERR_CONFIG, "%s is a Redshift cluster, and there are no tokens for Redshift", host);
+		err_hint(e, "Let `pgiam run` log in (auth=redshift), or run: aws redshift get-cluster-credentials "
+			    "--cluster-identifier %.*s --db-user USER", (int)strcspn(host, "."), host);
+		return -1;
+	case ENDPOINT_REDSHIFT_SERVERLESS:
+		err_set(e, ERR_CONFIG, "%s is a workgroup of Redshift Serverless, and there are no tokens for Redshift", host);
+		err_hint(e, "Let `pgiam run` log in (auth=redshift), or run: aws redshift-serverless get-credentials "
+			    "--workgroup-name %.*s", (int)strcspn(host, "."), host);
+		return -1;
+	case ENDPOINT_OTHER:
+	case ENDPOINT_RDS_INSTANCE:
+	case ENDPOINT_AURORA_WRITER:
+	case ENDPOINT_AURORA_READER:
+	case ENDPOINT_AURORA_CUSTOM:
+	case ENDPOINT_AURORA_LIMITLESS:
+	case ENDPOINT_AURORA_GLOBAL:
+	case ENDPOINT_RDS_PROXY:
+	case ENDPOINT_DSQL: break;
+	}
+	return 0;
+}
+
 /* The host name says what takes the token; of any other it is signed for RDS. */
 static int mint(const struct token_request *rq, struct buf *token, struct err *e)
 {
@@ -239,7 +267,7 @@ int cmd_token(int argc, char **argv)
 		return usage("not a port: ", a.port);
 	if (a.at && date_parse_rfc3339(slice_str(a.at), &rq.wall_us) != 0)
 		return usage("--at wants a time like 2026-01-15T12:34:56Z, not ", a.at);
-	if (cmd_identity_finish(&a.whose, &e) != 0)
+	if (check_host(a.host, &e) != 0 || cmd_identity_finish(&a.whose, &e) != 0)
 		return fail(&e);
 	return print_token(&rq, &a, &e);
 }

@@ -36,6 +36,27 @@ def basic(*args, **kw):
     return token(*args, "--at", "2026-01-15T12:34:56Z", **kw)
 
 
+@pytest.mark.parametrize("host,instead", [
+    ("c1.abc123.eu-west-1.redshift.amazonaws.com", b"aws redshift get-cluster-credentials --cluster-identifier c1 "),
+    ("wg1.123456789012.eu-west-1.redshift-serverless.amazonaws.com",
+     b"aws redshift-serverless get-credentials --workgroup-name wg1\n"),
+])
+def test_redshift(host, instead):
+    """There are no tokens for it: none is printed that would only be refused."""
+    r = basic("--host", host, "--user", "joe")
+    assert (r.returncode, r.stdout) == (2, b"")
+    assert b"no tokens for Redshift" in r.stderr and b"auth=redshift" in r.stderr and instead in r.stderr
+
+
+@pytest.mark.parametrize("user,action", [("admin", b"DbConnectAdmin"), ("joe", b"DbConnect")])
+def test_dsql(user, action):
+    """The host's name says that it takes the other kind."""
+    host = "abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws"
+    r = basic("--host", host, "--user", user)
+    assert r.returncode == 0 and r.stdout.startswith(host.encode() + b"/?Action=%s&" % action), r
+    assert b"%2Fdsql%2Faws4_request" in r.stdout
+
+
 EXPECTED = VECTORS["rds_tokens"][0]["expected_token"].encode() + b"\n"
 
 
