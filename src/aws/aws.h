@@ -62,7 +62,7 @@ struct secret_source *aws_redshift_source_new(struct aws *a, size_t identity, co
 					      struct loop *worker, struct mailbox *worker_mail);
 
 /* Why a refresh can fail: the labels of aws/provider.h's PROVIDER_CAUSE_TABLE. */
-#define AWS_CAUSES 8
+#define AWS_CAUSES 9
 
 /* What /metrics and logs may know. On the control thread. */
 struct aws_stats {

@@ -10,7 +10,7 @@ static void answer(void *arg)
 		.result = l->creds ? PROVIDER_CREDENTIALS : l->result,
 		.creds = l->creds,
 		.e = l->creds ? NULL : &l->err,
-		.cause = l->result == PROVIDER_NOT_CONFIGURED ? PROVIDER_CAUSE_ABSENT : PROVIDER_CAUSE_SETTINGS,
+		.cause = l->result == PROVIDER_NOT_CONFIGURED ? PROVIDER_CAUSE_ABSENT : l->cause,
 	};
 
 	later_finish(l, &a);
@@ -23,6 +23,7 @@ void *later_new(size_t size, struct provider *p, struct loop *loop, void (*fini)
 
 	l->base.provider = p;
 	l->fini = fini;
+	l->cause = PROVIDER_CAUSE_SETTINGS;
 	l->cb = cb;
 	l->arg = arg;
 	defer_init(&l->defer, loop, answer, l);

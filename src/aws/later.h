@@ -9,7 +9,8 @@
 /* Operations embed this as their first member. */
 struct later {
 	struct provider_op base;
-	struct err err; /* the operation's: why there are no credentials */
+	struct err err; /* the operation's: why there are no credentials, ... */
+	enum provider_cause cause; /* ... and, as later_answer tells it; at first the settings of this machine */
 	/* later.c's */
 	enum provider_result result;
 	struct credentials *creds;
@@ -23,8 +24,7 @@ struct later {
 void *later_new(size_t size, struct provider *p, struct loop *loop, void (*fini)(struct later *l), provider_cb cb,
 		void *arg) __attribute__((returns_nonnull));
 
-/* At the end of the turn it is over: with creds (taken), or, if that is NULL, with result and err, for reasons of this
- * machine's settings. */
+/* At the end of the turn it is over: with creds (taken), or, if that is NULL, with result, err and cause. */
 void later_answer(struct later *l, enum provider_result result, struct credentials *creds);
 
 /* It is over: the callback comes now, the operation is freed. */

@@ -23,5 +23,5 @@ void provider_cause_code(enum provider_cause cause, struct err *e)
 
 bool provider_cause_is_of_signing(enum provider_cause cause)
 {
-	return cause == PROVIDER_CAUSE_REFUSED || cause == PROVIDER_CAUSE_EXPIRED;
+	return cause == PROVIDER_CAUSE_REFUSED || cause == PROVIDER_CAUSE_EXPIRED || cause == PROVIDER_CAUSE_SESSION;
 }

@@ -39,6 +39,7 @@ enum provider_result {
  * passes, and who waits may get them; else somebody has to mend something. */
 #define PROVIDER_CAUSE_TABLE(X)                                                                              \
 	X(PROVIDER_CAUSE_SETTINGS, "settings", ERR_CREDENTIALS) /* of this machine: variables, files */      \
+	X(PROVIDER_CAUSE_SESSION, "session", ERR_CREDENTIALS)   /* begun in a browser: it is over, or was never begun */ \
 	X(PROVIDER_CAUSE_ABSENT, "not_configured", ERR_CREDENTIALS)                                          \
 	X(PROVIDER_CAUSE_UNREACHABLE, "unreachable", ERR_CREDENTIALS_AWAY)                                   \
 	X(PROVIDER_CAUSE_SERVER, "server_error", ERR_CREDENTIALS_AWAY)                                       \
@@ -68,8 +69,7 @@ struct provider_answer {
 	struct credentials *creds; /* PROVIDER_CREDENTIALS; ref to keep */
 	const struct err *e;       /* the other two: why, for people: "env: AWS_ACCESS_KEY_ID is not set" */
 	enum provider_cause cause; /* PROVIDER_FAILED: and for counters */
-	/* A line "name: reason" for each provider that was asked before this answer and not configured; NULL or
-	   "" without any. A chain's. */
+	/* A line "name: reason" for each provider that was asked before and not configured; NULL or "": none. A chain's. */
 	const char *skipped;
 	/* PROVIDER_FAILED: the source asks to be left alone that long. 0: it does not say. */
 	uint64_t retry_after_us;

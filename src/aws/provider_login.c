@@ -60,10 +60,12 @@ static void fini(struct later *l)
 	free(op->path);
 }
 
-static void hint_login(struct provider_login_op *op, const char *why)
+/* It is the session that is missing, or over. */
+static void blame_session(struct provider_login_op *op, const char *why)
 {
 	const char *profile = profile_file_name(of(op)->profile);
 
+	op->later.cause = PROVIDER_CAUSE_SESSION;
 	if (strcmp(profile, "default") == 0)
 		err_hint(&op->later.err, "Run: aws login%s", why);
 	else
@@ -109,6 +111,7 @@ static int take_new(struct provider_login_op *op, struct slice body)
 static void heard(void *arg, const struct call_answer *a)
 {
 	struct provider_login_op *op = arg;
+	enum provider_cause cause = a->cause;
 
 	op->call = NULL;
 	if (a->reply && take_new(op, a->reply->body) == 0) {
@@ -118,11 +121,13 @@ static void heard(void *arg, const struct call_answer *a)
 	if (!a->reply) {
 		op->later.err = *a->e;
 		if (a->status == 403)
-			hint_login(op, " (if that does not help, the identity may not do signin:CreateOAuth2Token)");
+			blame_session(op, " (if that does not help, the identity may not do signin:CreateOAuth2Token)");
 		else if (a->status >= 400 && a->status <= 499)
-			hint_login(op, " (the session has ended, or who logged in has changed)");
+			blame_session(op, " (the session has ended, or who logged in has changed)");
+		if (cause == PROVIDER_CAUSE_REFUSED && a->status != 403)
+			cause = op->later.cause;
 	}
-	not_renewed(op, a->cause, a->retry_after_us);
+	not_renewed(op, cause, a->retry_after_us);
 }
 
 static void make_body(const struct login_token *t, struct buf *body)
@@ -154,7 +159,7 @@ static int ask(struct provider_login_op *op, const char *region)
 	rc = dpop_proof(op->token.dpop_key, place.url, now(p), &proof, &op->later.err);
 	headers[1].value = buf_slice(&proof);
 	if (rc != 0)
-		hint_login(op, "");
+		blame_session(op, "");
 	else
 		op->call = call_start(&p->deps,
 				      &(struct call_request){
@@ -185,7 +190,7 @@ static void region_heard(void *arg, const char *region, const struct err *e)
 		op->later.err = *e;
 	if (region && ask(op, region) == 0)
 		return;
-	not_renewed(op, PROVIDER_CAUSE_SETTINGS, 0);
+	not_renewed(op, op->later.cause, 0);
 }
 
 /* ---- the file ---- */
@@ -218,7 +223,7 @@ static int begin(struct provider_login_op *op)
 	int64_t left;
 
 	if (read_token(op) != 0) {
-		hint_login(op, "");
+		blame_session(op, "");
 		return -1;
 	}
 	left = op->token.expires_wall_us - now(p);
@@ -236,7 +241,7 @@ static int begin(struct provider_login_op *op)
 	}
 	err_set(&op->later.err, ERR_CREDENTIALS,
 		NAME ": the credentials of `aws login` have expired, and what renews them is not in %s", op->path);
-	hint_login(op, "");
+	blame_session(op, "");
 	return -1;
 }
 

@@ -60,10 +60,12 @@ static void fini(struct later *l)
 	free(op->path);
 }
 
-static void hint_login(struct provider_sso_op *op)
+/* It is the session that is missing, or over. */
+static void blame_session(struct provider_sso_op *op)
 {
 	const struct provider_sso *p = of(op);
 
+	op->later.cause = PROVIDER_CAUSE_SESSION;
 	err_hint(&op->later.err, "Run: aws sso login --%s %.100s", p->session ? "sso-session" : "profile",
 		 profile_file_name(p->session ? p->session : p->profile));
 }
@@ -71,9 +73,11 @@ static void hint_login(struct provider_sso_op *op)
 /* The call has failed, or its answer is of no use: err says why. */
 static void call_failed(struct provider_sso_op *op, const struct call_answer *a)
 {
+	bool session = a->cause == PROVIDER_CAUSE_REFUSED && op->later.cause == PROVIDER_CAUSE_SESSION;
+
 	later_finish(&op->later, &(struct provider_answer){.result = PROVIDER_FAILED,
 							   .e = &op->later.err,
-							   .cause = a->cause,
+							   .cause = session ? PROVIDER_CAUSE_SESSION : a->cause,
 							   .retry_after_us = a->retry_after_us});
 }
 
@@ -109,7 +113,7 @@ static void portal_heard(void *arg, const struct call_answer *a)
 	} else {
 		op->later.err = *a->e;
 		if (a->status == 401)
-			hint_login(op);
+			blame_session(op);
 		else if (a->status == 403)
 			err_hint(&op->later.err, "This account and role (sso_account_id, sso_role_name) are not "
 					   "assigned to who logged in.");
@@ -212,7 +216,7 @@ static void oidc_heard(void *arg, const struct call_answer *a)
 		go_on(op);
 		return;
 	}
-	hint_login(op);
+	blame_session(op);
 	call_failed(op, a);
 }
 
@@ -280,7 +284,7 @@ static int read_token(struct provider_sso_op *op)
 			err_prefix(&op->later.err, NAME ": %s", op->path);
 	}
 	if (rc != 0)
-		hint_login(op);
+		blame_session(op);
 	buf_free(&text);
 	return rc;
 }
@@ -301,7 +305,7 @@ static int begin(struct provider_sso_op *op)
 		rc = ask_oidc(op);
 	} else {
 		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": the IAM Identity Center session has expired");
-		hint_login(op);
+		blame_session(op);
 		return -1;
 	}
 	return rc == 0 ? 0 : err_prefix(&op->later.err, NAME);

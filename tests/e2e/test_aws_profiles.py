@@ -96,7 +96,10 @@ def test_sso(serve, home, aws):
     aws.sso.assignments = {("123456789012", "Read Only")}
     home.write("config", "[default]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = Read Only\n" + SESSION)
     one = serve(home.env())
-    assert "aws/sso/cache" in one.complaint()
+    said = one.complaint()
+    assert "aws/sso/cache" in said and "aws sso login --sso-session corp" in said
+    assert one.metric("pgiam_credentials_refresh_failures_total", cause="session") > 0
+    assert one.metric("pgiam_credentials_refresh_failures_total", cause="settings") == 0
     home.sso_token("corp", accessToken="browser-token", expiresAt=stamp(7200))  # somebody runs aws sso login
     assert patiently(one.logs_in)
     assert "browser-token" not in one.log()
@@ -162,6 +165,19 @@ def test_login_renewed(serve, home, aws, login_session):
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600 and os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
     for secret in ("rt-1", cached["refreshToken"], cached["accessToken"]["secretAccessKey"]):
         assert secret not in one.log()
+
+
+def test_login_renewed_through_a_link(serve, home, aws, login_session, workdir):
+    """The cache is kept elsewhere: the file there is renewed, and the link stays."""
+    path = login_session(-60)
+    kept = workdir + "/kept.json"
+    os.rename(path, kept)
+    os.symlink(kept, path)
+    assert serve(home.env()).logs_in()
+    assert os.readlink(path) == kept
+    with open(kept, encoding="utf-8") as file:
+        assert json.load(file)["accessToken"]["accessKeyId"] == aws.issued[-1].key_id
+    assert stat.S_IMODE(os.stat(kept).st_mode) == 0o600
 
 
 def test_login_not_renewed(serve, home, aws, login_session):

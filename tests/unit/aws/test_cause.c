@@ -20,6 +20,7 @@ struct fixture {
 	enum provider_result result;
 	enum provider_cause cause;
 	uint64_t retry_after_us;
+	char hint[sizeof(((struct err *)NULL)->hint)];
 };
 
 static int set_up(void **state)
@@ -61,6 +62,7 @@ static void on_answer(void *arg, const struct provider_answer *a)
 	f->cause = a->cause;
 	f->retry_after_us = a->retry_after_us;
 	assert_non_null(a->e);
+	snprintf(f->hint, sizeof(f->hint), "%s", a->e->hint);
 }
 
 static struct provider *profile(struct fixture *f, const char *text)
@@ -166,6 +168,54 @@ static void identity_center(void **state)
 	home_remove(&home);
 }
 
+/* Nobody has logged in, or that is over: told as what it is, with what to do, and not as a mistake in the files. */
+static void sessions(void **state)
+{
+	static const char over[] = "{\"accessToken\":\"t\",\"expiresAt\":\"2026-01-15T10:00:00Z\"}";
+	static const char *const profiles[] = {
+		"[profile x]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = r\n"
+		"[sso-session corp]\nsso_start_url = https://d-1.awsapps.com/start\nsso_region = eu-west-1\n",
+		"[profile x]\nlogin_session = me\nregion = eu-west-1\n",
+	};
+	static const char *const hints[] = {"aws sso login --sso-session corp", "aws login --profile x"};
+	struct fixture *f = *state;
+	struct home home;
+
+	home_make(&home);
+	f->env[2] = home.variable;
+	for (size_t i = 0; i < 2; i++) {
+		struct provider *p = profile(f, profiles[i]);
+
+		ask(f, p);
+		expect(f, PROVIDER_CAUSE_SESSION, 0);
+		assert_non_null(strstr(f->hint, hints[i]));
+		provider_free(p);
+	}
+	home_write(&home, "sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json", over);
+	struct provider *p = profile(f, profiles[0]);
+
+	ask(f, p);
+	expect(f, PROVIDER_CAUSE_SESSION, 0);
+	/* as far as this machine knows it goes on, but it does not */
+	home_write(&home, "sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json",
+		   "{\"accessToken\":\"t\",\"expiresAt\":\"2026-01-15T20:00:00Z\"}");
+	ask(f, p);
+	fake_http_reply(&f->http, 401, "{}");
+	expect(f, PROVIDER_CAUSE_SESSION, 0);
+	/* nobody there to renew it: that passes */
+	home_write(&home, "sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json",
+		   "{\"accessToken\":\"t\",\"expiresAt\":\"2026-01-15T10:00:00Z\",\"refreshToken\":\"r\",\"clientId\":\"c\","
+		   "\"clientSecret\":\"s\"}");
+	ask(f, p);
+	reply_busy(f);
+	expect(f, PROVIDER_CAUSE_THROTTLED, 60 * SEC);
+	ask(f, p);
+	fake_http_reply(&f->http, 400, "{\"error\":\"invalid_grant\"}");
+	expect(f, PROVIDER_CAUSE_SESSION, 0);
+	provider_free(p);
+	home_remove(&home);
+}
+
 /* What is known without asking anybody. */
 static void of_this_machine(void **state)
 {
@@ -185,7 +235,7 @@ static void of_this_machine(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-	const struct CMUnitTest tests[] = {T(role_of_a_profile), T(web_identity), T(identity_center), T(of_this_machine)};
+	const struct CMUnitTest tests[] = {T(role_of_a_profile), T(web_identity), T(identity_center), T(sessions), T(of_this_machine)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

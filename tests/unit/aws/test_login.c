@@ -374,12 +374,13 @@ static void not_renewed(void **state)
 	assert_true(ask(f));
 	fake_http_reply(&f->http, 401, "{\"error\":\"TOKEN_EXPIRED\",\"message\":\"over\"}");
 	assert_int_equal(f->result, PROVIDER_FAILED);
-	assert_int_equal(f->cause, PROVIDER_CAUSE_REFUSED);
+	assert_int_equal(f->cause, PROVIDER_CAUSE_SESSION);
 	assert_non_null(strstr(f->e.msg, "CreateOAuth2Token: HTTP status 401, TOKEN_EXPIRED"));
 	assert_non_null(strstr(f->e.hint, "aws login"));
 	assert_true(ask(f));
 	fake_http_reply(&f->http, 403, "{\"error\":\"INSUFFICIENT_PERMISSIONS\",\"message\":\"no\"}");
 	assert_non_null(strstr(f->e.hint, "signin:CreateOAuth2Token"));
+	assert_int_equal(f->cause, PROVIDER_CAUSE_REFUSED);
 	assert_true(ask(f));
 	fake_http_reply(&f->http, 200, "{}");
 	assert_int_equal(f->cause, PROVIDER_CAUSE_ANSWER);
