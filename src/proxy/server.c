@@ -288,11 +288,18 @@ static void on_reported(void *arg, struct slice body)
 	}
 }
 
+/* Is what it says now an answer to a client that is gone, or to the goodbye that pgiam said for one? */
+static bool answers_the_departed(const struct server *s)
+{
+	return s->state == SERVER_DRAIN || s->state == SERVER_CANCELLED ||
+	       (s->state == SERVER_LINKED && s->relay.hidden == 0);
+}
+
 static void on_hidden(void *arg, uint8_t type, struct slice body)
 {
 	struct server *s = arg;
 
-	if (type == 'E' && s->state != SERVER_DRAIN && s->state != SERVER_CANCELLED) {
+	if (type == 'E' && !answers_the_departed(s)) {
 		struct parse_error pe;
 		parse_error_prefix(body, &pe);
 		s->failed_query = true;

@@ -210,6 +210,7 @@ def test_mistake_in_a_copy(plain, pgiam_for, name, waits, asked):
     assert [wire.error_fields(b)["M"] for k, b in got if k == "E"] == answer
     assert [wire.error_fields(b)["S"] for k, b in got if k == "E"] == ["FATAL"] * len(answer)
     assert pgiam.sql("select 1") == [(1,)]
+    assert "reported an error" not in pgiam.log()
 
 
 @pytest.mark.parametrize("how", ["terminate", "end"])
