@@ -102,12 +102,15 @@ static bool tls_system_is_named(void)
 static int tls_ca_load_system(struct tls_ctx *c, struct err *e)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl_ctx);
+	const char *named = secure_getenv(X509_get_default_cert_file_env());
+	const char *file = named ? named : X509_get_default_cert_file();
 	int before = sk_X509_OBJECT_num(X509_STORE_get0_objects(store));
 
-	tls_ctx_watch(c, X509_get_default_cert_file());
-	/* Also what SSL_CERT_FILE and SSL_CERT_DIR name. */
-	if (SSL_CTX_set_default_verify_paths(c->ssl_ctx) != 1)
-		return err_set(e, ERR_TLS, "TLS cannot be set up: no default places for CA certificates");
+	if (tls_ctx_watch(c, file) && tls_ca_add_file(c, file, e) < 0)
+		return -1;
+	/* SSL_CERT_DIR's, or the default */
+	if (SSL_CTX_set_default_verify_dir(c->ssl_ctx) != 1)
+		return err_set(e, ERR_TLS, "TLS cannot be set up: no default directory of CA certificates");
 	ERR_clear_error();
 	if (sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) > before || tls_system_is_named() ||
 	    tls_dir_is_hashed(X509_get_default_cert_dir()))

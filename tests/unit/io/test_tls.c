@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
 
@@ -316,6 +317,36 @@ static void changed_files_are_noticed(void **state)
 	free(path);
 }
 
+/* What SSL_CERT_FILE names is read as every other file is: OpenSSL would open a FIFO and wait for ever. */
+static void named_roots(void **state)
+{
+	struct fixture *f = *state;
+	char *fifo = mem_printf("%s/fifo", f->dir), *damaged = kit_write(f->dir, "none.pem", "none", 4);
+	struct err e;
+	struct tls_ctx *c;
+
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	alarm(60);
+	setenv("SSL_CERT_FILE", fifo, 1);
+	assert_null(tls_client_ctx_new(&(struct tls_opts){.verify = TLS_VERIFY_FULL}, &e));
+	has(e.msg, "fifo is no regular file");
+	setenv("SSL_CERT_FILE", damaged, 1);
+	assert_null(tls_client_ctx_new(&(struct tls_opts){.verify = TLS_VERIFY_FULL}, &e));
+	has(e.msg, "holds no certificate");
+	/* none at all is no mistake: nothing is trusted then; and one that comes is noticed */
+	unlink(damaged);
+	c = tls_client_ctx_new(&(struct tls_opts){.verify = TLS_VERIFY_FULL}, &e);
+	assert_non_null(c);
+	assert_false(tls_ctx_is_stale(c));
+	free(kit_write(f->dir, "none.pem", "later", 5));
+	assert_true(tls_ctx_is_stale(c));
+	tls_ctx_unref(c);
+	alarm(0);
+	unsetenv("SSL_CERT_FILE");
+	free(fifo);
+	free(damaged);
+}
+
 static void default_roots(void **state)
 {
 	struct err e;
@@ -455,6 +486,7 @@ int main(void)
 		cmocka_unit_test(self_signed_serves),
 		cmocka_unit_test(bad_ca_files),
 		cmocka_unit_test(changed_files_are_noticed),
+		cmocka_unit_test(named_roots),
 		cmocka_unit_test(default_roots),
 		cmocka_unit_test(bad_server_files),
 		cmocka_unit_test(old_versions_are_refused),
