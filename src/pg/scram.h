@@ -18,7 +18,7 @@
 #define SCRAM_KEY_BYTES      32
 
 enum scram_binding {
-	SCRAM_BIND_NONE,      /* "n": no TLS */
+	SCRAM_BIND_NONE,      /* "n": no TLS, or nothing in it to bind to */
 	SCRAM_BIND_UNUSED,    /* "y": TLS, but the server offers no -PLUS */
 	SCRAM_BIND_END_POINT, /* "p=tls-server-end-point" */
 };

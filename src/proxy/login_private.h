@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "pg/password.h"
+#include "pg/scram.h"
 #include "proxy/login.h"
 
 enum login_state {
@@ -40,7 +41,7 @@ struct login {
 	struct offload_op *hash_op;  /* non-NULL exactly in LOGIN_SCRAM_HASH */
 	struct hash_job *hash;
 	struct scram_client *scram;
-	const char *mechanism;
+	enum scram_binding binding;  /* of the SASL mechanism that was chosen */
 	uint32_t agreed;             /* the protocol version the server chose; 0: it has not said */
 	uint32_t request;            /* the authentication request that waits for the secret */
 	unsigned char salt[PASSWORD_MD5_SALT]; /* of AUTH_MD5 */

@@ -3,7 +3,6 @@
 #include "proxy/login_private.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include "base/digest.h"
 #include "base/mem.h"
 #include "pg/message.h"
@@ -70,9 +69,9 @@ static void hash_done(void *data)
 
 int login_scram_begin(struct login *l, struct slice secret, struct err *e)
 {
-	unsigned char nonce[SCRAM_NONCE_BYTES], binding[64];
-	struct slice data = slice_of(NULL, 0);
-	enum scram_binding how = SCRAM_BIND_NONE;
+	bool binds = l->binding == SCRAM_BIND_END_POINT;
+	unsigned char nonce[SCRAM_NONCE_BYTES], hash[64];
+	struct slice data = slice_of(hash, binds ? stream_tls_server_end_point(l->stream, hash) : 0);
 	struct buf msg;
 
 	l->hash = mem_zalloc(sizeof(*l->hash));
@@ -81,22 +80,11 @@ int login_scram_begin(struct login *l, struct slice secret, struct err *e)
 	buf_init(&l->hash->salt, SCRAM_MAX_SALT);
 	if (scram_prepare_password(secret, &l->hash->password, e) != 0)
 		return err_prefix(e, "login");
-	if (strcmp(l->mechanism, SCRAM_SHA_256_PLUS) == 0) {
-		data = slice_of(binding, stream_tls_server_end_point(l->stream, binding));
-		how = SCRAM_BIND_END_POINT;
-		if (data.n == 0) {
-			/* A certificate whose hash is not defined for binding: go without. */
-			l->mechanism = SCRAM_SHA_256;
-			how = SCRAM_BIND_NONE;
-		}
-	} else if (stream_is_tls(l->stream)) {
-		how = SCRAM_BIND_UNUSED;
-	}
 	digest_random(nonce, sizeof(nonce));
-	l->scram = scram_client_new(nonce, how, data);
+	l->scram = scram_client_new(nonce, l->binding, data);
 	buf_init_secret(&msg, SCRAM_MAX_MESSAGE);
 	if (scram_client_first(l->scram, &msg) == 0)
-		message_sasl_initial(&l->out, l->mechanism, buf_slice(&msg));
+		message_sasl_initial(&l->out, binds ? SCRAM_SHA_256_PLUS : SCRAM_SHA_256, buf_slice(&msg));
 	else
 		l->out.full = true;
 	buf_free(&msg);

@@ -72,18 +72,26 @@ static int no_mechanism(const struct login *l, struct slice offers, const char *
 	return -1;
 }
 
-/* The strongest of the SASL mechanisms it offers. */
+/* The strongest of the SASL mechanisms it offers. Not every certificate has a hash that is defined for binding (RFC 5929
+ * section 4.1: Ed25519's has none). Then pgiam is a client that does not bind: to say that it would, had the server offered it,
+ * which is right where it has not, would be taken for the work of somebody on the line (RFC 5802 section 6). */
 static int choose_mechanism(struct login *l, struct slice offers, struct err *e)
 {
 	int plus = parse_sasl_offers(offers, SCRAM_SHA_256_PLUS), plain = parse_sasl_offers(offers, SCRAM_SHA_256);
+	bool tls = stream_is_tls(l->stream);
+	unsigned char hash[64];
 
 	if (plus < 0 || plain < 0)
 		return err_set(e, ERR_SERVER_PROTOCOL, "login: the server sent a malformed list of SASL mechanisms");
 	if (!plus && !plain)
 		return no_mechanism(l, offers, "no SASL mechanism that pgiam knows", e);
-	l->mechanism = plus && stream_is_tls(l->stream) ? SCRAM_SHA_256_PLUS : plain ? SCRAM_SHA_256 : NULL;
-	if (!l->mechanism)
-		return no_mechanism(l, offers, "only SCRAM-SHA-256-PLUS, without TLS", e);
+	if (plus && stream_tls_server_end_point(l->stream, hash) > 0)
+		l->binding = SCRAM_BIND_END_POINT;
+	else if (plain)
+		l->binding = tls && !plus ? SCRAM_BIND_UNUSED : SCRAM_BIND_NONE;
+	else
+		return no_mechanism(l, offers, tls ? "only SCRAM-SHA-256-PLUS, and its certificate has no hash to bind to"
+						   : "only SCRAM-SHA-256-PLUS, without TLS", e);
 	return 0;
 }
 

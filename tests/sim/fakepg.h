@@ -38,6 +38,7 @@ struct fakepg_conn {
 	size_t row_bytes;
 	struct buf log;       /* what it was asked: "Q:SELECT 1;P;B;E;S;" */
 	unsigned queries;
+	char scram_begin[32];  /* the mechanism that was chosen and the first byte said in it: "SCRAM-SHA-256 n" */
 	char scram_nonce[128];
 	struct buf scram_auth; /* AuthMessage so far */
 };
@@ -56,6 +57,7 @@ struct fakepg {
 	SSL_CTX *tls;          /* NULL: answers SSLRequest with N */
 	bool direct_tls;       /* begins with the handshake */
 	struct slice ssl_answer; /* said to SSLRequest instead of S or N; if n > 0 */
+	struct slice sasl_offer; /* the mechanisms, in place of SCRAM-SHA-256 alone; if n > 0 */
 	bool scram_liar;       /* says AuthenticationOk without having proven that it knows the password */
 	bool scram_wrong;      /* proves it wrongly */
 	uint32_t auth;         /* AUTH_OK, AUTH_CLEARTEXT, AUTH_SASL, ... */

@@ -91,7 +91,12 @@ static void on_startup(struct fakepg_conn *c)
 	}
 	switch (pg->auth) {
 	case AUTH_OK: welcome(c); break;
-	case AUTH_SASL: say_auth(c, AUTH_SASL, SCRAM_OFFER, sizeof(SCRAM_OFFER)); break;
+	case AUTH_SASL:
+		if (pg->sasl_offer.n > 0)
+			say_auth(c, AUTH_SASL, pg->sasl_offer.p, pg->sasl_offer.n);
+		else
+			say_auth(c, AUTH_SASL, SCRAM_OFFER, sizeof(SCRAM_OFFER));
+		break;
 	case AUTH_MD5: say_auth(c, AUTH_MD5, "salt", 4); break;
 	default: say_auth(c, pg->auth, NULL, 0); break;
 	}
@@ -119,6 +124,7 @@ static void scram_first(struct fakepg_conn *c, struct slice body)
 	char salt[64], reply[512], text[512];
 	const char *bare;
 
+	snprintf(c->scram_begin, sizeof(c->scram_begin), "%.20s %c", (const char *)body.p, *msg);
 	snprintf(text, sizeof(text), "%.*s", (int)(body.n - (size_t)(msg - body.p)), (const char *)msg);
 	bare = strstr(text, "n=");
 	snprintf(c->scram_nonce, sizeof(c->scram_nonce), "%.60s+server", strstr(bare, "r=") + 2);

@@ -321,6 +321,64 @@ static void scram_proves_the_server(void **state)
 	}
 }
 
+#define PLAIN "SCRAM-SHA-256\0"
+#define PLUS  "SCRAM-SHA-256-PLUS\0"
+
+/* Binding to the channel where both ends can, and saying what is true where they do not (RFC 5802 section 6): "y" to a server
+ * that offers it is an attack. */
+static void channel_binding(void **state)
+{
+	enum { CLEAR, TLS, NO_HASH };
+	static const struct {
+		int line;
+		struct slice offer;
+		const char *begins; /* NULL: there is no login */
+	} cases[] = {
+		{CLEAR,   {(const unsigned char *)PLAIN, sizeof(PLAIN)},           "SCRAM-SHA-256 n"     },
+		{CLEAR,   {(const unsigned char *)PLUS PLAIN, sizeof(PLUS PLAIN)}, "SCRAM-SHA-256 n"     },
+		{CLEAR,   {(const unsigned char *)PLUS, sizeof(PLUS)},             NULL                  },
+		{TLS,     {(const unsigned char *)PLAIN, sizeof(PLAIN)},           "SCRAM-SHA-256 y"     },
+		{TLS,     {(const unsigned char *)PLUS PLAIN, sizeof(PLUS PLAIN)}, "SCRAM-SHA-256-PLUS p"},
+		{TLS,     {(const unsigned char *)PLUS, sizeof(PLUS)},             "SCRAM-SHA-256-PLUS p"},
+		{NO_HASH, {(const unsigned char *)PLAIN, sizeof(PLAIN)},           "SCRAM-SHA-256 y"     },
+		{NO_HASH, {(const unsigned char *)PLUS PLAIN, sizeof(PLUS PLAIN)}, "SCRAM-SHA-256 n"     },
+		{NO_HASH, {(const unsigned char *)PLUS, sizeof(PLUS)},             NULL                  },
+	};
+	struct fixture *f = *state;
+	struct kit_cert ca = kit_cert_new(&(struct kit_cert_opts){.cn = "No hash", .ca = true, .ed25519 = true}, NULL);
+	struct kit_cert cert = kit_cert_new(&(struct kit_cert_opts){.cn = "db.test", .san = "DNS:db.test"}, &ca);
+	char *ca_file = kit_write_cert(f->good.dir, "no-hash.pem", &ca);
+	SSL_CTX *server = server_ctx(&cert);
+	struct err e;
+	struct tls_ctx *client = tls_client_ctx_new(&(struct tls_opts){.ca_file = ca_file, .verify = TLS_VERIFY_FULL}, &e);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int line = cases[i].line;
+		struct sim *s = begin(SECRET_PASSWORD, AUTH_SASL,
+		                      line == CLEAR ? NULL : line == TLS ? f->good.client_ctx : client,
+		                      line == CLEAR ? NULL : line == TLS ? f->server : server);
+		struct sim_client *c;
+
+		s->pg.sasl_offer = cases[i].offer;
+		sim_start(s);
+		c = sim_login(s, "joe", NULL);
+		sim_until(s, c->said_n > 0);
+		if (cases[i].begins) {
+			sim_expect(c, "RSKZ");
+			assert_string_equal(sim_server(s)->scram_begin, cases[i].begins);
+		} else {
+			sim_expect_fatal(c, "28000", "only SCRAM-SHA-256-PLUS");
+			assert_int_equal(s->secret.asked, 0);
+		}
+		sim_free(s);
+	}
+	tls_ctx_unref(client);
+	SSL_CTX_free(server);
+	free(ca_file);
+	kit_cert_free(&cert);
+	kit_cert_free(&ca);
+}
+
 /* RDS's authentication helper refuses good tokens now and then: one more try, and one only. */
 static void a_refused_token(void **state)
 {
@@ -405,6 +463,7 @@ int main(void)
 		cmocka_unit_test(direct_tls_to_an_old_server),
 		cmocka_unit_test(tls_where_there_is_some),
 		cmocka_unit_test(scram_proves_the_server),
+		cmocka_unit_test(channel_binding),
 		cmocka_unit_test(a_refused_token),
 	};
 

@@ -88,9 +88,10 @@ static void add_ext(X509 *x, X509 *issuer, int nid, const char *value)
 
 struct kit_cert kit_cert_new(const struct kit_cert_opts *o, const struct kit_cert *issuer)
 {
-	struct kit_cert c = {X509_new(), EVP_EC_gen("P-256")};
+	struct kit_cert c = {X509_new(), o->ed25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519") : EVP_EC_gen("P-256")};
 	X509_NAME *name = X509_get_subject_name(c.x);
 	X509 *signer = issuer ? issuer->x : c.x;
+	EVP_PKEY *key = issuer ? issuer->key : c.key;
 
 	X509_set_version(c.x, X509_VERSION_3);
 	ASN1_INTEGER_set_uint64(X509_get_serialNumber(c.x), kit_now_us());
@@ -107,7 +108,7 @@ struct kit_cert kit_cert_new(const struct kit_cert_opts *o, const struct kit_cer
 		add_ext(c.x, signer, NID_authority_key_identifier, "keyid");
 	if (o->san)
 		add_ext(c.x, signer, NID_subject_alt_name, o->san);
-	assert_true(X509_sign(c.x, issuer ? issuer->key : c.key, EVP_sha256()) > 0);
+	assert_true(X509_sign(c.x, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) > 0);
 	return c;
 }
 

@@ -48,6 +48,7 @@ struct kit_cert_opts {
 	const char *cn, *san;   /* san in OpenSSL's notation, or NULL */
 	int from_days, to_days; /* relative to now; 0, 0: -1 to 30 */
 	bool ca;
+	bool ed25519;           /* its key: what it signs is signed without a hash */
 };
 
 /* Signed by issuer, or by itself if that is NULL. */
