@@ -69,7 +69,7 @@ struct client {
 	bool hung_up;              /* it has closed its side, and waits for what it asked before */
 	const char *reason;        /* why it goes, for the log; NULL before */
 	char *user, *database;     /* as it asked; NULL before */
-	char *app_name;            /* as PostgreSQL would show it */
+	char *app_name;            /* as it says; once it is welcomed as its server shows it */
 	uint32_t told_version;     /* pool.welcome_version of the values it was told */
 	struct pool *pool;         /* a reference, and counted in env->welcomed */
 	struct pool_waiter waiter;

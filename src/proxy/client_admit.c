@@ -44,24 +44,15 @@ static int admit(struct client *c, struct err *e)
 	return 0;
 }
 
-/* What PostgreSQL makes of an application name: printable ASCII, at most 63 bytes (guc.c check_application_name). */
-static char *clean_app_name(const char *name)
-{
-	char *clean = mem_strndup(name ? name : "", name ? strnlen(name, 63) : 0);
-
-	for (char *p = clean; *p; p++)
-		if (*p < 32 || *p > 126)
-			*p = '?';
-	return clean;
-}
-
 void client_admit(struct client *c, struct startup *s, size_t packet)
 {
+	const char *app_name;
 	struct err e;
 
 	c->user = mem_strdup(s->user);
 	c->database = mem_strdup(s->database);
-	c->app_name = clean_app_name(params_get(&s->params, "application_name"));
+	app_name = params_get(&s->params, "application_name");
+	c->app_name = mem_strdup(app_name ? app_name : "");
 	buf_drop_front(&c->in, packet); /* whatever is left is authentication's or the session's */
 	startup_write_negotiate(&c->out, s); /* before anything is said about who it is */
 	if (admit(c, &e) != 0)

@@ -50,6 +50,18 @@ def test_17_parameters_are_the_servers_own(rds, pgiam):
             assert w.parameters == direct.parameters
 
 
+@pytest.mark.parametrize("name", ["caf\u00e9", "\u00e9" * 40, "x" + "\u00e9" * 40, "\u65e5\u672c\u8a9e" * 10, "a\tb\x7f", "x" * 70])
+def test_an_application_name_is_what_the_server_makes_of_it(plain, pgiam_for, name):
+    """It is told before there is a server, and that is what the server has then."""
+    pgiam = pgiam_for(plain, database={"auth": "none"})
+    seen = []
+    for port in (plain.port, pgiam.port):
+        with wire.Wire.dial(port) as w:
+            w.login(application_name=name)
+            seen += [w.parameters["application_name"], w.value("show application_name")]
+    assert len(set(seen)) == 1, seen
+
+
 def test_17_parameters_after_a_change(another_rds, pgiam_for):
     """What pgiam remembers of a pool gives way to what the next login says."""
     rds = another_rds("--name", "changing")

@@ -53,8 +53,11 @@ static void welcome(struct fakepg_conn *c)
 	say_auth(c, AUTH_OK, NULL, 0);
 	if (stops_at(c, FAKEPG_AUTH_OK))
 		return;
-	for (; *p; p += 2)
-		message_parameter_status(&c->p.out, p[0], p[1]);
+	for (; *p; p += 2) {
+		const char *asked = strcmp(p[0], "application_name") == 0 ? params_get(&c->startup.params, p[0]) : NULL;
+
+		message_parameter_status(&c->p.out, p[0], asked ? asked : p[1]);
+	}
 	if (stops_at(c, FAKEPG_PARAMS))
 		return;
 	memset(key, 'k', sizeof(key));

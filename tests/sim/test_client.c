@@ -239,6 +239,46 @@ static void where_a_set_pins_the_name_goes_with_the_login(void **state)
 	sim_free(s);
 }
 
+/* Which depends on its version. It is told before there is a server for the client, and has to stay true then. */
+static void a_name_is_told_as_the_server_shows_it(void **state)
+{
+	static const char *const more[] = {"application_name", "caf\xc3\xa9", NULL};
+	static const char *const params[][5] = {
+		{"server_version", "15.4", "application_name", "", NULL},
+		{"server_version", "16.4", "application_name", "", NULL},
+	};
+	static const struct {
+		const char *told, *asked;
+	} wants[] = {
+		{"caf??", "Q:SET application_name = 'caf?" "?';Q:SELECT 1;"},
+		{"caf\\xc3\\xa9", "Q:SET application_name =  E'caf\\\\xc3\\\\xa9';Q:SELECT 1;"},
+	};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct sim *s = sim_new();
+		struct sim_client *c;
+
+		s->pg.params = params[i];
+		sim_start(s);
+		c = sim_login(s, "joe", more);
+		sim_expect(c, "RSKZ");
+		assert_string_equal(params_get(&c->params, "application_name"), wants[i].told);
+		sim_works(c);
+		assert_string_equal(fakepg_log(fakepg_conn(&s->pg, 0)), wants[i].asked);
+		sim_free(s);
+	}
+	{ /* what goes with the login goes as it is, and what the server makes of it is what it says */
+		struct sim *s = sim_begin(4, rds_proxy);
+		struct sim_client *c = sim_login(s, "joe", more);
+
+		sim_expect(c, "RSKZ");
+		assert_string_equal(params_get(&fakepg_conn(&s->pg, 0)->startup.params, "application_name"), more[1]);
+		assert_string_equal(params_get(&c->params, "application_name"), more[1]);
+		sim_free(s);
+	}
+}
+
 /* What is hidden from the client is hidden wholly, and what is not comes whole. */
 static void the_name_is_set_behind_the_clients_back(void **state)
 {
@@ -479,6 +519,7 @@ int main(void)
 		cmocka_unit_test(databases),
 		cmocka_unit_test(startup_parameters_make_the_pool),
 		cmocka_unit_test(where_a_set_pins_the_name_goes_with_the_login),
+		cmocka_unit_test(a_name_is_told_as_the_server_shows_it),
 		cmocka_unit_test(the_name_is_set_behind_the_clients_back),
 		cmocka_unit_test_setup_teardown(a_session_over_tls, tls_setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(direct_tls, tls_setup, tls_teardown),
