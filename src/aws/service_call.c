@@ -10,7 +10,7 @@
 
 struct service_call {
 	struct provider_deps deps;
-	struct service_request rq; /* its pointers are to literals, or the copies below */
+	struct service_request rq; /* its pointers are to literals, or the copies below; but for where: that is begin's */
 	char *endpoint_url;
 	struct buf body;
 	struct secret secret, known;
@@ -153,6 +153,7 @@ static struct service_call *new(const struct provider_deps *d, call_cb cb, void 
 static void copy(struct service_call *s, const struct service_request *rq)
 {
 	s->rq = *rq;
+	s->rq.region = s->rq.profile = NULL;
 	credentials_ref(rq->signer);
 	s->rq.endpoint_url = s->endpoint_url = mem_strdup(rq->endpoint_url);
 	buf_init_secret(&s->body, rq->body.n);
