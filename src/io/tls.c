@@ -99,11 +99,6 @@ static struct tls_ctx *tls_ctx_new(const struct tls_opts *o, bool server, struct
 	return c;
 }
 
-const char *tls_ctx_ca_text(const struct tls_ctx *c)
-{
-	return c->ca_text ? c->ca_text : "";
-}
-
 const struct tls_opts *tls_ctx_opts(const struct tls_ctx *c)
 {
 	return &c->opts;

@@ -149,3 +149,8 @@ void tls_ca_name(struct tls_ctx *c)
 		SSL_CTX_add_client_CA(c->ssl_ctx, X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i)));
 	ERR_clear_error();
 }
+
+const char *tls_ctx_ca_text(const struct tls_ctx *c)
+{
+	return c->ca_text ? c->ca_text : "";
+}
