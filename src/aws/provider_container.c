@@ -33,14 +33,6 @@ struct provider_container_op {
 
 static void heard(void *arg, const struct call_answer *c)
 {
-	static const struct reply_fields fields = {
-		.access_key = "AccessKeyId",
-		.secret_key = "SecretAccessKey",
-		.session_token = "Token",
-		.expiration = "Expiration",
-		.account_id = "AccountId",
-		.temporary = true,
-	};
 	struct provider_container_op *op = arg;
 	struct provider_answer a = {
 		.result = PROVIDER_FAILED, .e = c->e, .cause = c->cause, .retry_after_us = c->retry_after_us};
@@ -51,10 +43,7 @@ static void heard(void *arg, const struct call_answer *c)
 		struct json *j = json_parse(c->reply->body);
 
 		a.e = &op->later.err;
-		if (j)
-			creds = reply_credentials(j, &fields, NAME, &op->later.err);
-		else
-			err_set(&op->later.err, ERR_CREDENTIALS, NAME ": the answer is no JSON");
+		creds = reply_credentials(j, REPLY_INSTANCE, NAME, &op->later.err);
 		json_free(j);
 	}
 	if (creds)

@@ -121,28 +121,18 @@ static bool take_role(struct provider_imds_op *op, const struct imds_answer *a)
 /* Owned, or NULL with the operation's err set. A status of 200 may carry a failure. */
 static struct credentials *take_keys(struct provider_imds_op *op, const struct imds_answer *a)
 {
-	static const struct reply_fields fields = {
-		.access_key = "AccessKeyId",
-		.secret_key = "SecretAccessKey",
-		.session_token = "Token",
-		.expiration = "Expiration",
-		.account_id = "AccountId",
-		.temporary = true,
-	};
 	struct json *j = json_parse(a->body);
 	struct slice code = json_string(j, "Code");
 	struct credentials *c = NULL;
 	struct reply_error said;
 
-	if (!j) {
-		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": the answer is no JSON");
-	} else if (code.n > 0 && !slice_eq_str(code, "Success")) {
+	if (code.n > 0 && !slice_eq_str(code, "Success")) {
 		reply_error_read(a->body, slice_of(NULL, 0), a->mask, &said);
 		err_set(&op->later.err, ERR_CREDENTIALS, NAME ": no credentials for role %s: %s", op->role,
 			said.code);
 		err_detail(&op->later.err, "%s", said.message);
 	} else {
-		c = reply_credentials(j, &fields, NAME, &op->later.err);
+		c = reply_credentials(j, REPLY_INSTANCE, NAME, &op->later.err);
 	}
 	json_free(j);
 	return c;

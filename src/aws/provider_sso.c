@@ -8,6 +8,7 @@
 #include "aws/file.h"
 #include "aws/later.h"
 #include "aws/provider_profile.h"
+#include "aws/reply.h"
 #include "aws/service.h"
 #include "aws/skew.h"
 #include "aws/sso_cache.h"
@@ -16,7 +17,6 @@
 
 #define NAME            "sso"
 #define RENEW_BEFORE_US (INT64_C(15) * 60 * 1000000)
-#define TOKEN_LIFE_MAX  315360000.0 /* seconds of expiresIn: ten years */
 #define REQUEST_MAX     65536
 
 struct provider_sso {
@@ -83,25 +83,6 @@ static void call_failed(struct provider_sso_op *op, const struct call_answer *a)
 
 /* ---- the role's credentials ---- */
 
-static struct credentials *read_credentials(struct slice body, struct err *e)
-{
-	struct json *j = json_parse(body);
-	struct credentials_parts parts = {.provider = NAME, .renewable = true};
-	struct credentials *c = NULL;
-
-	if (!j || json_time(j, "roleCredentials/expiration", JSON_MS, &parts.expires_wall_us) != 0) {
-		err_set(e, ERR_CREDENTIALS,
-			NAME ": the portal's answer has not the form of role credentials");
-	} else {
-		parts.access_key = json_string(j, "roleCredentials/accessKeyId");
-		parts.secret_key = json_string(j, "roleCredentials/secretAccessKey");
-		parts.session_token = json_string(j, "roleCredentials/sessionToken");
-		c = credentials_new(&parts, e);
-	}
-	json_free(j);
-	return c;
-}
-
 static void portal_heard(void *arg, const struct call_answer *a)
 {
 	struct provider_sso_op *op = arg;
@@ -109,7 +90,10 @@ static void portal_heard(void *arg, const struct call_answer *a)
 
 	op->call = NULL;
 	if (a->reply) {
-		creds = read_credentials(a->reply->body, &op->later.err);
+		struct json *j = json_parse(a->reply->body);
+
+		creds = reply_credentials(j, REPLY_PORTAL, NAME, &op->later.err);
+		json_free(j);
 	} else {
 		op->later.err = *a->e;
 		if (a->status == 401)
@@ -175,24 +159,13 @@ static void go_on(struct provider_sso_op *op)
 /* ---- the token ---- */
 
 /* 0: the token is a new one, and the others' file too. */
-static int take_new_token(struct provider_sso_op *op, struct slice body)
+static int take_new_token(struct provider_sso_op *op, struct slice answer)
 {
-	struct json *j = json_parse(body);
-	struct slice access = j ? json_string(j, "accessToken") : slice_of(NULL, 0);
-	double sec;
-	int rc = -1;
-
-	if (access.n > 0 && json_number(j, "expiresIn", &sec) && sec > 0 && sec <= TOKEN_LIFE_MAX) {
-		sso_cache_renew(&op->token, access, json_string(j, "refreshToken"),
-				now(of(op)) + (int64_t)(sec * 1000000));
-		rc = cache_file_write(op->path, op->token.json, &op->later.err);
-		if (rc != 0) /* it serves us all the same */
-			log_warning(loop_log(of(op)->deps.loop), "IAM Identity Center's token",
-				    LERR(&op->later.err));
-		rc = 0;
-	}
-	json_free(j);
-	return rc;
+	if (sso_cache_renew(&op->token, answer, now(of(op))) != 0)
+		return -1;
+	if (cache_file_write(op->path, op->token.json, &op->later.err) != 0) /* it serves us all the same */
+		log_warning(loop_log(of(op)->deps.loop), "IAM Identity Center's token", LERR(&op->later.err));
+	return 0;
 }
 
 static void oidc_heard(void *arg, const struct call_answer *a)

@@ -3,22 +3,45 @@
 #include <stdio.h>
 #include "aws/xml.h"
 
-struct credentials *reply_credentials(const struct json *j, const struct reply_fields *f,
-				      const char *provider, struct err *e)
-{
-	struct credentials_parts parts = {.provider = provider, .renewable = true};
-	int rc = json_time(j, f->expiration, f->unit, &parts.expires_wall_us);
+/* Paths (aws/json.h). */
+struct fields {
+	const char *access_key, *secret_key, *session_token, *expiration, *account_id; /* account_id: NULL: not told */
+	enum json_unit unit;                                                           /* of expiration as a number */
+};
 
-	if (rc < 0 || (rc > 0 && f->temporary)) {
+static const struct fields forms[REPLY_FORM_COUNT] = {
+	[REPLY_INSTANCE] = {.access_key = "AccessKeyId",
+			    .secret_key = "SecretAccessKey",
+			    .session_token = "Token",
+			    .expiration = "Expiration",
+			    .account_id = "AccountId"},
+	[REPLY_PORTAL] = {.access_key = "roleCredentials/accessKeyId",
+			  .secret_key = "roleCredentials/secretAccessKey",
+			  .session_token = "roleCredentials/sessionToken",
+			  .expiration = "roleCredentials/expiration",
+			  .unit = JSON_MS},
+};
+
+struct credentials *reply_credentials(const struct json *j, enum reply_form form, const char *provider, struct err *e)
+{
+	const struct fields *f = &forms[form];
+	struct credentials_parts parts = {.provider = provider, .renewable = true};
+	int rc;
+
+	if (!j) {
+		err_set(e, ERR_CREDENTIALS, "%s: the answer is no JSON", provider);
+		return NULL;
+	}
+	rc = json_time(j, f->expiration, f->unit, &parts.expires_wall_us);
+	if (rc != 0) {
 		err_set(e, ERR_CREDENTIALS, "%s: the answer's expiration is %s", provider,
 			rc > 0 ? "missing" : "no date");
 		return NULL;
 	}
 	parts.access_key = json_string(j, f->access_key);
 	parts.secret_key = json_string(j, f->secret_key);
-	if (f->session_token)
-		parts.session_token = json_string(j, f->session_token);
-	if (f->temporary && parts.session_token.n == 0) {
+	parts.session_token = json_string(j, f->session_token);
+	if (parts.session_token.n == 0) {
 		err_set(e, ERR_CREDENTIALS, "%s: the answer's session token is missing", provider);
 		return NULL;
 	}

@@ -7,16 +7,16 @@
 #include "aws/json.h"
 #include "base/mask.h"
 
-/* Paths (aws/json.h) of the fields; session_token and account_id may be NULL. */
-struct reply_fields {
-	const char *access_key, *secret_key, *session_token, *expiration, *account_id;
-	enum json_unit unit; /* of expiration, where it is a number */
-	bool temporary;      /* without an end or a session token it is no such answer */
+/* Temporary credentials in JSON: who names their parts how. */
+enum reply_form {
+	REPLY_INSTANCE, /* instance metadata; ECS and EKS */
+	REPLY_PORTAL,   /* IAM Identity Center's GetRoleCredentials */
+	REPLY_FORM_COUNT
 };
 
-/* Renewable credentials. NULL with ERR_CREDENTIALS; provider is a literal and begins the message. */
-struct credentials *reply_credentials(const struct json *j, const struct reply_fields *f,
-				      const char *provider, struct err *e);
+/* Renewable credentials, with an end and a session token. NULL with ERR_CREDENTIALS; j: NULL is no JSON; provider is a
+ * literal and begins the message. */
+struct credentials *reply_credentials(const struct json *j, enum reply_form form, const char *provider, struct err *e);
 
 /* What an answer that is no success says about itself: "" where it says nothing. Masked, printable, cut. */
 #define REPLY_CODE_SIZE 64

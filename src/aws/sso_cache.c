@@ -8,6 +8,8 @@
 #include "base/enc.h"
 #include "base/mem.h"
 
+#define LIFE_MAX 315360000.0 /* seconds of expiresIn: ten years */
+
 char *sso_cache_path(const char *const *env, const char *key, struct err *e)
 {
 	const char *home = env_get(env, "HOME");
@@ -43,6 +45,14 @@ static int parse_date(struct slice text, int64_t *wall_us)
 	return date_parse_rfc3339(slice_of(z, 20), wall_us);
 }
 
+static void take_slices(struct sso_token *t)
+{
+	t->access = json_string(t->json, "accessToken");
+	t->refresh = json_string(t->json, "refreshToken");
+	t->client_id = json_string(t->json, "clientId");
+	t->client_secret = json_string(t->json, "clientSecret");
+}
+
 int sso_cache_parse(struct slice text, struct sso_token *t, struct err *e)
 {
 	struct slice registration;
@@ -51,10 +61,7 @@ int sso_cache_parse(struct slice text, struct sso_token *t, struct err *e)
 	t->json = json_parse(text);
 	if (!t->json)
 		return err_set(e, ERR_CREDENTIALS, "the cached token's file is no JSON object");
-	t->access = json_string(t->json, "accessToken");
-	t->refresh = json_string(t->json, "refreshToken");
-	t->client_id = json_string(t->json, "clientId");
-	t->client_secret = json_string(t->json, "clientSecret");
+	take_slices(t);
 	registration = json_string(t->json, "registrationExpiresAt");
 	if (t->access.n == 0)
 		return err_set(e, ERR_CREDENTIALS, "there is no accessToken in the cached token's file");
@@ -72,13 +79,22 @@ void sso_cache_free(struct sso_token *t)
 	memset(t, 0, sizeof(*t));
 }
 
-void sso_cache_renew(struct sso_token *t, struct slice access, struct slice refresh, int64_t expires_wall_us)
+int sso_cache_renew(struct sso_token *t, struct slice answer, int64_t now_wall_us)
 {
+	struct json *j = json_parse(answer);
+	struct slice access = json_string(j, "accessToken"), refresh = json_string(j, "refreshToken");
+	double sec;
+
+	if (access.n == 0 || !json_number(j, "expiresIn", &sec) || sec < 1 || sec > LIFE_MAX) {
+		json_free(j);
+		return -1;
+	}
 	cache_file_set(t->json, "accessToken", access);
 	if (refresh.n > 0)
 		cache_file_set(t->json, "refreshToken", refresh);
-	cache_file_set_date(t->json, "expiresAt", expires_wall_us);
-	t->access = json_string(t->json, "accessToken");
-	t->refresh = json_string(t->json, "refreshToken");
-	t->expires_wall_us = expires_wall_us;
+	t->expires_wall_us = now_wall_us + (int64_t)(sec * 1000000);
+	cache_file_set_date(t->json, "expiresAt", t->expires_wall_us);
+	take_slices(t);
+	json_free(j);
+	return 0;
 }

@@ -21,7 +21,8 @@ struct sso_token {
 int sso_cache_parse(struct slice text, struct sso_token *t, struct err *e);
 void sso_cache_free(struct sso_token *t); /* idempotent */
 
-/* Puts a renewed token into json. refresh n == 0: the old one stays. */
-void sso_cache_renew(struct sso_token *t, struct slice access, struct slice refresh, int64_t expires_wall_us);
+/* Puts CreateToken's answer, which came at that time, into t; without a new refresh token the old one stays. -1, and t as it
+ * was: it is no such answer. Source: IAM Identity Center OIDC API Reference, "CreateToken". */
+int sso_cache_renew(struct sso_token *t, struct slice answer, int64_t now_wall_us);
 
 #endif

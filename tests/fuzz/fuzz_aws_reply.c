@@ -22,21 +22,14 @@ static void judge(struct credentials *c)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct reply_fields forms[] = {
-		{"AccessKeyId",                 "SecretAccessKey",                 "Token",        "Expiration",                 "AccountId", JSON_SEC, true},
-		{"AccessKeyId",                 "SecretAccessKey",                 "SessionToken", "Expiration",                 "AccountId", JSON_SEC,
-		 false																      },
-		{"roleCredentials/accessKeyId", "roleCredentials/secretAccessKey",
-		 "roleCredentials/sessionToken",						   "roleCredentials/expiration", NULL,        JSON_MS,  true},
-	};
 	struct slice text = slice_of(data, size);
 	struct sts_identity id;
 	struct reply_error said;
 	struct err e;
 	struct json *j = json_parse(text);
 
-	for (size_t i = 0; j && i < sizeof(forms) / sizeof(forms[0]); i++)
-		judge(reply_credentials(j, &forms[i], "fuzz", &e));
+	for (enum reply_form f = 0; f < REPLY_FORM_COUNT; f++)
+		judge(reply_credentials(j, f, "fuzz", &e));
 	json_free(j);
 	judge(sts_reply_credentials(STS_ASSUME_ROLE, text, "fuzz", &e));
 	judge(sts_reply_credentials(STS_WEB_IDENTITY, text, "fuzz", &e));

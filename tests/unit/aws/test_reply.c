@@ -254,44 +254,59 @@ static void errors(void **state)
 	}
 }
 
-static void fields(void **state)
+static void forms(void **state)
 {
-	static const struct reply_fields f = {.access_key = "AccessKeyId",
-					      .secret_key = "SecretAccessKey",
-					      .session_token = "Token",
-					      .expiration = "Expiration",
-					      .account_id = "AccountId",
-					      .temporary = true};
-	struct json *j = json_parse(
-		slice_str("{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"Token\":\"t\","
-			  "\"AccountId\":\"123456789012\",\"Expiration\":\"2026-01-15T12:34:56Z\"}"));
-	struct json *bare = json_parse(slice_str("{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\"}"));
-	struct json *no_token = json_parse(
-		slice_str("{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"s\",\"Expiration\":\"2026-01-15T12:34:56Z\"}"));
-	struct json *half = json_parse(slice_str("{\"AccessKeyId\":\"A\",\"Expiration\":1}"));
-	struct reply_fields lax = f;
-	struct err e;
-	struct credentials *c = reply_credentials(j, &f, "p", &e);
+	static const struct {
+		enum reply_form form;
+		const char *body, *msg; /* msg: NULL: credentials of key A that end at T0 */
+	} cases[] = {
+		{REPLY_INSTANCE,
+	         "{'AccessKeyId':'A','SecretAccessKey':'s','Token':'t','Expiration':'2026-01-15T12:34:56Z'}", NULL},
+		{REPLY_INSTANCE, "{'AccessKeyId':'A','SecretAccessKey':'s','Token':'t'}",
+	         "p: the answer's expiration is missing"},
+		{REPLY_INSTANCE, "{'AccessKeyId':'A','SecretAccessKey':'s','Token':'t','Expiration':'soon'}",
+	         "p: the answer's expiration is no date"},
+		/* a database would say no more than that it is refused */
+		{REPLY_INSTANCE, "{'AccessKeyId':'A','SecretAccessKey':'s','Expiration':'2026-01-15T12:34:56Z'}",
+	         "p: the answer's session token is missing"},
+		{REPLY_INSTANCE, "{'AccessKeyId':'A','Token':'t','Expiration':1}", ""},
+		{REPLY_INSTANCE, "[", "p: the answer is no JSON"},
+		{REPLY_PORTAL,
+	         "{'roleCredentials':{'accessKeyId':'A','secretAccessKey':'s','sessionToken':'t','expiration':1768480496000}}",
+	         NULL},
+		{REPLY_PORTAL,
+	         "{'roleCredentials':{'accessKeyId':'A','secretAccessKey':'s','sessionToken':'t','expiration':'x'}}",
+	         "p: the answer's expiration is no date"},
+		{REPLY_PORTAL, "{'roleCredentials':{'accessKeyId':'A','secretAccessKey':'s','expiration':1768480496000}}",
+	         "p: the answer's session token is missing"},
+		{REPLY_PORTAL, "{'AccessKeyId':'A','SecretAccessKey':'s','Token':'t','Expiration':1}",
+	         "p: the answer's expiration is missing"},
+	};
 
 	(void)state;
-	assert_non_null(c);
-	assert_string_equal(c->account_id, "123456789012");
-	assert_true(c->expires_wall_us == T0);
-	credentials_unref(c);
-	assert_null(reply_credentials(bare, &f, "p", &e));
-	assert_non_null(strstr(e.msg, "missing"));
-	assert_null(reply_credentials(no_token, &f, "p", &e)); /* a database would say no more than that it is refused */
-	assert_string_equal(e.msg, "p: the answer's session token is missing");
-	lax.temporary = false;
-	c = reply_credentials(bare, &lax, "p", &e);
-	assert_non_null(c);
-	assert_true(c->expires_wall_us == 0);
-	credentials_unref(c);
-	assert_null(reply_credentials(half, &f, "p", &e));
-	json_free(j);
-	json_free(bare);
-	json_free(half);
-	json_free(no_token);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256];
+		struct credentials *c;
+		struct json *j;
+		struct err e = {0};
+
+		snprintf(text, sizeof(text), "%s", cases[i].body);
+		for (char *q = text; *q; q++)
+			*q = *q == '\'' ? '"' : *q;
+		j = json_parse(slice_str(text));
+		c = reply_credentials(j, cases[i].form, "p", &e);
+		assert_int_equal(c == NULL, cases[i].msg != NULL);
+		if (c) {
+			assert_string_equal(c->access_key, "A");
+			assert_true(c->expires_wall_us == T0);
+		} else {
+			assert_int_equal(e.code, ERR_CREDENTIALS);
+			if (cases[i].msg[0])
+				assert_string_equal(e.msg, cases[i].msg);
+		}
+		credentials_unref(c);
+		json_free(j);
+	}
 }
 
 int main(void)
@@ -300,7 +315,7 @@ int main(void)
 		cmocka_unit_test(json),         cmocka_unit_test(json_times),
 		cmocka_unit_test(xml),          cmocka_unit_test(sts_credentials),
 		cmocka_unit_test(sts_identity), cmocka_unit_test(errors),
-		cmocka_unit_test(fields),
+		cmocka_unit_test(forms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
