@@ -2,6 +2,7 @@
  * server and needs no credentials, so that it can run where a configuration is written. */
 #include "config.h" /* for environ */
 #include "cmd/cmd.h"
+#include "cmd/cmd_problem.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,19 +20,6 @@ static const char usage_text[] =
 	"everything that is wrong with it, and, if nothing is, what would be served.\n"
 	"Exit status: 0 good, 2 wrong command line, 3 wrong configuration.\n\n";
 
-static void on_problem(void *arg, const struct conf_problem *p)
-{
-	static const char *const words[] = {[LOG_ERROR] = "error: ",
-					    [LOG_WARNING] = "warning: ",
-					    [LOG_INFO] = "note: ",
-					    [LOG_DEBUG] = ""};
-
-	(void)arg;
-	fprintf(stderr, "%s%s%s%s\n", words[p->level], p->where, p->where[0] ? ": " : "", p->text);
-	if (p->hint[0])
-		fprintf(stderr, "       %s\n", p->hint);
-}
-
 static int print(struct buf *text)
 {
 	fwrite(text->p, 1, text->n, stdout);
@@ -45,7 +33,7 @@ int cmd_check(int argc, char **argv)
 		.env = (const char *const *)environ,
 		.argc = argc - 1,
 		.argv = argv + 1,
-		.problem = on_problem,
+		.problem = cmd_problem,
 	};
 	struct conf *conf;
 	struct buf text;

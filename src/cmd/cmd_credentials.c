@@ -3,12 +3,14 @@
 #include "config.h" /* for environ */
 #include "cmd/cmd.h"
 #include "cmd/cmd_identity.h"
+#include "cmd/cmd_problem.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "app/conf.h"
 #include "aws/aws.h"
 #include "aws/credentials.h"
 #include "aws/date.h"
@@ -16,18 +18,20 @@
 #include "base/harden.h"
 
 static const char help_text[] =
-	"usage: pgiam credentials [--region REGION] [OPTION]...\n"
+	"usage: pgiam credentials FILE\n"
+	"       pgiam credentials [--region REGION] [OPTION]...\n"
 	"\n"
 	"Says which AWS credentials pgiam finds, as `pgiam run` would in this environment: the provider, the "
 	"key\n"
 	"(masked), the account and the ARN they stand for (STS GetCallerIdentity, which needs no "
 	"permission), when\n"
 	"they expire, how far the clock is off, and why each provider before was passed over.\n"
+	"With FILE, a configuration: so for each identity that its databases log in with.\n"
 	"\n"
 	"  --region REGION  of the STS endpoint; default: AWS_REGION, then AWS_DEFAULT_REGION, the profile, the\n"
 	"                   instance\n"
 	"\n" CMD_IDENTITY_HELP "\n"
-	"exit status: 0 there are credentials and AWS knows them, 1 otherwise\n";
+	"exit status: 0 there are credentials and AWS knows them, 1 otherwise, 3 FILE is wrong: see `pgiam check`\n";
 
 static void line(const char *name, const char *value)
 {
@@ -97,6 +101,61 @@ static void print_why(const struct err *e)
 		fprintf(stderr, "  %s\n", hint);
 }
 
+static int show(const struct aws_whose *whose)
+{
+	struct aws_who who;
+	int rc = aws_who_once(whose, &who);
+
+	print(&who);
+	fflush(stdout); /* why not, in its place behind it */
+	if (rc != 0)
+		print_why(&who.why);
+	aws_who_free(&who);
+	return rc == 0 ? CMD_OK : CMD_FAILED;
+}
+
+/* `pgiam check` tells the rest. */
+static void on_problem(void *arg, const struct conf_problem *p)
+{
+	if (p->level == LOG_ERROR)
+		cmd_problem(arg, p);
+}
+
+static void print_identity(const struct aws_identity *who)
+{
+	struct buf text;
+
+	buf_init(&text, 4096);
+	identity_text(who, &text);
+	line("identity", buf_cstr(&text));
+	buf_free(&text);
+}
+
+static int of_file(char *file, const char *const *env)
+{
+	const struct conf_input in = {.env = env, .argc = 1, .argv = &file, .problem = on_problem};
+	struct conf *conf;
+	struct err e;
+	int worst = CMD_OK;
+
+	if (conf_load(&in, NULL, &conf, &e) != 0)
+		return e.code == ERR_USAGE ? CMD_USAGE : CMD_CONFIG;
+	if (conf->identity_count == 0)
+		printf("no database logs in with AWS credentials\n");
+	for (size_t i = 0; i < conf->identity_count; i++) {
+		struct aws_whose whose = {
+			.env = env, .identity = conf->identities[i], .only_provider = conf->credential_provider};
+
+		if (i > 0)
+			putchar('\n');
+		print_identity(&whose.identity);
+		if (show(&whose) != CMD_OK)
+			worst = CMD_FAILED;
+	}
+	conf_unref(conf);
+	return worst;
+}
+
 int cmd_credentials(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -106,9 +165,8 @@ int cmd_credentials(int argc, char **argv)
 		{NULL,     0,                 NULL, 0  },
 	};
 	struct aws_whose whose = {.env = (const char *const *)environ};
-	struct aws_who who;
 	struct err e;
-	int c, rc;
+	int c;
 
 	if (harden_process(&e) != 0) {
 		print_why(&e);
@@ -125,8 +183,11 @@ int cmd_credentials(int argc, char **argv)
 			break;
 		}
 	}
+	if (argc == 2 && optind == 1)
+		return of_file(argv[1], whose.env);
 	if (optind < argc) {
-		fprintf(stderr, "pgiam credentials: unexpected argument %s; see `pgiam help credentials`\n",
+		fprintf(stderr,
+			"pgiam credentials: unexpected argument %s: FILE stands alone; see `pgiam help credentials`\n",
 			argv[optind]);
 		return CMD_USAGE;
 	}
@@ -134,10 +195,5 @@ int cmd_credentials(int argc, char **argv)
 		print_why(&e);
 		return CMD_USAGE;
 	}
-	rc = aws_who_once(&whose, &who);
-	print(&who);
-	if (rc != 0)
-		print_why(&who.why);
-	aws_who_free(&who);
-	return rc == 0 ? CMD_OK : CMD_FAILED;
+	return show(&whose);
 }

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 import proxy
+from files import put
 
 PROFILES = dict(HOME=None, AWS_CONFIG_FILE=None, AWS_SHARED_CREDENTIALS_FILE=None)
 
@@ -114,7 +115,54 @@ def test_who_is_trusted(aws):
     assert not aws.requests
 
 
-@pytest.mark.parametrize("args,code", [(("--help",), 0), (("x",), 2), (("--nonsense",), 2), (("--region",), 2)])
+ROLE = "arn:aws:iam::111111111111:role/reader"
+
+
+def identities(aws, workdir, *more):
+    """What is said of a file with three databases of two identities, and one of none: each one's lines."""
+    path, key = workdir + "/three.ini", aws.user()
+    host = "mydb.c9akciq32rgw.us-east-1.rds.amazonaws.com"
+    put(path, proxy.ini({"a": "host=" + host, "b": "host=%s role_arn=%s" % (host, ROLE), "c": "host=" + host,
+                         "d": "host=/tmp auth=none", **dict(more)}, {}))
+    done = proxy.pgiam("credentials", path,
+                       env=aws.env(AWS_ACCESS_KEY_ID=key.key_id, AWS_SECRET_ACCESS_KEY=key.secret))
+    return done, key, [dict(re.split(r"\s+", line, maxsplit=1) for line in block.splitlines())
+                       for block in done.stdout.split("\n\n")]
+
+
+def test_of_a_file(aws, workdir):
+    """Each identity of a configuration once, as pgiam would be it."""
+    aws.sts.roles = {ROLE: {}}
+    done, key, (plain, role) = identities(aws, workdir)
+    assert done.returncode == 0, done.stderr
+    assert plain["identity"] == "default" and plain["provider"] == "env" and plain["arn"] == key.arn
+    assert role["identity"] == "role " + ROLE and role["provider"] == "role"
+    assert "111111111111:assumed-role/reader/" in role["arn"]
+    assert key.secret not in done.stdout + done.stderr
+
+
+def test_of_a_file_in_part(aws, workdir):
+    """What one identity lacks is said, and of the others all there is."""
+    aws.sts.roles = {ROLE + "s": {}}
+    done, key, (plain, role) = identities(aws, workdir)
+    assert done.returncode == 1 and "AccessDenied" in done.stderr
+    assert plain["arn"] == key.arn and role["identity"] == "role " + ROLE and "provider" not in role
+
+
+def test_of_a_file_that_is_wrong(aws, workdir):
+    done, _, _ = identities(aws, workdir, ("e", "host=x nonsense=1"))
+    assert done.returncode == 3 and "nonsense" in done.stderr and not aws.requests
+    assert proxy.pgiam("credentials", workdir + "/not-there.ini", env=aws.env()).returncode == 3
+
+
+def test_of_a_file_without(aws, workdir):
+    put(workdir + "/none.ini", proxy.ini({"d": "host=/tmp auth=none"}, {}))
+    done = proxy.pgiam("credentials", workdir + "/none.ini", env=aws.env())
+    assert done.returncode == 0 and done.stdout == "no database logs in with AWS credentials\n"
+
+
+@pytest.mark.parametrize("args,code", [(("--help",), 0), (("x", "y"), 2), (("x", "--region", "eu-west-1"), 2),
+                                       (("--nonsense",), 2), (("--region",), 2)])
 def test_usage(aws, args, code):
     done = proxy.pgiam("credentials", *args, env=aws.env())
     assert done.returncode == code
