@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "aws/date.h"
 #include "base/mem.h"
+
+#define LINKS_MAX 40 /* the kernel follows no more */
 
 void cache_file_set(struct json *j, const char *path, struct slice text)
 {
@@ -45,23 +49,57 @@ static bool is_ours(const struct stat *st)
 	return st->st_uid == geteuid() || st->st_uid == 0;
 }
 
-/* Where to write, owned: path, or what the link leads to. NULL with e. */
+/* What the link at path says, from where it stands; owned, or NULL with errno. */
+static char *read_link(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char text[PATH_MAX];
+	ssize_t n = readlink(path, text, sizeof(text));
+
+	if (n == PATH_MAX)
+		errno = ENAMETOOLONG;
+	if (n < 0 || n == PATH_MAX)
+		return NULL;
+	if (text[0] == '/' || !slash)
+		return mem_strndup(text, (size_t)n);
+	return mem_printf("%.*s/%.*s", (int)(slash - path), path, (int)n, text);
+}
+
+/* One step on: what is at path, a link or what a link leads to, says. NULL with e: nothing, or nothing to be followed. */
+static char *follow(const char *path, const struct stat *at, const char *from, struct err *e)
+{
+	char *next = NULL;
+
+	if (!is_ours(at) || !S_ISLNK(at->st_mode))
+		err_set(e, ERR_CREDENTIALS, "the renewed token is not written: %s leads to %s, which is not this user's, or no file",
+			from, path);
+	else if (!(next = read_link(path)))
+		err_set(e, ERR_CREDENTIALS, "the renewed token cannot be written to %s: %m", from);
+	return next;
+}
+
+/* Where to write, owned: path, or what the link leads to. Step by step: each link on the way has a say in it. NULL with e. */
 static char *find_target(const char *path, struct err *e)
 {
-	struct stat link, file;
-	char *target;
+	char *at = mem_strdup(path), *next;
+	struct stat st;
 
-	if (lstat(path, &link) != 0 || !S_ISLNK(link.st_mode))
-		return mem_strdup(path);
-	target = realpath(path, NULL);
-	if (!target || lstat(target, &file) != 0)
-		err_set(e, ERR_CREDENTIALS, "the renewed token cannot be written to %s: %m", path);
-	else if (!is_ours(&link) || !is_ours(&file) || !S_ISREG(file.st_mode))
-		err_set(e, ERR_CREDENTIALS, "the renewed token is not written: %s leads to %s, and one of them is not this user's",
-			path, target);
-	else
-		return target;
-	free(target);
+	for (unsigned links = 0; links <= LINKS_MAX; links++) {
+		bool there = lstat(at, &st) == 0;
+
+		if (links == 0 ? !there || !S_ISLNK(st.st_mode) : there && S_ISREG(st.st_mode) && is_ours(&st))
+			return at;
+		if (!there)
+			break;
+		next = follow(at, &st, path, e);
+		free(at);
+		if (!next)
+			return NULL;
+		at = next;
+		errno = ELOOP;
+	}
+	err_set(e, ERR_CREDENTIALS, "the renewed token cannot be written to %s: %m", path);
+	free(at);
 	return NULL;
 }
 

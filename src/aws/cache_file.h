@@ -9,8 +9,8 @@
 #define CACHE_FILE_MAX 65536 /* bytes of such a file */
 
 /* Writes j in place of the file at path, readable for its owner only, so that nobody ever sees half a file. Where path is a
- * symbolic link, the file it leads to is replaced and the link stays; both have to be this user's (or root's): nobody else
- * says where a token goes. -1 with e. */
+ * symbolic link, the file it leads to is replaced and the link stays; that file and each link on the way have to be this
+ * user's (or root's): nobody else says where a token goes. -1 with e. */
 int cache_file_write(const char *path, const struct json *j, struct err *e);
 
 /* Sets the string at path ("accessToken/expiresAt") to text, wiping what is needed on the way. */

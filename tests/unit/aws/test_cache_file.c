@@ -111,12 +111,22 @@ static void not_through_these(void **state)
 	assert_int_equal(symlink(f->home.path, f->link), 0);
 	refuse(f, "is not this user's");
 	unlink(f->link);
+	assert_int_equal(symlink("link.json", f->link), 0);
+	refuse(f, "Too many levels");
+	unlink(f->link);
 	if (geteuid() != 0)
 		return; /* nobody else can give files away */
 	assert_int_equal(symlink(f->file, f->link), 0);
 	assert_int_equal(lchown(f->link, 65534, 65534), 0);
 	refuse(f, "is not this user's");
 	assert_int_equal(lchown(f->link, 0, 0), 0);
+	unlink(f->link);
+	assert_int_equal(symlink(f->file, f->elsewhere), 0); /* the second of two */
+	assert_int_equal(lchown(f->elsewhere, 65534, 65534), 0);
+	assert_int_equal(symlink("../../elsewhere.json", f->link), 0);
+	refuse(f, "is not this user's");
+	assert_true(holds(f->file, "\"old\""));
+	assert_int_equal(lchown(f->elsewhere, 0, 0), 0);
 	assert_int_equal(chown(f->file, 65534, 65534), 0);
 	refuse(f, "is not this user's");
 	assert_true(holds(f->file, "\"old\""));
