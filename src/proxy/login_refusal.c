@@ -3,6 +3,7 @@
 #include "proxy/login_private.h"
 
 #include <string.h>
+#include "base/mask.h"
 #include "pg/parse.h"
 
 static enum err_code refusal_code(const struct login *l, const struct parse_error *pe)
@@ -17,22 +18,36 @@ static enum err_code refusal_code(const struct login *l, const struct parse_erro
 	return kind == SECRET_PASSWORD ? ERR_AUTH_PASSWORD : ERR_LOGIN_REFUSED;
 }
 
-#define TOKEN_TAIL_BYTES     32 /* half of a token's signature */
-#define SECRET_TELLING_BYTES 8  /* less may be any word */
-
-/* Does the server say our secret back to us? Its words go into the log and to the client. Of a token, which is longer
- * than what is kept of such words, the end is looked for, and what its middle is made of. */
-static bool repeats_secret(const struct login *l, struct slice text)
+/* What of the secret nobody else may know. A token's is at its end: the session's token and the signature. */
+static struct slice telling(const struct login *l)
 {
-	struct slice tail = secret_slice(&l->sent);
+	static const char *const from[] = {"X-Amz-Security-Token=", "X-Amz-Signature="};
+	struct slice sent = secret_slice(&l->sent);
+	const unsigned char *found = NULL;
 
-	if (tail.n < SECRET_TELLING_BYTES)
+	if (l->rq.secret->ops->kind != SECRET_IAM_TOKEN)
+		return sent;
+	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]) && !found; i++)
+		if ((found = memmem(sent.p, sent.n, from[i], strlen(from[i]))))
+			found += strlen(from[i]);
+	return found ? slice_of(found, sent.n - (size_t)(found - sent.p)) : sent;
+}
+
+/* Does the server say our secret back to us, or a piece of it? Its words go into the log and to the client. What a token's
+ * middle is made of is looked for as well. */
+static bool repeats_secret(const struct login *l, const struct parse_error *pe, struct slice body)
+{
+	struct mask m = {NULL, NULL};
+	bool found;
+
+	if (l->sent.n < MASK_SECRET_MIN_BYTES)
 		return false;
-	if (l->rq.secret->ops->kind == SECRET_IAM_TOKEN && memmem(text.p, text.n, "X-Amz-", 6))
+	if (l->rq.secret->ops->kind == SECRET_IAM_TOKEN && memmem(body.p, body.n, "X-Amz-", 6))
 		return true;
-	if (l->rq.secret->ops->kind == SECRET_IAM_TOKEN && tail.n > TOKEN_TAIL_BYTES)
-		tail = slice_of(tail.p + tail.n - TOKEN_TAIL_BYTES, TOKEN_TAIL_BYTES);
-	return memmem(text.p, text.n, tail.p, tail.n) != NULL;
+	mask_add(&m, telling(l));
+	found = mask_finds(&m, pe->message) || mask_finds(&m, pe->detail) || mask_finds(&m, pe->hint);
+	mask_fini(&m);
+	return found;
 }
 
 int login_refusal(const struct login *l, struct slice body, struct err *e)
@@ -45,7 +60,7 @@ int login_refusal(const struct login *l, struct slice body, struct err *e)
 	if (parse_error(body, &pe) != 0)
 		return -1;
 	code = refusal_code(l, &pe);
-	if (repeats_secret(l, body)) {
+	if (repeats_secret(l, &pe, body)) {
 		pe.message = slice_str("(the server's words repeat the secret and are left out)");
 		pe.detail = pe.hint = slice_str("");
 	}

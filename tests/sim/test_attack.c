@@ -106,6 +106,12 @@ static void our_secret_in_the_servers_words(void **state)
 	         "no: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", true},
 		{SECRET_IAM_TOKEN, "db:1/?X-Amz-Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 	         "PAM authentication failed for db:1", false},
+		/* a piece that was cut at both ends */
+		{SECRET_PASSWORD, "correct horse battery staple", "no: rrect horse battery st...", true},
+		{SECRET_IAM_TOKEN, "db:1/?DBUser=the_application&X-Amz-Security-Token=IQoJb3JpZ2luX2VjEFAbCdEf&X-Amz-Signature=01",
+		 "no: QoJb3JpZ2luX2VjEFAbCdE...", true},
+		{SECRET_IAM_TOKEN, "db:1/?DBUser=the_application&X-Amz-Security-Token=IQoJb3JpZ2luX2VjEFAbCdEf&X-Amz-Signature=01",
+		 "PAM authentication failed for user the_application", false},
 	};
 
 	(void)state;
