@@ -102,12 +102,12 @@ static bool tls_system_is_named(void)
 static int tls_ca_load_system(struct tls_ctx *c, struct err *e)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl_ctx);
-	const char *named = secure_getenv(X509_get_default_cert_file_env());
+	const char *variable = X509_get_default_cert_file_env(), *named = secure_getenv(variable);
 	const char *file = named ? named : X509_get_default_cert_file();
 	int before = sk_X509_OBJECT_num(X509_STORE_get0_objects(store));
 
 	if (tls_ctx_watch(c, file) && tls_ca_add_file(c, file, e) < 0)
-		return -1;
+		return named ? err_prefix(e, "%s", variable) : -1;
 	/* SSL_CERT_DIR's, or the default */
 	if (SSL_CTX_set_default_verify_dir(c->ssl_ctx) != 1)
 		return err_set(e, ERR_TLS, "TLS cannot be set up: no default directory of CA certificates");
