@@ -21,12 +21,12 @@ static void on_ready(void *arg, unsigned what)
 	case CLIENT_TLS: client_startup_ready(c); return;
 	case CLIENT_AUTH: client_auth_ready(c, what); return;
 	case CLIENT_IDLE:
-		if (what & STREAM_WRITABLE) {
-			if (client_flush(c) == 0)
-				client_begin_session(c);
-		} else {
+		if (c->out.n == 0)
 			client_read_first(c);
-		}
+		else if (!(what & STREAM_WRITABLE))
+			client_read_waiting(c); /* the welcome is not out: it is answered behind that */
+		else if (client_flush(c) == 0)
+			client_begin_session(c);
 		return;
 	case CLIENT_WELCOME:
 	case CLIENT_WAIT: client_read_waiting(c); return;

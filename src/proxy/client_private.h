@@ -51,7 +51,7 @@ void client_idle(struct client *c);
 /* The welcome is out. */
 void client_begin_session(struct client *c);
 
-/* Something may have come, in CLIENT_IDLE; in CLIENT_WELCOME or CLIENT_WAIT. */
+/* Something may have come, in CLIENT_IDLE once the welcome is out; in CLIENT_WELCOME, CLIENT_WAIT, or before it is out. */
 void client_read_first(struct client *c);
 void client_read_waiting(struct client *c);
 
