@@ -24,7 +24,7 @@ struct secret_store {
 	struct credentials *doubted; /* the service turned these down; NULL: none */
 	uint64_t demanded_us;        /* when somebody last demanded a reading; 0: never */
 	uint64_t retry_us;           /* none before unless demanded, monotonic, after a failure */
-	struct timer again;          /* after one that left nothing to give out: the next, whether somebody asks or not */
+	struct timer again;          /* after one that failed: the next, whether somebody asks or not (secret_store.h) */
 	unsigned failures;           /* in a row */
 	struct err last_err;         /* of the last of them */
 	uint64_t told_us;            /* when one was last logged */
@@ -54,6 +54,16 @@ static int64_t wall_us(const struct secret_store *s)
 static bool lives_for(const struct secret_store *s, int64_t us)
 {
 	return s->value && secret_value_valid_at(s->value, wall_us(s) + us);
+}
+
+#define FOR_EVER UINT64_MAX
+
+/* What is left of the life of what there is to give out; 0: there is nothing. */
+static uint64_t left_us(const struct secret_store *s)
+{
+	if (!lives_for(s, 0))
+		return 0;
+	return s->value->expires_wall_us ? (uint64_t)(s->value->expires_wall_us - wall_us(s)) : FOR_EVER;
 }
 
 static void answer(void *arg)
@@ -86,19 +96,29 @@ static uint64_t growing_us(const struct secret_store *s)
 	return SECRET_STORE_BACKOFF_US << (s->failures < 6 ? s->failures : 6);
 }
 
-/* With a value that lives nobody is in a hurry; its end is worth an attempt. */
-static uint64_t backoff_us(const struct secret_store *s)
-{
-	bool alive = lives_for(s, 0);
-	uint64_t us = alive ? growing_us(s) : SECRET_STORE_BACKOFF_US;
-	uint64_t left = alive && s->value->expires_wall_us ? (uint64_t)(s->value->expires_wall_us - wall_us(s)) : us;
-
-	return us < left ? us : left;
-}
-
 static uint64_t at_most_max(uint64_t us)
 {
 	return us > SECRET_STORE_BACKOFF_MAX_US ? SECRET_STORE_BACKOFF_MAX_US : us;
+}
+
+/* With a value that lives nobody is in a hurry; its end is worth an attempt. */
+static uint64_t backoff_us(const struct secret_store *s)
+{
+	uint64_t left = left_us(s);
+
+	if (left == 0)
+		return SECRET_STORE_BACKOFF_US;
+	return left < growing_us(s) ? left : growing_us(s);
+}
+
+/* us: what who asks has to wait for. Whoever keeps clients away from the end of a value on, since the last reading failed, asks
+ * for no other. */
+static void read_again(struct secret_store *s, uint64_t us)
+{
+	uint64_t left = left_us(s), least = left > 0 ? left : at_most_max(growing_us(s));
+
+	if (left != FOR_EVER)
+		timer_set(&s->again, us > least ? us : least);
 }
 
 static void fail(struct secret_store *s, const struct err *e, uint64_t wish_us)
@@ -114,8 +134,7 @@ static void fail(struct secret_store *s, const struct err *e, uint64_t wish_us)
 	s->failures++;
 	s->retry_us = now_us(s) + us;
 	s->last_err = why;
-	if (!lives_for(s, 0))
-		timer_set(&s->again, us < growing_us(s) ? at_most_max(growing_us(s)) : us);
+	read_again(s, us);
 	if (news)
 		log_warning(loop_log(s->deps.loop), "secret not read", LU("failures", s->failures), LERR(&s->last_err));
 	end_reading(s);

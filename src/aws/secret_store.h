@@ -10,7 +10,8 @@
 /* Readings that somebody demands after a refusal are at least this far apart. */
 #define SECRET_STORE_DEMAND_US UINT64_C(10000000)
 /* After the n-th failure in a row: base * 2^n, at most max. Where there is nothing to give out, who asks has to wait for base
- * only, and it is read again although nobody asks: whoever keeps clients away until there is one would wait for ever. */
+ * only, and it is read again although nobody asks: whoever keeps clients away until there is one would wait for ever. So it is at
+ * the end of what there is, if the last reading failed. */
 #define SECRET_STORE_BACKOFF_US     UINT64_C(1000000)
 #define SECRET_STORE_BACKOFF_MAX_US UINT64_C(60000000)
 

@@ -109,6 +109,14 @@ static inline void kept_gives(struct kept *k, const char *password)
 	assert_string_equal(k->password, password);
 }
 
+static inline struct secret_store_stats kept_stats(struct kept *k)
+{
+	struct secret_store_stats st;
+
+	secret_store_collect(k->store, &st);
+	return st;
+}
+
 /* The server turns down what was given: is it worth asking again? */
 static inline bool kept_refused(struct kept *k)
 {

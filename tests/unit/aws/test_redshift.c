@@ -312,6 +312,33 @@ static void service_away(void **state)
 	assert_int_equal(f->http.starts, 3);
 }
 
+/* What failed while the old lived counts from its end on: then another is read although nobody asks, or whoever waits for that
+ * before he sends clients would wait for ever. */
+static void ends_after_a_failure(void **state)
+{
+	struct kept *f = *state;
+
+	hands_out(f, "p1", "2026-01-15T12:49:56Z");
+	two_pass(&f->two, 8 * MIN);
+	gives(f, "p1");
+	fake_http_reply(&f->http, 404, "<ErrorResponse><Error><Code>ClusterNotFound</Code></Error></ErrorResponse>");
+	two_settle(&f->two);
+	two_pass(&f->two, 6 * MIN);
+	assert_false(kept_stats(f).lacking_now);
+	assert_int_equal(f->http.starts, 2);
+	two_pass(&f->two, 61 * SEC);
+	assert_true(kept_stats(f).lacking_now);
+	fake_give(&f->provider, "ASIATWO", 0, true);
+	two_settle(&f->two);
+	assert_int_equal(f->http.starts, 3);
+	hands_out(f, "p2", "2026-01-15T13:04:56Z");
+	assert_false(kept_stats(f).lacking_now);
+	/* nobody asks, nothing failed, nothing is called */
+	two_pass(&f->two, 3600 * SEC);
+	assert_false(kept_stats(f).lacking_now);
+	assert_int_equal(f->http.starts, 3);
+}
+
 static void turned_down(void **state)
 {
 	struct kept *f = *state;
@@ -377,6 +404,7 @@ int main(void)
 		cmocka_unit_test(questions), cmocka_unit_test(names),
 		cmocka_unit_test_setup_teardown(kept_while_it_lives, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(service_away, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(ends_after_a_failure, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(turned_down, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(dead_on_arrival, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(going_away, setup, kept_teardown),

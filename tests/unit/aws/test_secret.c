@@ -334,14 +334,6 @@ static void failures(void **state)
 	kept_gives(f, "p1");
 }
 
-static struct secret_store_stats stats(struct kept *f)
-{
-	struct secret_store_stats st;
-
-	secret_store_collect(f->store, &st);
-	return st;
-}
-
 /* Nobody asks, because whoever would waits for there to be one: it is read again, ever more rarely, until there is. */
 static void nobody_asks(void **state)
 {
@@ -349,16 +341,16 @@ static void nobody_asks(void **state)
 	unsigned starts = 1;
 
 	settle(f);
-	assert_true(stats(f).lacking_now);
-	assert_non_null(strstr(stats(f).why.msg, "the secret prod/db: it has not been read yet"));
+	assert_true(kept_stats(f).lacking_now);
+	assert_non_null(strstr(kept_stats(f).why.msg, "the secret prod/db: it has not been read yet"));
 	fake_give(&f->provider, "ASIAONE", 0, true);
 	settle(f);
 	for (unsigned i = 0; i < 300; i++) {
-		assert_int_equal(stats(f).lacking_now, true);
+		assert_int_equal(kept_stats(f).lacking_now, true);
 		if (fake_http_pending(&f->http) > 0) {
 			fake_http_reply(&f->http, 400, "{\"__type\":\"ResourceNotFoundException\"}");
 			settle(f);
-			assert_non_null(strstr(stats(f).why.msg, "ResourceNotFoundException"));
+			assert_non_null(strstr(kept_stats(f).why.msg, "ResourceNotFoundException"));
 			starts = f->http.starts;
 		}
 		pass(f, 1 * SEC);
@@ -372,7 +364,7 @@ static void nobody_asks(void **state)
 		fake_give(&f->provider, "ASIAONE", 0, true);
 	settle(f);
 	holds(f, "AWSCURRENT", 1);
-	assert_false(stats(f).lacking_now);
+	assert_false(kept_stats(f).lacking_now);
 	starts = f->http.starts;
 	pass(f, 300 * SEC);
 	assert_int_equal(f->http.starts, starts); /* nor is it read for nobody from then on */
