@@ -27,7 +27,7 @@
 
 struct call {
 	struct provider_deps deps;
-	struct call_request rq; /* its pointers are to the copies below */
+	struct call_request rq; /* its pointers are to literals, or the copies below; but for secrets and known: call_start's */
 	char *url, *region;
 	struct http_header header[CALL_HEADERS_MAX];
 	struct buf header_text[CALL_HEADERS_MAX]; /* the values */
@@ -281,12 +281,13 @@ struct call *call_start(const struct provider_deps *d, const struct call_request
 	c->rq = *rq;
 	c->cb = cb;
 	c->arg = arg;
-	c->url = mem_strdup(rq->url);
-	c->region = mem_strdup(rq->region);
+	c->rq.url = c->url = mem_strdup(rq->url);
+	c->rq.region = c->region = mem_strdup(rq->region);
 	credentials_ref(rq->signer);
 	buf_init_secret(&c->body, rq->body.n);
 	buf_add_slice(&c->body, rq->body);
 	c->rq.body = buf_slice(&c->body);
+	c->rq.headers = c->header;
 	for (size_t i = 0; i < rq->header_count; i++) {
 		buf_init_secret(&c->header_text[i], rq->headers[i].value.n);
 		buf_add_slice(&c->header_text[i], rq->headers[i].value);

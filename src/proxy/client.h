@@ -32,7 +32,6 @@ struct client_env {
 	struct iobuf_pool *bufs;
 	struct registry *registry;
 	struct keyring *keys;
-	struct cancels *cancels;
 	struct hash_queue *hashes;
 	struct stats_snapshot *totals;
 	struct list *clients;

@@ -1,6 +1,4 @@
 /* A StartupMessage says who somebody wants to be: may this connection ask that at all? */
-#include <string.h>
-
 #include "base/mem.h"
 #include "io/peer.h"
 #include "proxy/client_private.h"

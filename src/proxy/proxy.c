@@ -339,7 +339,6 @@ struct proxy *proxy_new(const struct proxy_deps *d, const struct proxy_opts *o)
 		.bufs = p->bufs,
 		.registry = &p->registry,
 		.keys = p->keys,
-		.cancels = &p->cancels,
 		.hashes = &p->hashes,
 		.totals = p->totals,
 		.clients = &p->clients,
