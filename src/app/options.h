@@ -18,7 +18,7 @@ enum option_type {
 	OPTION_STRING,  /* text */
 	OPTION_PATH,    /* of a file or directory: text */
 	OPTION_LIST,    /* separated by commas: text, see options_item */
-	OPTION_ADDRS,   /* the same, of addresses (listen_spec.h) */
+	OPTION_ADDRS,   /* the same, of addresses (conf_listen.h) */
 };
 
 /* Where an option may stand: [pgiam], a [databases] entry, a [users] entry. */

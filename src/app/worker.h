@@ -16,7 +16,7 @@ struct worker;
 
 enum worker_event {
 	WORKER_CLOSED, /* it accepts no more clients */
-	WORKER_ENDED,  /* its last connection is gone; worker_join will not wait */
+	WORKER_ENDED,  /* its last connection is gone; worker_free will not wait */
 };
 
 /* Everything is borrowed for the worker's life. */

@@ -1,5 +1,5 @@
 /* Where a login secret comes from, as the proxy sees it: it asks at the moment the server
- * asks for a password, and does not know whether AWS, a file or nothing is behind it.
+ * asks for a password, or before it dials (`first`), and does not know whether AWS, a file or nothing is behind it.
  * proxy calls; aws and app implement; neither sees the other.
  *
  * A source belongs to one event loop, and is called on that loop's thread only. */

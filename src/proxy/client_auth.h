@@ -1,7 +1,7 @@
 /* A client proves who it is (CLIENT_AUTH), for client*.c only:
  *   client_auth_verdict.c   what methods do and come to
- *   client_auth_password.c  plain, md5
  *   client_auth_scram.c     scram-sha-256
+ *   client_auth_password.c  plain; md5, which is scram-sha-256 for whoever has a secret of that
  *   client_auth_name.c      cert, peer
  *   client_auth.c           the exchange's frame: which method, messages
  * Each needs only those above it.

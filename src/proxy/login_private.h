@@ -65,7 +65,7 @@ static inline bool login_is_let_in(const struct login *l)
 
 /* ---- login_scram.c: what is sent goes into out ---- */
 
-/* client-first-message, for l->mechanism. */
+/* client-first-message, binding as l->binding says. */
 int login_scram_begin(struct login *l, struct slice secret, struct err *e);
 
 /* server-first-message: begins hashing. done comes once, never inside, with client-final-message in out. */
