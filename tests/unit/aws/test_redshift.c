@@ -386,6 +386,22 @@ static void dead_on_arrival(void **state)
 	assert_string_equal(f->password, "p2");
 }
 
+/* Whoever asks before it would be read again by itself has it read; that is not done twice. */
+static void asked_for_meanwhile(void **state)
+{
+	struct kept *f = *state;
+
+	fake_http_reply(&f->http, 200, "sesame");
+	two_pass(&f->two, 1 * SEC);
+	start(f);
+	assert_int_equal(f->http.starts, 2);
+	two_pass(&f->two, 5 * SEC);
+	assert_int_equal(f->http.starts, 2);
+	hands_out(f, "p1", "2026-01-15T12:49:56Z");
+	assert_int_equal(f->times, 1);
+	assert_string_equal(f->password, "p1");
+}
+
 static void going_away(void **state)
 {
 	struct kept *f = *state;
@@ -407,6 +423,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ends_after_a_failure, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(turned_down, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(dead_on_arrival, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(asked_for_meanwhile, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(going_away, setup, kept_teardown),
 	};
 
