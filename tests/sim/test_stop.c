@@ -201,6 +201,24 @@ static void waiting_for_a_server(void **state)
 	expect_end(s);
 }
 
+/* The same where logins fail, although waiting might mend that: nobody waits for it now. */
+static void waiting_for_a_server_that_is_away(void **state)
+{
+	struct sim *s = sim_begin(2, NULL);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	s->pg.error_at = FAKEPG_STARTUP;
+	s->pg.sqlstate = "57P03";
+	fakepg_close(fakepg_conn(&s->pg, 0));
+	sim_settle(s);
+	sim_query(c, "SELECT 1");
+	sim_settle(s);
+	sim_expect(c, "");
+	stop(s);
+	expect_told_and_end(c);
+}
+
 static void while_logging_in(void **state)
 {
 	static const enum fakepg_step steps[] = {FAKEPG_ACCEPT, FAKEPG_STARTUP, FAKEPG_AUTH_OK, FAKEPG_KEY};
@@ -378,6 +396,7 @@ int main(void)
 		cmocka_unit_test(until_the_grace_is_over),
 		cmocka_unit_test(a_second_call_is_for_the_impatient),
 		cmocka_unit_test(waiting_for_a_server),
+		cmocka_unit_test(waiting_for_a_server_that_is_away),
 		cmocka_unit_test(while_logging_in),
 		cmocka_unit_test(a_login_that_comes_too_late),
 		cmocka_unit_test(with_connections_kept_ready),
