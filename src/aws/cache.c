@@ -190,9 +190,9 @@ static void failed(struct cache *c, const struct err *e, enum provider_cause cau
 	timer_set(&c->timer, delay);
 	if (!news)
 		return;
-	log_warning(loop_log(c->loop), usable(c) ? "aws credentials not renewed" : "no aws credentials", LS("identity", c->name), LERR(&c->last_err), LU("failures", c->failures),
-		    LU("retry_ms", delay / CLOCK_US_PER_MS),
-		    LS("kept", usable(c) ? c->creds->provider : NULL));
+	log_warning(loop_log(c->loop), usable(c) ? "aws credentials not renewed" : "no aws credentials",
+		    LS("identity", c->name), LERR(&c->last_err), LU("failures", c->failures),
+		    LU("retry_ms", delay / CLOCK_US_PER_MS), LS("kept", usable(c) ? c->creds->provider : NULL));
 }
 
 static void fetched(void *arg, const struct provider_answer *a)

@@ -30,6 +30,16 @@ void cache_file_set_date(struct json *j, const char *path, int64_t wall_us)
 	json_set_string(j, path, date);
 }
 
+bool cache_file_life(const struct json *answer, double max_sec, int64_t now_wall_us, int64_t *expires_wall_us)
+{
+	double sec;
+
+	if (!json_number(answer, "expiresIn", &sec) || sec < 1 || sec > max_sec)
+		return false;
+	*expires_wall_us = now_wall_us + (int64_t)(sec * 1000000);
+	return true;
+}
+
 static int write_all(int fd, struct slice s)
 {
 	while (s.n > 0) {

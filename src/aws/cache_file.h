@@ -19,4 +19,7 @@ void cache_file_set(struct json *j, const char *path, struct slice text);
 /* The same with a date: "2026-01-15T12:34:56Z". */
 void cache_file_set_date(struct json *j, const char *path, int64_t wall_us);
 
+/* When what was answered at that time ends, as its expiresIn (seconds, from 1 to max_sec) says. False: it does not say so. */
+bool cache_file_life(const struct json *answer, double max_sec, int64_t now_wall_us, int64_t *expires_wall_us);
+
 #endif

@@ -89,17 +89,15 @@ int login_cache_renew(struct login_token *t, struct slice answer, int64_t now_wa
 					    "accessToken/sessionToken", "refreshToken"};
 	struct json *j = json_parse(answer);
 	bool whole = true;
-	double sec;
 
 	for (size_t i = 0; j && i < sizeof(names) / sizeof(names[0]); i++)
 		whole = whole && json_string(j, names[i]).n > 0;
-	if (!j || !whole || !json_number(j, "expiresIn", &sec) || sec < 1 || sec > LIFE_MAX) {
+	if (!j || !whole || !cache_file_life(j, LIFE_MAX, now_wall_us, &t->expires_wall_us)) {
 		json_free(j);
 		return -1;
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		cache_file_set(t->json, names[i], json_string(j, names[i]));
-	t->expires_wall_us = now_wall_us + (int64_t)(sec * 1000000);
 	cache_file_set_date(t->json, "accessToken/expiresAt", t->expires_wall_us);
 	take_slices(t);
 	json_free(j);

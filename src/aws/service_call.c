@@ -108,6 +108,12 @@ static void call(struct service_call *s, const char *region)
 			     heard, s);
 }
 
+static void refuse_for_region(struct service_call *s)
+{
+	err_hint(&s->err, "Set AWS_REGION, or region of the AWS profile or of the database.");
+	refuse(s);
+}
+
 static void region_heard(void *arg, const char *region, const struct err *e)
 {
 	struct service_call *s = arg;
@@ -119,8 +125,7 @@ static void region_heard(void *arg, const char *region, const struct err *e)
 	}
 	s->err = *e;
 	err_recode(&s->err, ERR_CREDENTIALS);
-	err_hint(&s->err, "Set AWS_REGION, or region of the AWS profile or of the database.");
-	refuse(s);
+	refuse_for_region(s);
 }
 
 /* In the region that is given, of the environment, or what there is to find. */
@@ -134,8 +139,7 @@ static void begin(struct service_call *s, const char *region, const char *profil
 		s->finding = region_finder_get(s->deps.region, profile, region_heard, s);
 	} else {
 		err_set(&s->err, ERR_CREDENTIALS, "no region for the endpoint: AWS_REGION is not set");
-		err_hint(&s->err, "Set AWS_REGION, or region of the AWS profile or of the database.");
-		refuse(s);
+		refuse_for_region(s);
 	}
 }
 

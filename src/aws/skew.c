@@ -18,6 +18,12 @@ static int64_t magnitude(int64_t us)
 	return us < 0 ? -us : us;
 }
 
+/* For people, to the nearest second. */
+static void format_offset(int64_t offset, char out[DATE_SPAN_SIZE])
+{
+	date_format_span(magnitude(offset) + US_PER_SEC / 2, out);
+}
+
 void skew_measure(struct skew *s, int64_t date_wall_us, int64_t asked_wall_us, int64_t now_wall_us,
 		  struct log *log)
 {
@@ -35,7 +41,7 @@ void skew_measure(struct skew *s, int64_t date_wall_us, int64_t asked_wall_us, i
 	if (correct && magnitude(offset - before) < SKEW_IGNORED_US / 2)
 		return;
 	atomic_store_explicit(&s->correction_us, correct ? offset : 0, memory_order_relaxed);
-	date_format_span(magnitude(offset) + US_PER_SEC / 2, span); /* to the nearest second */
+	format_offset(offset, span);
 	if (magnitude(offset) > SKEW_CORRECTED_MAX_US)
 		log_error(log, "clock is wrong, too far to correct", LS("by", span),
 			  LS("direction", offset < 0 ? "fast" : "slow"),
@@ -55,7 +61,7 @@ void skew_hint(const struct skew *s, struct err *e)
 
 	if (magnitude(offset) <= SKEW_CORRECTED_MAX_US)
 		return;
-	date_format_span(magnitude(offset) + US_PER_SEC / 2, span);
+	format_offset(offset, span);
 	err_hint(e, "Set this machine's clock: it is %s %s AWS's, which is too far to correct.", span,
 		 offset < 0 ? "ahead of" : "behind");
 }

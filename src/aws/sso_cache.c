@@ -83,16 +83,14 @@ int sso_cache_renew(struct sso_token *t, struct slice answer, int64_t now_wall_u
 {
 	struct json *j = json_parse(answer);
 	struct slice access = json_string(j, "accessToken"), refresh = json_string(j, "refreshToken");
-	double sec;
 
-	if (access.n == 0 || !json_number(j, "expiresIn", &sec) || sec < 1 || sec > LIFE_MAX) {
+	if (access.n == 0 || !cache_file_life(j, LIFE_MAX, now_wall_us, &t->expires_wall_us)) {
 		json_free(j);
 		return -1;
 	}
 	cache_file_set(t->json, "accessToken", access);
 	if (refresh.n > 0)
 		cache_file_set(t->json, "refreshToken", refresh);
-	t->expires_wall_us = now_wall_us + (int64_t)(sec * 1000000);
 	cache_file_set_date(t->json, "expiresAt", t->expires_wall_us);
 	take_slices(t);
 	json_free(j);

@@ -1,7 +1,7 @@
 /* Dial, SSLRequest, one byte of answer, handshake; or the handshake at once, which only ALPN tells from a handshake with
- * something that is no PostgreSQL server (a ClientHello to a server before 17 is just a bad packet). The answer is read as exactly one byte, and anything that is in
- * the socket before the handshake starts belongs to the handshake: no byte from before TLS is ever taken for one from
- * inside it (pitfall 1, CVE-2021-23222). */
+ * something that is no PostgreSQL server (a ClientHello to a server before 17 is just a bad packet). The answer is read as
+ * exactly one byte, and anything that is in the socket before the handshake starts belongs to the handshake: no byte from
+ * before TLS is ever taken for one from inside it (pitfall 1, CVE-2021-23222). */
 #include "proxy/upstream.h"
 
 #include <stdlib.h>

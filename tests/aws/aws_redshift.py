@@ -88,11 +88,7 @@ class RedshiftServerless(RedshiftBase):
         return Reply({"__type": e.code, "message": e.message}, e.status, "application/x-amz-json-1.1", e.headers)
 
     def answer(self, r):
-        r.by = r.caller("redshift-serverless")
-        if r.target_header != "RedshiftServerless.GetCredentials" or \
-                r.headers.get("content-type") != "application/x-amz-json-1.1":
-            raise Refused(400, "UnknownOperationException", r.target_header)
-        asked = json.loads(r.body)
+        asked = r.json_call("redshift-serverless", "RedshiftServerless.GetCredentials")
         if not self.named(asked.get("workgroupName"), asked.get("customDomainName")):
             raise Refused(400, "ResourceNotFoundException", "Resource not found")
         user = self.user_of(r.by)

@@ -39,11 +39,7 @@ class SecretsManager(Service):
         return Reply({"__type": e.code, "Message": e.message}, e.status, "application/x-amz-json-1.1", e.headers)
 
     def answer(self, r):
-        r.by = r.caller("secretsmanager")
-        if r.target_header != "secretsmanager.GetSecretValue" or \
-                r.headers.get("content-type") != "application/x-amz-json-1.1":
-            raise Refused(400, "UnknownOperationException", r.target_header)
-        asked = json.loads(r.body)
+        asked = r.json_call("secretsmanager", "secretsmanager.GetSecretValue")
         name = next((n for n in self.secrets if asked.get("SecretId") in (n, self.arn(n))), None)
         if name is None:
             raise Refused(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")

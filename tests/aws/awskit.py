@@ -55,6 +55,13 @@ class Request:
             self.form = {k: v[0] for k, v in urllib.parse.parse_qs(body.decode(), keep_blank_values=True).items()}
         self.target_header = headers.get("x-amz-target", "")
 
+    def json_call(self, service, target):
+        """The arguments of this call of AWS's JSON protocol, signed for service; whatever else it is is refused."""
+        self.by = self.caller(service)
+        if self.target_header != target or self.headers.get("content-type") != "application/x-amz-json-1.1":
+            raise Refused(400, "UnknownOperationException", self.target_header)
+        return json.loads(self.body)
+
     def said(self, what):
         """A header, or "body"."""
         return self.body.decode() if what == "body" else self.headers[what]
