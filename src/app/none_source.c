@@ -45,16 +45,18 @@ static void cancel(struct secret_op *op)
 	free(op);
 }
 
-static bool refused(struct secret_source *s)
+static bool refused(struct secret_source *s, uint64_t no)
 {
 	(void)s;
+	(void)no;
 	return false; /* trying again would say the same */
 }
 
-static void explain(struct secret_source *s, const struct secret_request *rq, struct err *e)
+static void explain(struct secret_source *s, const struct secret_request *rq, uint64_t no, struct err *e)
 {
 	(void)s;
 	(void)rq;
+	(void)no;
 	(void)e; /* nothing was signed or sent */
 }
 

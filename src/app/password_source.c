@@ -12,9 +12,9 @@ struct source {
 	struct loop *loop;
 	char *file;
 	struct secret password;
-	bool given;  /* digest is of what was given last */
+	uint64_t no; /* of what was given last; 0: nothing */
 	bool failed; /* the last time nothing could be given */
-	unsigned char digest[DIGEST_SHA256_BYTES];
+	unsigned char digest[DIGEST_SHA256_BYTES]; /* of that */
 };
 
 struct secret_op {
@@ -48,6 +48,14 @@ static int current(const struct source *s, struct buf *out, struct err *e)
 	return 0;
 }
 
+static bool is_other(const struct source *s, struct slice secret)
+{
+	unsigned char digest[DIGEST_SHA256_BYTES];
+
+	digest_sha256(secret, digest);
+	return s->no == 0 || memcmp(digest, s->digest, sizeof(digest)) != 0;
+}
+
 static void answer(void *arg)
 {
 	struct secret_op *op = arg;
@@ -62,10 +70,9 @@ static void answer(void *arg)
 	rc = current(s, &secret, &e);
 	s->failed = rc != 0;
 	if (rc == 0) {
-		const struct secret_answer a = {.secret = buf_slice(&secret)};
-		digest_sha256(a.secret, s->digest);
-		s->given = true;
-		cb(cb_arg, &a, NULL);
+		s->no += is_other(s, buf_slice(&secret));
+		digest_sha256(buf_slice(&secret), s->digest);
+		cb(cb_arg, &(struct secret_answer){.secret = buf_slice(&secret), .no = s->no}, NULL);
 	} else {
 		cb(cb_arg, NULL, &e);
 	}
@@ -101,27 +108,24 @@ static void cancel(struct secret_op *op)
 }
 
 /* Does the file hold another password than the one refused? */
-static bool refused(struct secret_source *base)
+static bool refused(struct secret_source *base, uint64_t no)
 {
 	const struct source *s = (const struct source *)base;
-	unsigned char digest[DIGEST_SHA256_BYTES];
 	struct buf secret;
-	bool changed = false;
+	bool changed;
 
-	if (!s->file || !s->given)
-		return false;
-	if (current(s, &secret, NULL) == 0) {
-		digest_sha256(buf_slice(&secret), digest);
-		changed = memcmp(digest, s->digest, sizeof(digest)) != 0;
-	}
+	if (no != s->no || !s->file)
+		return no != s->no;
+	changed = current(s, &secret, NULL) == 0 && is_other(s, buf_slice(&secret));
 	buf_free(&secret);
 	return changed;
 }
 
-static void explain(struct secret_source *base, const struct secret_request *rq, struct err *e)
+static void explain(struct secret_source *base, const struct secret_request *rq, uint64_t no, struct err *e)
 {
 	const struct source *s = (const struct source *)base;
 
+	(void)no;
 	if (s->file)
 		err_detail(e, "The password of user \"%s\" is from %s.", rq->user, s->file);
 	else

@@ -32,6 +32,11 @@ static const struct source_kind *kind_of(const struct source *s)
 	return (const struct source_kind *)s->base.ops; /* its first member */
 }
 
+const void *source_value(const struct source *s, uint64_t no)
+{
+	return no == s->no ? s->value : no + 1 == s->no ? s->before : NULL;
+}
+
 int64_t source_wall_us(const struct source *s)
 {
 	return skew_wall_us(s->skew, loop_clock(s->loop));
@@ -75,7 +80,7 @@ static void answer(void *arg)
 		op->failed = kind_of(s)->answer(s, &rq, &made, &a, &op->err) != 0;
 	if (!op->failed) {
 		value = desk_value_ref(s->desk, s->value);
-		replace(s, &s->given, value);
+		a.no = s->no;
 	}
 	s->failed = op->failed;
 	op->cb(op->arg, op->failed ? NULL : &a, op->failed ? &op->err : NULL);
@@ -111,8 +116,11 @@ static void heard(void *arg, void *value, const struct err *e)
 	struct source *s = arg;
 
 	s->asking = NULL;
-	if (value)
+	if (value && value != s->value) {
+		replace(s, &s->before, s->value);
 		replace(s, &s->value, value);
+		s->no++;
+	}
 	if (s->value != s->refused)
 		replace(s, &s->refused, NULL); /* a secret, and nobody asks for it any more */
 	heard_for(s, WAIT_VALUE, lives_for(s, 0) ? NULL : e);
@@ -187,18 +195,16 @@ void source_cancel(struct secret_op *op)
 }
 
 /* One more try makes sense only with another value: what is made of one is never old here. */
-bool source_refused(struct secret_source *base)
+bool source_refused(struct secret_source *base, uint64_t no)
 {
 	struct source *s = source_of(base);
 	uint64_t now = loop_now_us(s->loop);
 
-	if (!s->given)
-		return false;
-	if (s->value != s->given || (s->asking && s->refused == s->given))
+	if (no != s->no || (s->asking && s->refused == s->value))
 		return true;
-	if (!kind_of(s)->life(s->given).renewable || (s->demanded_us && now < s->demanded_us + REFUSED_EVERY_US))
+	if (!kind_of(s)->life(s->value).renewable || (s->demanded_us && now < s->demanded_us + REFUSED_EVERY_US))
 		return false;
-	replace(s, &s->refused, s->given);
+	replace(s, &s->refused, s->value);
 	s->demanded_us = now;
 	if (s->asking) {
 		/* What is under way was asked without knowing of the refusal. */
@@ -226,8 +232,8 @@ void source_fini(struct source *s)
 	if (s->asking)
 		desk_cancel(s->asking);
 	desk_value_unref(s->desk, s->value);
+	desk_value_unref(s->desk, s->before);
 	desk_value_unref(s->desk, s->refused);
-	desk_value_unref(s->desk, s->given);
 	desk_unref(s->desk);
 	mailbox_unref(s->mail);
 }

@@ -42,8 +42,9 @@ struct source {
 	struct desk *desk;
 	const struct skew *skew;
 	void *value;             /* the last heard of, or NULL */
+	uint64_t no;             /* its number, as in secret_answer */
+	void *before;            /* what was there before it, number no - 1: logins may have it still; or NULL */
 	void *refused;           /* given out and turned down by a server; or NULL */
-	void *given;             /* what the last answer came of; or NULL */
 	struct desk_op *asking;  /* non-NULL exactly while the desk is asked */
 	uint64_t asked_us;       /* when, monotonic; 0: never */
 	uint64_t demanded_us;    /* the last time on account of a refusal; 0: never */
@@ -66,10 +67,13 @@ void source_fini(struct source *s); /* with no operation pending */
 bool source_first(struct secret_source *base, const struct secret_request *rq);
 struct secret_op *source_start(struct secret_source *base, const struct secret_request *rq, secret_cb cb, void *arg);
 void source_cancel(struct secret_op *op);
-bool source_refused(struct secret_source *base);
+bool source_refused(struct secret_source *base, uint64_t no);
 
 /* What `lacks` told of is there, or, with e, it does not come: who waited for it is answered. */
 void source_go_on(struct source *s, const struct err *e);
+
+/* The value of this number, borrowed; NULL: it is not here any more, or there is none. */
+const void *source_value(const struct source *s, uint64_t no);
 
 /* The time as AWS has it. */
 int64_t source_wall_us(const struct source *s);

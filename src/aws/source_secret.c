@@ -46,10 +46,10 @@ static void explain_expiry(const struct source *s, const struct secret_value *v,
 		   alive ? "" : " ago", clock);
 }
 
-static void explain(struct secret_source *base, const struct secret_request *rq, struct err *e)
+static void explain(struct secret_source *base, const struct secret_request *rq, uint64_t no, struct err *e)
 {
 	const struct source_secret *s = (const struct source_secret *)source_of(base);
-	const struct secret_value *given = s->source.given;
+	const struct secret_value *given = source_value(&s->source, no);
 	struct buf user;
 
 	if (!given)

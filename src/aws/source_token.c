@@ -82,15 +82,16 @@ static bool lacks_region(struct source *s, const struct secret_request *rq)
 
 /* ---- the kind ---- */
 
-static void explain(struct secret_source *base, const struct secret_request *rq, struct err *e)
+static void explain(struct secret_source *base, const struct secret_request *rq, uint64_t no, struct err *e)
 {
 	const struct source *s = source_of(base);
 	const struct source_token *t = const_token_of(s);
+	const struct credentials *creds = source_value(s, no);
 	char region[64] = "";
 
-	if (aws_region(t->region, rq->host, t->env, region, NULL, NULL) != 0 || !s->given)
+	if (aws_region(t->region, rq->host, t->env, region, NULL, NULL) != 0 || !creds)
 		return;
-	source_explain_refusal(rq, t->token, region, s->given, source_wall_us(s), e);
+	source_explain_refusal(rq, t->token, region, creds, source_wall_us(s), e);
 	skew_hint(s->skew, e);
 }
 

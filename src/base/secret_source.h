@@ -28,6 +28,7 @@ struct secret_request {
 struct secret_answer {
 	struct slice secret;
 	const char *user; /* log in as this user instead, or NULL: only of an answer that was asked for first */
+	uint64_t no;      /* which of the source's secrets it comes of, from 1: another one has another number */
 };
 
 /* Exactly one of a and e is not NULL. Comes once, never inside start, never after cancel. */
@@ -47,13 +48,13 @@ struct secret_source_ops {
 	struct secret_op *(*start)(struct secret_source *s, const struct secret_request *rq, secret_cb cb,
 	                           void *arg);
 	void (*cancel)(struct secret_op *op);
-	/* The server refused the last secret (28000, 28P01): refresh before the next answer, at a
-	 * bounded rate. Returns true if a refresh is under way or done since the secret was given,
-	 * so that one more try makes sense. */
-	bool (*refused)(struct secret_source *s);
-	/* Adds to a failed login's detail what the source knows without saying a secret: whose
-	 * credentials, what was signed, how long they live. */
-	void (*explain)(struct secret_source *s, const struct secret_request *rq, struct err *e);
+	/* The server refused secret `no` (28000, 28P01): refresh before the next answer, at a bounded rate, unless
+	 * that is done since it was given. Several logins may have it at once, and are refused one after another.
+	 * Returns true if a refresh is under way or done, so that one more try makes sense. */
+	bool (*refused)(struct secret_source *s, uint64_t no);
+	/* Adds to the detail of a login that failed with secret `no` (0: with none) what the source knows without
+	 * saying a secret: whose credentials, what was signed, how long they live. */
+	void (*explain)(struct secret_source *s, const struct secret_request *rq, uint64_t no, struct err *e);
 	void (*free)(struct secret_source *s);
 };
 

@@ -75,6 +75,7 @@ static void finish(struct login *l, const struct err *e)
 	login_cb cb = l->cb;
 	void *arg = l->arg;
 	struct login_result *r = l->result;
+	uint64_t secret_no = l->secret_no;
 
 	set_state(l, LOGIN_DONE);
 	if (!e) {
@@ -86,7 +87,7 @@ static void finish(struct login *l, const struct err *e)
 		l->result = NULL;
 	}
 	login_free(l);
-	cb(arg, e ? NULL : r, e);
+	cb(arg, e ? NULL : r, secret_no, e);
 }
 
 static void fail_protocol(struct login *l, const char *what)
@@ -191,6 +192,7 @@ static void on_secret(void *arg, const struct secret_answer *a, const struct err
 		finish(l, &copy);
 		return;
 	}
+	l->secret_no = a->no;
 	if (l->state == LOGIN_SECRET) {
 		hand_over(l, a->secret);
 		return;

@@ -37,8 +37,8 @@ void login_result_free(struct login_result *r);
 /* Remembers a ParameterStatus; -1 if that would be more than a server has to report. */
 int login_result_parameter(struct login_result *r, struct slice name, struct slice value);
 
-/* Exactly one of r and e. */
-typedef void (*login_cb)(void *arg, struct login_result *r, const struct err *e);
+/* Exactly one of r and e. secret_no: which of the source's secrets it was given; 0: none. */
+typedef void (*login_cb)(void *arg, struct login_result *r, uint64_t secret_no, const struct err *e);
 
 struct login;
 struct login *login_start(const struct login_env *env, const struct login_request *rq, login_cb cb, void *arg);

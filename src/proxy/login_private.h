@@ -36,6 +36,7 @@ struct login {
 	enum login_state state;
 	struct upstream *upstream;   /* non-NULL exactly in LOGIN_REACH */
 	struct secret_op *secret_op; /* non-NULL while the source is at work */
+	uint64_t secret_no;          /* of what it gave; 0: nothing */
 	struct secret kept;          /* given before the server was dialled; NULL: none */
 	struct defer give;           /* hands it over */
 	struct offload_op *hash_op;  /* non-NULL exactly in LOGIN_SCRAM_HASH */

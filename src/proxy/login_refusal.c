@@ -67,7 +67,7 @@ int login_refusal(const struct login *l, struct slice body, struct err *e)
 	parse_error_to_err(&pe, code, e);
 	if ((code == ERR_AUTH_IAM || code == ERR_AUTH_PASSWORD) && l->rq.secret->ops->explain) {
 		login_secret_request(l, &rq);
-		l->rq.secret->ops->explain(l->rq.secret, &rq, e);
+		l->rq.secret->ops->explain(l->rq.secret, &rq, l->secret_no, e);
 	}
 	hint = profile_refusal_hint(l->rq.target->profile, e->msg);
 	if (hint)

@@ -139,12 +139,12 @@ static void turn_granted(void *arg)
 }
 
 /* Asks the source, once in a row of refusals, whether it may have another secret meanwhile. */
-static bool refreshed(struct pool *p, const struct err *e)
+static bool refreshed(struct pool *p, const struct server *s, const struct err *e)
 {
 	struct secret_source *src = p->db->secret;
 	bool of_secret = e->code == ERR_AUTH_IAM || e->code == ERR_AUTH_PASSWORD;
 
-	return of_secret && !p->retried && src && src->ops->refused && src->ops->refused(src);
+	return of_secret && s->secret_no && !p->retried && src->ops->refused && src->ops->refused(src, s->secret_no);
 }
 
 /* Did its login begin before the last refusal that was not believed? Then its own says nothing of the secret there is since. */
@@ -159,7 +159,7 @@ static const struct verdict *judge(struct pool *p, const struct server *s, const
 	struct verdict_input in = {.code = e->code,
 	                           .class = err_class(e),
 	                           .retried = p->retried && !late,
-	                           .refreshed = late || refreshed(p, e),
+	                           .refreshed = late || refreshed(p, s, e),
 	                           .known = p->known != POOL_UNTRIED};
 
 	return verdict_of(&in);

@@ -441,7 +441,7 @@ static uint64_t jittered(uint64_t us)
 	return us - (uint64_t)((double)us * LIFETIME_JITTER * ((double)r / UINT32_MAX));
 }
 
-static void on_login(void *arg, struct login_result *r, const struct err *e)
+static void on_login(void *arg, struct login_result *r, uint64_t secret_no, const struct err *e)
 {
 	struct server *s = arg;
 	struct stats *st = &s->rq.db->stats;
@@ -449,6 +449,7 @@ static void on_login(void *arg, struct login_result *r, const struct err *e)
 	uint64_t cut = (uint64_t)s->rq.db->target->profile->max_age_sec * CLOCK_US_PER_SEC;
 
 	s->login = NULL;
+	s->secret_no = secret_no;
 	if (e) {
 		s->ops->login_done(s->pool, s, e);
 		end(s);

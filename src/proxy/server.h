@@ -90,6 +90,7 @@ struct server {
 	struct timer timer;    /* deadline of the state, or of idling */
 	char *app_name;        /* application_name as we last set it; "" after login and reset */
 	uint64_t login_no;     /* among its pool's, from 1: the pool's own */
+	uint64_t secret_no;    /* with which of the source's secrets it logged in; 0: with none */
 	uint64_t born_us;
 	uint64_t query_us;     /* when our own query was sent */
 	uint64_t max_age_us;   /* server_lifetime with jitter; 0: none */

@@ -69,7 +69,7 @@ static void secret_answer(void *arg)
 		err_set(&e, s->error_code ? s->error_code : ERR_CREDENTIALS, "%s", s->error);
 		cb(cb_arg, NULL, &e);
 	} else {
-		cb(cb_arg, &(struct secret_answer){.secret = slice_str(s->secret), .user = s->user}, NULL);
+		cb(cb_arg, &(struct secret_answer){.secret = slice_str(s->secret), .user = s->user, .no = s->asked}, NULL);
 	}
 }
 
@@ -108,17 +108,19 @@ static bool secret_first(struct secret_source *src, const struct secret_request 
 	return s->names_user || s->away;
 }
 
-static bool secret_refused(struct secret_source *src)
+static bool secret_refused(struct secret_source *src, uint64_t no)
 {
 	struct sim_secret *s = (struct sim_secret *)src;
 
 	s->refused++;
+	s->refused_no = no;
 	return s->retry;
 }
 
-static void secret_explain(struct secret_source *src, const struct secret_request *rq, struct err *e)
+static void secret_explain(struct secret_source *src, const struct secret_request *rq, uint64_t no, struct err *e)
 {
 	(void)rq;
+	(void)no;
 	((struct sim_secret *)src)->explained++;
 	err_detail(e, "Explained.");
 }

@@ -37,6 +37,7 @@ struct sim_secret {
 	bool away;           /* ... and while it has nothing to give: its last answer was none */
 	bool retry;          /* what refused() says */
 	unsigned asked, refused, explained, pending;
+	uint64_t refused_no; /* whose refusal it was told of last */
 	struct list open; /* secret_op.node: pending */
 };
 

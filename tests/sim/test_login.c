@@ -378,6 +378,7 @@ static void a_refused_secret_is_tried_once_more(void **state)
 	assert_int_equal(s->pg.n, 2);
 	assert_int_equal(s->secret.asked, 2);
 	assert_in_range(s->secret.refused, 1, 2);
+	assert_int_equal(s->secret.refused_no, s->secret.refused);
 	assert_int_equal(s->secret.explained, 2);
 	/* and when a new one helps, nobody hears of the first */
 	sim_pass(s, 2 * SEC);

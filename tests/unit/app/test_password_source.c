@@ -14,6 +14,7 @@ struct given {
 	struct loop *loop;
 	unsigned calls;
 	char text[100];
+	uint64_t no;
 	struct err e; /* ERR_NONE: text is the secret */
 };
 
@@ -51,8 +52,10 @@ static void on_secret(void *arg, const struct secret_answer *a, const struct err
 	g->e = e ? *e : (struct err){.code = ERR_NONE};
 	snprintf(g->text, sizeof(g->text), "%.*s", a ? (int)a->secret.n : 0,
 		 a ? (const char *)a->secret.p : "");
-	if (a)
+	if (a) {
 		assert_null(a->user);
+		g->no = a->no;
+	}
 }
 
 static void ask(struct given *g, struct secret_source *s)
@@ -88,8 +91,8 @@ static void from_configuration(void **state)
 	assert_int_equal(s->ops->kind, SECRET_PASSWORD);
 	ask(g, s);
 	assert_string_equal(g->text, "p w");
-	assert_false(s->ops->refused(s)); /* it will be the same again */
-	s->ops->explain(s, &(struct secret_request){.user = "joe"}, &e);
+	assert_false(s->ops->refused(s, g->no)); /* it will be the same again */
+	s->ops->explain(s, &(struct secret_request){.user = "joe"}, g->no, &e);
 	assert_non_null(strstr(e.detail, "\"joe\" is from the configuration"));
 	assert_null(strstr(e.detail, "p w"));
 	s->ops->free(s);
@@ -101,8 +104,8 @@ static void from_file(void **state)
 	const struct conf_secret c = {.kind = TARGET_AUTH_PASSWORD, .password_file = (char[]){"pw"}};
 	struct secret_source *s = password_source_new(&c, g->loop);
 	struct err e = {0};
+	uint64_t first;
 
-	assert_false(s->ops->refused(s)); /* nothing was given */
 	assert_false(s->ops->first(s, NULL)); /* a server may not ask */
 	ask(g, s);
 	assert_int_equal(g->e.code, ERR_IO);
@@ -112,15 +115,21 @@ static void from_file(void **state)
 	ask(g, s);
 	assert_false(s->ops->first(s, NULL));
 	assert_string_equal(g->text, "one");
-	assert_false(s->ops->refused(s));
+	first = g->no;
+	assert_int_not_equal(first, 0);
+	assert_false(s->ops->refused(s, g->no));
 	PUT("two\r\n");
-	assert_true(s->ops->refused(s));
+	assert_true(s->ops->refused(s, g->no));
 	ask(g, s);
 	assert_string_equal(g->text, "two");
-	assert_false(s->ops->refused(s));
+	assert_false(s->ops->refused(s, g->no));
+	assert_true(s->ops->refused(s, first)); /* another login had that one */
+	ask(g, s);
+	assert_true(s->ops->refused(s, first));
+	assert_false(s->ops->refused(s, g->no));
 	PUT("two\n"); /* the same in other words */
-	assert_false(s->ops->refused(s));
-	s->ops->explain(s, &(struct secret_request){.user = "joe"}, &e);
+	assert_false(s->ops->refused(s, g->no));
+	s->ops->explain(s, &(struct secret_request){.user = "joe"}, g->no, &e);
 	assert_non_null(strstr(e.detail, "\"joe\" is from pw"));
 	s->ops->free(s);
 }

@@ -23,6 +23,7 @@ struct kept {
 	/* the answer */
 	unsigned times;
 	char password[64], user[64];
+	uint64_t no;
 	struct err e;
 };
 
@@ -82,6 +83,7 @@ static inline void kept_take(void *arg, const struct secret_answer *a, const str
 	if (a) {
 		snprintf(k->password, sizeof(k->password), "%.*s", SLICE_FMT(a->secret));
 		snprintf(k->user, sizeof(k->user), "%s", a->user);
+		k->no = a->no;
 	} else {
 		k->e = *e;
 	}
@@ -117,13 +119,19 @@ static inline struct secret_store_stats kept_stats(struct kept *k)
 	return st;
 }
 
-/* The server turns down what was given: is it worth asking again? */
-static inline bool kept_refused(struct kept *k)
+/* A server turns down the password of this number: is it worth asking again? */
+static inline bool kept_refused_no(struct kept *k, uint64_t no)
 {
-	bool again = k->source->ops->refused(k->source);
+	bool again = k->source->ops->refused(k->source, no);
 
 	two_settle(&k->two);
 	return again;
+}
+
+/* The same of what was given last. */
+static inline bool kept_refused(struct kept *k)
+{
+	return kept_refused_no(k, k->no);
 }
 
 #endif

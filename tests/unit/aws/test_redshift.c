@@ -347,7 +347,7 @@ static void turned_down(void **state)
 	hands_out(f, "p1", "2026-01-15T13:34:56Z");
 	gives(f, "p1");
 	err_set(&e, ERR_AUTH_PASSWORD, "refused");
-	f->source->ops->explain(f->source, &(struct secret_request){"db.example", 5439, "IAM:joe"}, &e);
+	f->source->ops->explain(f->source, &(struct secret_request){"db.example", 5439, "IAM:joe"}, f->no, &e);
 	assert_string_equal(e.detail, "The password of user \"IAM:joe\" is from the Redshift cluster c1 (GetClusterCredentials). "
 				      "It expires in 1 h 00 min; this machine's clock shows 2026-01-15T12:34:56Z.");
 	assert_true(kept_refused(f));

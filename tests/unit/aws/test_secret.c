@@ -202,6 +202,39 @@ static void a_new_version(void **state)
 	assert_int_equal(f->http.starts, 2);
 }
 
+static void explain(struct kept *f, uint64_t no, struct err *e)
+{
+	err_set(e, ERR_AUTH_PASSWORD, "refused");
+	f->source->ops->explain(f->source, &(struct secret_request){"db.example", 5432, "u1"}, no, e);
+}
+
+/* Two databases log in with it at once, and are refused one after another. The second refusal is no news of the password that
+ * came meanwhile: not even long after. */
+static void two_logins_at_once(void **state)
+{
+	struct kept *f = *state;
+	struct err e = {.code = ERR_NONE};
+	uint64_t old;
+
+	begin(f);
+	kept_gives(f, "p1");
+	old = f->no;
+	kept_gives(f, "p1");
+	assert_int_equal(f->no, old);
+	assert_true(kept_refused_no(f, old));
+	holds(f, "AWSCURRENT", 2);
+	kept_gives(f, "p2");
+	assert_int_not_equal(f->no, old);
+	assert_true(kept_refused_no(f, old));
+	assert_int_equal(f->http.starts, 2);
+	explain(f, old, &e);
+	assert_non_null(strstr(e.detail, "(AWSCURRENT, version v-1)."));
+	pass(f, 11 * SEC);
+	assert_true(kept_refused_no(f, old));
+	kept_gives(f, "p2");
+	assert_int_equal(f->http.starts, 2);
+}
+
 static void all_stages(void **state)
 {
 	struct kept *f = *state;
@@ -398,8 +431,7 @@ static void going_away(void **state)
 	settle(f);
 	assert_int_equal(f->times, 0);
 	kept_gives(f, "p1");
-	err_set(&e, ERR_AUTH_PASSWORD, "refused");
-	f->source->ops->explain(f->source, &(struct secret_request){"db.example", 5432, "u1"}, &e);
+	explain(f, f->no, &e);
 	assert_non_null(strstr(e.detail, "user \"u1\" is from the secret prod/db (AWSCURRENT, version v-1)."));
 	assert_null(strstr(e.detail, "p1"));
 	/* in the middle of a reading */
@@ -421,6 +453,7 @@ int main(void)
 		cmocka_unit_test(names),
 		cmocka_unit_test_setup_teardown(read_once, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(a_new_version, setup, kept_teardown),
+		cmocka_unit_test_setup_teardown(two_logins_at_once, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(all_stages, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(another_worker, setup, kept_teardown),
 		cmocka_unit_test_setup_teardown(away, setup, kept_teardown),

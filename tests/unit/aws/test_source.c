@@ -75,6 +75,7 @@ static int teardown(void **state)
 struct answer {
 	unsigned times;
 	char *token; /* owned; NULL after an error */
+	uint64_t no;
 	struct err e;
 };
 
@@ -86,8 +87,10 @@ static void take(void *arg, const struct secret_answer *a, const struct err *e)
 	out->times++;
 	free(out->token);
 	out->token = a ? slice_dup(a->secret) : NULL;
-	if (a)
+	if (a) {
 		assert_null(a->user);
+		out->no = a->no;
+	}
 	if (e)
 		out->e = *e;
 }
@@ -164,7 +167,7 @@ static void comes_first(void **state)
 	pass(f, 11 * SEC);
 	assert_int_equal(a.times, 1);
 	assert_false(first(f));
-	assert_true(f->source->ops->refused(f->source));
+	assert_true(f->source->ops->refused(f->source, a.no));
 	assert_true(first(f));
 	settle(f);
 	fake_give(&f->provider, "TWO", T0 + HOUR, true);
@@ -291,14 +294,13 @@ static void refused(void **state)
 	struct answer a = {0};
 	const struct secret_source_ops *ops = f->source->ops;
 
-	assert_false(ops->refused(f->source)); /* nothing was given */
-	fake_give(&f->provider, "ONE", T0 + HOUR, true);
+		fake_give(&f->provider, "ONE", T0 + HOUR, true);
 	start(f, &a);
 	pass(f, 11 * SEC);
 	assert_int_equal(a.times, 1);
 
-	assert_true(ops->refused(f->source));
-	assert_true(ops->refused(f->source));   /* under way */
+	assert_true(ops->refused(f->source, a.no));
+	assert_true(ops->refused(f->source, a.no));   /* under way */
 	assert_false(answered_by(f, "ONE%2F")); /* the next answer waits for it */
 	start(f, &a);
 	settle(f);
@@ -309,21 +311,21 @@ static void refused(void **state)
 	assert_non_null(strstr(a.token, "TWO%2F"));
 
 	/* refused again at once: bounded; and again, later, when the provider has only the same */
-	assert_false(ops->refused(f->source));
+	assert_false(ops->refused(f->source, a.no));
 	pass(f, 11 * SEC);
-	assert_true(ops->refused(f->source));
+	assert_true(ops->refused(f->source, a.no));
 	settle(f);
 	assert_int_equal(f->provider.starts, 3);
 	fake_fail(&f->provider, PROVIDER_FAILED, "no");
 	settle(f);
 	assert_true(answered_by(f, "TWO%2F"));
-	assert_false(ops->refused(f->source));
+	assert_false(ops->refused(f->source, a.no));
 
 	/* others came by themselves since the token was given */
 	pass(f, 2 * SEC);
 	fake_give(&f->provider, "THREE", T0 + HOUR, true);
 	pass(f, 11 * SEC);
-	assert_true(ops->refused(f->source));
+	assert_true(ops->refused(f->source, a.no));
 	settle(f);
 	assert_true(answered_by(f, "THREE%2F"));
 	free(a.token);
@@ -342,7 +344,7 @@ static void refused_while_asking(void **state)
 	f->two.clock.mono_us += 11 * SEC;
 	f->two.clock.wall_us += 6 * 60 * SEC; /* less than a quarter of an hour left */
 	assert_true(answered_by(f, "ONE%2F"));
-	assert_true(f->source->ops->refused(f->source));
+	assert_true(f->source->ops->refused(f->source, a.no));
 	assert_false(answered_by(f, "ONE%2F"));
 	start(f, &a);
 	settle(f);
@@ -368,7 +370,7 @@ static void refused_after_renewal(void **state)
 	start(f, &a);
 	settle(f); /* answered with the old ones, and hears of the new */
 	assert_non_null(strstr(a.token, "ONE%2F"));
-	assert_true(f->source->ops->refused(f->source));
+	assert_true(f->source->ops->refused(f->source, a.no));
 	start(f, &a);
 	fake_settle(f->two.worker);
 	assert_int_equal(a.times, 3);
@@ -386,7 +388,7 @@ static void refused_for_good(void **state)
 	start(f, &a);
 	pass(f, 60 * SEC);
 	assert_non_null(a.token);
-	assert_false(f->source->ops->refused(f->source));
+	assert_false(f->source->ops->refused(f->source, a.no));
 	assert_int_equal(f->provider.starts, 1);
 	free(a.token);
 }
@@ -406,7 +408,7 @@ static void cancelled(void **state)
 	settle(f);
 	assert_int_equal(a.times, 0);
 	/* freed while its question is away */
-	f->source->ops->refused(f->source);
+	f->source->ops->refused(f->source, a.no);
 	f->source->ops->free(f->source);
 	f->source = NULL;
 	settle(f);
@@ -459,7 +461,7 @@ static void desk_closes_on_the_refused(void **state)
 	fake_give(&f->provider, "ONE", T0 + HOUR, true);
 	start(f, &a);
 	pass(f, 11 * SEC);
-	assert_true(f->source->ops->refused(f->source));
+	assert_true(f->source->ops->refused(f->source, a.no));
 	start(f, &a);
 	settle(f);
 	assert_int_equal(a.times, 1);
@@ -497,7 +499,7 @@ static void no_region(void **state)
 	assert_int_equal(a.times, 1);
 	assert_int_equal(a.e.code, ERR_REGION);
 	err_set(&e, ERR_AUTH_IAM, "PAM authentication failed");
-	f->source->ops->explain(f->source, &other, &e);
+	f->source->ops->explain(f->source, &other, a.no, &e);
 	assert_string_equal(e.detail, "");
 }
 
@@ -513,7 +515,7 @@ static void explained(void **state)
 	start(f, &a);
 	settle(f);
 	err_set(&e, ERR_AUTH_IAM, "PAM authentication failed for user \"app_user\"");
-	f->source->ops->explain(f->source, &request, &e);
+	f->source->ops->explain(f->source, &request, a.no, &e);
 	assert_string_equal(
 		e.detail, "The token was signed for " HOST ":5432 in us-east-1 as \"app_user\" with fake key "
 			  "AKIA****MPLE. The credentials expire in 1 h 00 min; this machine's clock shows "
@@ -551,7 +553,7 @@ static void whole(void **state)
 	settle(f);
 	assert_int_equal(a.times, 1);
 	assert_non_null(strstr(a.token, "5139f8ed77defa93e19e213c0b47ed3c71310487703eb40261132b9b4a8d8b17"));
-	assert_false(s->ops->refused(s));
+	assert_false(s->ops->refused(s, a.no));
 	aws_collect(aws, 0, &stats);
 	assert_string_equal(stats.provider, "env");
 	assert_true(stats.valid);
