@@ -431,6 +431,8 @@ void pool_retire(struct pool *p)
 	struct list *n;
 
 	p->retired = true;
+	if (p->waiting[POOL_WELCOME] + p->waiting[POOL_SERVER] > 0)
+		return;
 	while ((n = list_first(&p->idle)))
 		server_retire(container_of(n, struct server, pool_node));
 	list_each (it, tmp, &p->busy)

@@ -88,7 +88,8 @@ void pool_wait(struct pool *p, struct pool_waiter *w, enum pool_queue q);
 void pool_wait_cancel(struct pool_waiter *w); /* idempotent */
 void pool_waiter_init(struct pool_waiter *w, struct loop *l);
 
-/* Closes idle servers now and the others as they get free; none is kept ready any more. */
+/* None is kept ready any more. Closes idle servers now and the others as they get free, unless somebody waits for one: then
+ * call it again when something has changed. */
 void pool_retire(struct pool *p);
 
 /* For database.evict. */

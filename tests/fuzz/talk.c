@@ -362,7 +362,7 @@ void talk_settle(struct sim *s, talk_cb pump, void *arg)
 		loop_turn(s->loop, 0);
 		if (pump(arg))
 			quiet = 0;
-		talk_must(++turns < 200000); /* otherwise it never comes to rest */
+		talk_must(++turns < 30000); /* otherwise it never comes to rest */
 	}
 }
 

@@ -201,6 +201,53 @@ static void waiting_for_a_server(void **state)
 	expect_end(s);
 }
 
+/* The same while logins are under way for them: those are not given up, to be begun again and again. */
+static void waiting_for_logins(void **state)
+{
+	struct sim *s = sim_begin(2, NULL);
+	struct sim_client *c[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		c[i] = sim_client(s);
+	sim_pass(s, 10 * SEC);
+	fakepg_close(fakepg_conn(&s->pg, 0));
+	sim_settle(s);
+	s->pg.accepts = false;
+	for (int i = 0; i < 3; i++)
+		sim_query(c[i], "SELECT 1");
+	sim_settle(s);
+	stop(s);
+	s->pg.accepts = true;
+	sim_settle(s);
+	for (int i = 0; i < 3; i++) {
+		assert_string_equal(c[i]->said, "CZE");
+		expect_told(c[i]);
+	}
+	assert_in_range(s->pg.n, 2, 4);
+	expect_end(s);
+}
+
+/* A server that gets free serves whoever waits. */
+static void waiting_for_a_reset(void **state)
+{
+	struct sim *s = sim_begin(2, one_server);
+	struct sim_client *a = sim_client(s), *b = sim_client(s);
+
+	(void)state;
+	sim_query(a, "HANG");
+	sim_settle(s);
+	sim_query(b, "SELECT 1");
+	sim_settle(s);
+	stop(s);
+	sim_answer(s, "CZ");
+	sim_pass(s, 1 * SEC);
+	assert_string_equal(b->said, "CZE");
+	assert_int_equal(s->pg.n, 1);
+	expect_told(b);
+	expect_end(s);
+}
+
 /* The same where logins fail, although waiting might mend that: nobody waits for it now. */
 static void waiting_for_a_server_that_is_away(void **state)
 {
@@ -396,6 +443,8 @@ int main(void)
 		cmocka_unit_test(until_the_grace_is_over),
 		cmocka_unit_test(a_second_call_is_for_the_impatient),
 		cmocka_unit_test(waiting_for_a_server),
+		cmocka_unit_test(waiting_for_logins),
+		cmocka_unit_test(waiting_for_a_reset),
 		cmocka_unit_test(waiting_for_a_server_that_is_away),
 		cmocka_unit_test(while_logging_in),
 		cmocka_unit_test(a_login_that_comes_too_late),
