@@ -13,7 +13,7 @@ static void on_asked(void *arg)
 }
 
 struct database *database_new(struct target *t, struct loop *l, struct secret_source *secret,
-                              void (*evict)(struct list *node))
+                              bool (*evict)(struct list *node))
 {
 	struct database *d = mem_zalloc(sizeof(*d));
 
@@ -23,6 +23,7 @@ struct database *database_new(struct target *t, struct loop *l, struct secret_so
 	d->evict = evict;
 	governor_init(&d->governor, t->login_rate, t->login_rate_max, t->login_parallel, loop_now_us(l));
 	turn_queue_init(&d->turns, on_asked, d);
+	turn_queue_init(&d->spares, on_asked, d);
 	list_init(&d->idle);
 	timer_init(&d->turn_timer, l, grant_turns, d);
 	defer_init(&d->turn_defer, l, grant_turns, d);
@@ -37,32 +38,49 @@ void database_free(struct database *d)
 	timer_clear(&d->turn_timer);
 	defer_clear(&d->turn_defer);
 	turn_queue_fini(&d->turns);
+	turn_queue_fini(&d->spares);
 	stats_fini(&d->stats);
 	tls_ctx_unref(d->tls);
 	target_unref(d->target);
 	free(d);
 }
 
-/* Is there room under max_db_connections, if need be by closing somebody's idle connection? */
-static bool make_room(struct database *d)
+static bool has_room(const struct database *d)
 {
 	uint32_t max = d->target->max_db_connections;
-	struct list *oldest;
 
-	if (max == 0 || d->connections < max)
-		return true;
-	oldest = list_first(&d->idle);
-	if (!oldest)
-		return false;
-	d->evict(oldest);
-	return d->connections < max;
+	return max == 0 || d->connections < max;
+}
+
+/* Closes somebody's idle connection, the oldest that nobody waits for. */
+static bool make_room(struct database *d)
+{
+	list_each (node, tmp, &d->idle)
+		if (d->evict(node))
+			return has_room(d);
+	return false;
+}
+
+/* Whose turn it is under max_db_connections, out of its queue; NULL: nobody's. */
+static struct turn *take_turn(struct database *d)
+{
+	if (!turn_queue_empty(&d->turns))
+		return has_room(d) || make_room(d) ? turn_queue_take(&d->turns) : NULL;
+	if (!turn_queue_empty(&d->spares) && has_room(d))
+		return turn_queue_take(&d->spares);
+	return NULL;
+}
+
+static bool anybody_asks(const struct database *d)
+{
+	return !turn_queue_empty(&d->turns) || !turn_queue_empty(&d->spares);
 }
 
 static void grant_turns(void *arg)
 {
 	struct database *d = arg;
 
-	while (!turn_queue_empty(&d->turns)) {
+	while (anybody_asks(d)) {
 		uint64_t now = loop_now_us(d->loop);
 		struct turn *t;
 
@@ -72,10 +90,10 @@ static void grant_turns(void *arg)
 				timer_set(&d->turn_timer, wait);
 			return; /* otherwise database_login_done comes back */
 		}
-		if (!make_room(d))
-			return; /* database_connection_closed comes back */
+		t = take_turn(d);
+		if (!t)
+			return; /* database_connection_closed comes back, or a pool whose server is idle */
 		governor_take(&d->governor, now);
-		t = turn_queue_take(&d->turns);
 		d->connections++;
 		t->granted(t->arg);
 	}
@@ -100,7 +118,7 @@ void database_connection_closed(struct database *d)
 
 void database_grant(struct database *d)
 {
-	if (!turn_queue_empty(&d->turns))
+	if (anybody_asks(d))
 		defer_set(&d->turn_defer);
 }
 

@@ -21,17 +21,19 @@ struct database {
 	/* For starting a login. Whoever is granted a turn starts one now and calls database_login_done when it ends; the
 	 * connection is counted: database_connection_closed when it is gone. */
 	struct turn_queue turns;
+	struct turn_queue spares; /* the same for connections that are only kept ready: nobody else's is closed for them */
 	struct timer turn_timer;
 	struct defer turn_defer;
 	uint32_t connections;  /* servers of all pools, logging in included */
 	struct list idle;      /* idle servers of all pools, least recently used first (server.db_node) */
-	void (*evict)(struct list *node); /* closes the server at this node of `idle` */
+	/* Closes the server at this node of `idle`; false: somebody waits for it. */
+	bool (*evict)(struct list *node);
 	struct health health; /* without `serving`, which is counted when somebody asks */
 	struct stats stats;
 };
 
 struct database *database_new(struct target *t, struct loop *l, struct secret_source *secret,
-                              void (*evict)(struct list *node));
+                              bool (*evict)(struct list *node));
 /* No turn may be waiting, no connection counted. */
 void database_free(struct database *d);
 

@@ -32,8 +32,12 @@ static void unqueue(struct pool_waiter *w)
 
 void pool_wait_cancel(struct pool_waiter *w)
 {
-	if (w->pool)
-		unqueue(w);
+	struct pool *p = w->pool;
+
+	if (!p)
+		return;
+	unqueue(w);
+	defer_set(&p->pump);
 }
 
 static void serve(struct pool_waiter *w, struct server *s)
@@ -92,6 +96,11 @@ void pool_wait(struct pool *p, struct pool_waiter *w, enum pool_queue q)
 	defer_set(&p->pump);
 }
 
+static bool anybody_waits(const struct pool *p)
+{
+	return p->waiting[POOL_WELCOME] + p->waiting[POOL_SERVER] > 0;
+}
+
 static struct pool_waiter *first_waiter(struct pool *p, enum pool_queue q)
 {
 	struct list *n = list_first(&p->queue[q]);
@@ -131,6 +140,7 @@ static void turn_granted(void *arg)
 	                            .replication = p->replication};
 	struct server *s = server_new(p->env, &rq, &server_ops, p);
 
+	turn_drop(&p->spare); /* until it is clear whether that is still wanted */
 	s->login_no = ++p->begun;
 	list_add_head(&p->busy, &s->pool_node);
 	p->total++;
@@ -320,17 +330,35 @@ static uint32_t returning(struct pool *p)
 	return n;
 }
 
-/* How many more connections should there be? */
-static uint32_t wanted(struct pool *p)
+/* Should there be one more connection for those who wait? */
+static bool wants_server(struct pool *p)
 {
-	uint32_t want = p->waiting[POOL_SERVER], min = p->db->target->min_pool_size, soon = want > 0 ? returning(p) : 0;
+	uint32_t want = p->waiting[POOL_SERVER], soon = want > 0 ? returning(p) : 0;
 
 	want = want > soon ? want - soon : 0;
 	if (p->waiting[POOL_WELCOME] > 0 && want == 0)
 		want = 1;
-	if (!p->retired && p->refs > 0 && p->total < min && want < min - p->total)
-		want = min - p->total;
-	return want > p->logins ? want - p->logins : 0;
+	return want > p->logins;
+}
+
+/* Or for those who may come? */
+static bool wants_spare(const struct pool *p)
+{
+	return !p->retired && p->refs > 0 && p->total < p->db->target->min_pool_size;
+}
+
+static void ask_turns(struct pool *p)
+{
+	bool more = p->total < p->db->target->pool_size;
+
+	if (more && wants_server(p))
+		turn_ask(&p->turn);
+	else
+		turn_drop(&p->turn);
+	if (more && wants_spare(p))
+		turn_ask(&p->spare);
+	else
+		turn_drop(&p->spare);
 }
 
 static void pump(void *arg)
@@ -344,13 +372,14 @@ static void pump(void *arg)
 		if (p->logins == 0)
 			tell_failure(p);
 		turn_drop(&p->turn);
-		if (p->waiting[POOL_WELCOME] + p->waiting[POOL_SERVER] > 0)
+		turn_drop(&p->spare);
+		if (anybody_waits(p))
 			timer_set(&p->retry, p->retry_at_us - now);
-	} else if (wanted(p) > 0 && p->total < p->db->target->pool_size) {
-		turn_ask(&p->turn);
 	} else {
-		turn_drop(&p->turn);
+		ask_turns(p);
 	}
+	if (!list_empty(&p->idle))
+		database_grant(p->db); /* a turn may have waited for a server to evict */
 	if (pool_unused(p) && p->unused_since_us == 0)
 		p->unused_since_us = now;
 	else if (!pool_unused(p))
@@ -376,6 +405,7 @@ struct pool *pool_new(const struct pool_request *rq)
 	for (int q = 0; q < POOL_QUEUES; q++)
 		list_init(&p->queue[q]);
 	turn_init(&p->turn, &rq->db->turns, p->user, turn_granted, p);
+	turn_init(&p->spare, &rq->db->spares, p->user, turn_granted, p);
 	timer_init(&p->retry, rq->db->loop, pump, p);
 	defer_init(&p->pump, rq->db->loop, pump, p);
 	return p;
@@ -398,6 +428,7 @@ void pool_free(struct pool *p)
 	assert(p->refs == 0);
 	close_servers(p);
 	turn_fini(&p->turn);
+	turn_fini(&p->spare);
 	timer_clear(&p->retry);
 	defer_clear(&p->pump);
 	params_free(&p->startup);
@@ -431,7 +462,7 @@ void pool_retire(struct pool *p)
 	struct list *n;
 
 	p->retired = true;
-	if (p->waiting[POOL_WELCOME] + p->waiting[POOL_SERVER] > 0)
+	if (anybody_waits(p))
 		return;
 	while ((n = list_first(&p->idle)))
 		server_retire(container_of(n, struct server, pool_node));
@@ -439,7 +470,12 @@ void pool_retire(struct pool *p)
 		server_retire(container_of(it, struct server, pool_node));
 }
 
-void pool_evict(struct list *db_node)
+bool pool_evict(struct list *db_node)
 {
-	server_close(container_of(db_node, struct server, db_node), NULL);
+	struct server *s = container_of(db_node, struct server, db_node);
+
+	if (anybody_waits(s->pool))
+		return false;
+	server_close(s, NULL);
+	return true;
 }

@@ -44,7 +44,8 @@ struct pool {
 	uint32_t total, logins;
 	struct list queue[POOL_QUEUES]; /* oldest first */
 	uint32_t waiting[POOL_QUEUES];
-	struct turn turn;
+	struct turn turn;        /* for somebody who waits */
+	struct turn spare;       /* for min_pool_size */
 	struct timer retry;      /* when logins may be tried again; also collects an unused pool */
 	struct defer pump;
 	bool retired;            /* pool_retire was called */
@@ -93,6 +94,6 @@ void pool_waiter_init(struct pool_waiter *w, struct loop *l);
 void pool_retire(struct pool *p);
 
 /* For database.evict. */
-void pool_evict(struct list *db_node);
+bool pool_evict(struct list *db_node);
 
 #endif

@@ -142,7 +142,6 @@ static void become_idle(struct server *s)
 	list_add_tail(&s->rq.db->idle, &s->db_node);
 	tell_news(s);
 	s->ops->idle(s->pool, s);
-	database_grant(s->rq.db); /* another pool's turn may have waited for a server to evict */
 }
 
 bool server_check(struct server *s)

@@ -151,6 +151,75 @@ static void a_server_that_becomes_idle_makes_room(void **state)
 	sim_free(s);
 }
 
+/* Who waits for one that is ready is served before it makes room: else nobody ever was. */
+static void a_server_somebody_waits_for_makes_no_room(void **state)
+{
+	static const char *const users[] = {"ann", "bob", "cid"};
+	struct sim *s = sim_begin(4, one_connection);
+	struct sim_client *c[3];
+	unsigned n;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		c[i] = sim_client_as(s, users[i]);
+	n = s->pg.n;
+	for (int i = 0; i < 3; i++)
+		sim_query(c[i], "SELECT 1");
+	for (int served = 0; served < 3; served++) {
+		int i = 0;
+
+		sim_settle(s);
+		while (i < 3 && (!c[i] || c[i]->said_n == 0))
+			i++;
+		assert_int_not_equal(i, 3);
+		sim_expect(c[i], "CZ");
+		sim_leave(c[i]);
+		c[i] = NULL;
+	}
+	assert_in_range(s->pg.n, n + 2, n + 3);
+	sim_free(s);
+}
+
+static void one_connection_and_one_ready(struct sim *s)
+{
+	s->target.max_db_connections = s->target.min_pool_size = 1;
+}
+
+/* Two pools would take it from each other for ever. */
+static void what_is_kept_ready_makes_no_room(void **state)
+{
+	struct sim *s = sim_begin(4, one_connection_and_one_ready);
+	struct sim_client *a = sim_client_as(s, "ann"), *b = sim_client_as(s, "bob");
+
+	(void)state;
+	sim_pass(s, 60 * SEC);
+	assert_int_equal(s->pg.n, 2);
+	sim_works(a);
+	assert_int_equal(s->pg.n, 3);
+	sim_leave(a);
+	/* nobody of ann's is there any more, but her server is, until somebody needs the place */
+	sim_works(b);
+	assert_int_equal(s->pg.n, 4);
+	sim_free(s);
+}
+
+/* And it comes when there is room. */
+static void what_is_kept_ready_waits_for_room(void **state)
+{
+	struct sim *s = sim_begin(4, one_connection_and_one_ready);
+	struct sim_client *a = sim_client_as(s, "ann");
+
+	(void)state;
+	sim_client_as(s, "bob");
+	sim_works(a);
+	assert_int_equal(s->pg.n, 3);
+	fakepg_close(fakepg_conn(&s->pg, 0));
+	sim_pass(s, 1 * SEC);
+	assert_int_equal(s->pg.n, 4);
+	sim_assert_servers(s, 1, 0);
+	sim_free(s);
+}
+
 static void two_connections(struct sim *s)
 {
 	s->target.max_db_connections = 2;
@@ -365,6 +434,9 @@ int main(void)
 		cmocka_unit_test(connections_kept_ready),
 		cmocka_unit_test(somebody_elses_idle_server_makes_room),
 		cmocka_unit_test(a_server_that_becomes_idle_makes_room),
+		cmocka_unit_test(a_server_somebody_waits_for_makes_no_room),
+		cmocka_unit_test(what_is_kept_ready_makes_no_room),
+		cmocka_unit_test(what_is_kept_ready_waits_for_room),
 		cmocka_unit_test(the_longest_idle_goes_first),
 		cmocka_unit_test(pools_are_few),
 		cmocka_unit_test(clients_are_few),
