@@ -1,5 +1,4 @@
 """Redshift and Redshift Serverless: temporary users and passwords."""
-import json
 from xml.sax.saxutils import escape
 
 from awskit import Refused, Reply, Service, stamp, text_of, xml
