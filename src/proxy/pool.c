@@ -32,12 +32,8 @@ static void unqueue(struct pool_waiter *w)
 
 void pool_wait_cancel(struct pool_waiter *w)
 {
-	struct pool *p = w->pool;
-
-	if (!p)
-		return;
-	unqueue(w);
-	defer_set(&p->pump);
+	if (w->pool)
+		unqueue(w);
 }
 
 static void serve(struct pool_waiter *w, struct server *s)

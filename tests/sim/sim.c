@@ -307,7 +307,7 @@ void sim_settle(struct sim *s)
 		loop_turn(s->loop, 0);
 		if (pump_all(s))
 			quiet = 0;
-		if (++turns > 2000000)
+		if (++turns > 100000)
 			fail_msg("it never comes to rest");
 	}
 }
