@@ -16,7 +16,8 @@ static const struct state_row rows[] = {
 	[CLIENT_TLS] = {"tls", STATE_BIT(CLIENT_STARTUP) | STATE_BIT(CLIENT_CLOSED), DEADLINE_OWN},
 	[CLIENT_CANCEL] = {"cancel", STATE_BIT(CLIENT_CLOSED), DEADLINE_OUTER},
 	[CLIENT_AUTH] = {"auth", STATE_BIT(CLIENT_WELCOME) | END, DEADLINE_OWN},
-	[CLIENT_WELCOME] = {"welcome", STATE_BIT(CLIENT_IDLE) | END, DEADLINE_OUTER},
+	[CLIENT_WELCOME] = {"welcome", STATE_BIT(CLIENT_GREETED) | END, DEADLINE_OUTER},
+	[CLIENT_GREETED] = {"greeted", STATE_BIT(CLIENT_IDLE) | END, DEADLINE_OWN},
 	[CLIENT_IDLE] = {"idle", STATE_BIT(CLIENT_WAIT) | END, DEADLINE_NONE},
 	[CLIENT_WAIT] = {"wait", STATE_BIT(CLIENT_LINKED) | END, DEADLINE_OUTER},
 	[CLIENT_LINKED] = {"linked", STATE_BIT(CLIENT_LEAVING) | STATE_BIT(CLIENT_CLOSING), DEADLINE_NONE},
@@ -57,6 +58,7 @@ void client_set_state(struct client *c, enum client_state s)
 	case CLIENT_CLOSING: break; /* as long as it takes its last words */
 	case CLIENT_CANCEL:         /* there are few of those (cancels_max) */
 	case CLIENT_WELCOME:
+	case CLIENT_GREETED:
 	case CLIENT_IDLE:
 	case CLIENT_WAIT:
 	case CLIENT_LINKED:

@@ -17,6 +17,7 @@ enum client_state {
 	CLIENT_CANCEL,  /* it sent a CancelRequest, which is on its way */
 	CLIENT_AUTH,    /* proves who it is */
 	CLIENT_WELCOME, /* waits until the pool knows its server */
+	CLIENT_GREETED, /* its welcome is being sent */
 	CLIENT_IDLE,    /* welcomed, no server yet */
 	CLIENT_WAIT,    /* has sent something, waits for a server */
 	CLIENT_LINKED,  /* has a server */
@@ -58,7 +59,7 @@ struct client {
 	struct client_env *env;
 	struct stream *stream;
 	enum client_state state;
-	struct timer timer;        /* login, idle and closing deadlines */
+	struct timer timer;        /* login, welcome, idle and closing deadlines */
 	struct client_ends *ends;  /* owned; NULL once it has been let in */
 	struct buf in;             /* startup packets; then what it said until it has a server */
 	struct buf out;            /* what pgiam itself says */

@@ -20,14 +20,13 @@ static void on_ready(void *arg, unsigned what)
 		return;
 	case CLIENT_TLS: client_startup_ready(c); return;
 	case CLIENT_AUTH: client_auth_ready(c, what); return;
-	case CLIENT_IDLE:
-		if (c->out.n == 0)
-			client_read_first(c);
-		else if (!(what & STREAM_WRITABLE))
-			client_read_waiting(c); /* the welcome is not out: it is answered behind that */
-		else if (client_flush(c) == 0)
-			client_begin_session(c);
+	case CLIENT_GREETED:
+		if (what & STREAM_WRITABLE)
+			client_greet_on(c);
+		else
+			client_read_waiting(c); /* it is answered behind its welcome */
 		return;
+	case CLIENT_IDLE: client_read_first(c); return;
 	case CLIENT_WELCOME:
 	case CLIENT_WAIT: client_read_waiting(c); return;
 	case CLIENT_CANCEL:
@@ -50,12 +49,16 @@ static void on_timer(void *arg)
 		err_set(&e, ERR_CLIENT_TIMEOUT, "no login within client_login_timeout");
 		client_drop(c, &e); /* as PostgreSQL does: it may not even speak the protocol */
 		return;
-	case CLIENT_IDLE:
-	case CLIENT_LINKED:
-		if (c->hung_up && c->state == CLIENT_IDLE) {
-			client_close(c); /* it closed its side before it was welcomed, and does not take the welcome */
+	case CLIENT_GREETED:
+		if (c->hung_up) {
+			client_close(c); /* it closed its side before it was welcomed */
 			return;
 		}
+		err_set(&e, ERR_CLIENT_TIMEOUT, "the client did not take its welcome within client_login_timeout");
+		client_drop(c, &e); /* there is no room for a word */
+		return;
+	case CLIENT_IDLE:
+	case CLIENT_LINKED:
 		err_set(&e, ERR_IDLE_TIMEOUT, "terminating connection due to idle-session timeout");
 		client_fail(c, &e);
 		return;

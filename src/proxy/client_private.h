@@ -1,7 +1,7 @@
 /* Inside of a client, for client*.c only. From the ground up; each needs only those above it here:
  *   client.c           states, what pgiam says itself, the end
  *   client_link.c      at a server
- *   client_wait.c      from the welcome until it has a server
+ *   client_wait.c      from its welcome until it has a server
  *   client_welcome.c   AuthenticationOk to ReadyForQuery
  *   client_enter.c     is it let in, and which pool serves it
  *   client_auth*.c     who it is (client_auth.h)
@@ -45,13 +45,11 @@ void client_link(struct client *c, struct server *s);
 
 /* ---- client_wait.c ---- */
 
-/* Welcomed: says what is in out first. */
-void client_idle(struct client *c);
+/* Sends its welcome, which is in out; to CLIENT_GREETED, and on when it is out. The second: some more of it may go. */
+void client_greet(struct client *c);
+void client_greet_on(struct client *c);
 
-/* The welcome is out. */
-void client_begin_session(struct client *c);
-
-/* Something may have come, in CLIENT_IDLE once the welcome is out; in CLIENT_WELCOME, CLIENT_WAIT, or before it is out. */
+/* Something may have come: in CLIENT_IDLE; in CLIENT_WELCOME, CLIENT_GREETED or CLIENT_WAIT. */
 void client_read_first(struct client *c);
 void client_read_waiting(struct client *c);
 

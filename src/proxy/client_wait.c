@@ -63,8 +63,11 @@ void client_read_first(struct client *c)
 }
 
 /* Welcomed, and the welcome is out. */
-void client_begin_session(struct client *c)
+static void begin_session(struct client *c)
 {
+	if (!c->hung_up) /* its time goes on */
+		timer_clear(&c->timer);
+	client_set_state(c, CLIENT_IDLE);
 	if (c->in.n > 0) {
 		ask_for_server(c); /* it did not wait for the welcome before it went on */
 		return;
@@ -78,9 +81,20 @@ void client_begin_session(struct client *c)
 	}
 }
 
-void client_idle(struct client *c)
+void client_greet_on(struct client *c)
 {
-	client_set_state(c, CLIENT_IDLE);
 	if (client_flush(c) == 0)
-		client_begin_session(c); /* otherwise when it is writable */
+		begin_session(c); /* otherwise when it is writable */
+}
+
+/* Whoever does not take its welcome is not logged in yet: it holds one of the places of those that are, and its welcome is
+ * kept for it. */
+void client_greet(struct client *c)
+{
+	uint64_t us = c->env->opts->client_login_timeout_us;
+
+	client_set_state(c, CLIENT_GREETED);
+	if (us > 0 && !c->hung_up)
+		timer_set(&c->timer, us);
+	client_greet_on(c);
 }

@@ -35,5 +35,5 @@ void client_welcome(struct client *c)
 	if (c->env->opts->log_connections)
 		log_info(loop_log(c->env->loop), "client connected", LS("database", c->database), LS("user", c->user),
 		         LS("tls", stream_tls_version(c->stream)));
-	client_idle(c);
+	client_greet(c);
 }

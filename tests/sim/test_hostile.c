@@ -2,6 +2,7 @@
  * it may crash, hang or cost memory; and the secret goes nowhere but where it should. */
 #include "sim.h"
 #include <stdio.h>
+#include <sys/socket.h>
 #include "base/mem.h"
 #include "pg/message.h"
 #include "pg/parse.h"
@@ -178,27 +179,34 @@ static void floods(void **state)
 	}
 }
 
-/* A welcome that does not fit into the client's socket at once: what the client says meanwhile is answered behind it,
- * whether it said so before it was welcomed, in the middle of that, or both. */
-static void a_large_welcome(void **state)
+/* What a server says whose welcome does not fit into a client's socket at once. */
+static void large_welcome(struct buf *raw)
 {
-	static struct buf raw;
 	static char value[20001];
-	struct sim *s;
-	struct sim_client *c;
 
-	(void)state;
-	buf_init(&raw, 4u << 20);
+	buf_init(raw, 4u << 20);
 	memset(value, 'v', 20000);
-	message_auth_ok(&raw);
+	message_auth_ok(raw);
 	for (int i = 0; i < 30; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "p%d", i);
-		message_parameter_status(&raw, name, value);
+		message_parameter_status(raw, name, value);
 	}
-	message_backend_key(&raw, 7, slice_of("abcd", 4));
-	message_ready(&raw, 'I');
+	message_backend_key(raw, 7, slice_of("abcd", 4));
+	message_ready(raw, 'I');
+}
+
+/* What the client says meanwhile is answered behind it, whether it said so before it was welcomed, in the middle of that, or
+ * both. */
+static void a_large_welcome(void **state)
+{
+	struct buf raw;
+	struct sim *s;
+	struct sim_client *c;
+
+	(void)state;
+	large_welcome(&raw);
 	for (unsigned when = 1; when <= 3; when++) {
 		s = begin(buf_slice(&raw));
 		c = sim_login(s, "joe", NULL);
@@ -214,6 +222,71 @@ static void a_large_welcome(void **state)
 		assert_int_equal(strlen(params_get(&c->params, "p29")), 20000);
 		sim_works(c);
 		sim_free(s);
+	}
+	buf_free(&raw);
+}
+
+/* Whoever does not take it is not logged in yet, and has no more time for that than others. */
+static void a_welcome_that_is_not_taken(void **state)
+{
+	struct buf raw;
+	struct sim *s;
+	struct sim_client *stuck, *slow;
+
+	(void)state;
+	large_welcome(&raw);
+	s = begin(buf_slice(&raw));
+	stuck = sim_login(s, "joe", NULL);
+	slow = sim_login(s, "joe", NULL);
+	stuck->p.deaf = slow->p.deaf = true;
+	sim_pass(s, 59 * SEC);
+	sim_query(stuck, "SELECT 1"); /* which buys it nothing */
+	sim_settle(s);
+	assert_int_equal(sim_stats(s)->clients, 2);
+	slow->p.deaf = false;
+	sim_expect(slow, "RSKZ");
+	sim_pass(s, 2 * SEC);
+	assert_int_equal(sim_stats(s)->clients, 1);
+	assert_true(sim_logged(s, "did not take its welcome within client_login_timeout"));
+	assert_int_equal(sim_stats(s)->client_errors[ERR_CLIENT_TIMEOUT], 1);
+	sim_pass(s, 600 * SEC);
+	sim_works(slow); /* once it has it, it has all the time */
+	sim_free(s);
+	buf_free(&raw);
+}
+
+/* It has closed its side, or pgiam stops, in the middle of it: it is given what is left if it takes that in time. */
+static void a_welcome_in_the_middle_of_which_it_ends(void **state)
+{
+	struct buf raw;
+
+	(void)state;
+	large_welcome(&raw);
+	for (int takes = 0; takes < 2; takes++) {
+		for (int stop = 0; stop < 2; stop++) {
+			struct sim *s = begin(buf_slice(&raw));
+			struct sim_client *c = sim_login(s, "joe", NULL);
+
+			c->p.deaf = true;
+			sim_settle(s);
+			if (stop) {
+				sim_stop(s, 60 * SEC);
+			} else {
+				sim_query(c, "SELECT 1");
+				sim_settle(s);
+				shutdown(c->p.fd, SHUT_WR);
+			}
+			sim_pass(s, 4 * SEC);
+			assert_int_equal(sim_stats(s)->clients, 1);
+			if (takes) {
+				c->p.deaf = false;
+				sim_expect(c, stop ? "RSKZE" : "RSKZCZ");
+				assert_true(sim_closed(c));
+			}
+			sim_pass(s, 2 * SEC);
+			assert_int_equal(sim_stats(s)->clients, 0);
+			sim_free(s);
+		}
 	}
 	buf_free(&raw);
 }
@@ -360,6 +433,8 @@ int main(void)
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(floods),
 		cmocka_unit_test(a_large_welcome),
+		cmocka_unit_test(a_welcome_that_is_not_taken),
+		cmocka_unit_test(a_welcome_in_the_middle_of_which_it_ends),
 		cmocka_unit_test(a_welcome_beyond_reason),
 		cmocka_unit_test(nonsense_in_a_query),
 		cmocka_unit_test(the_end_in_a_query),
