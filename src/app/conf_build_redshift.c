@@ -1,6 +1,5 @@
 /* Temporary credentials of Redshift: of which cluster or workgroup, and whose. The endpoint's own name says the first;
  * user= says the second, and where it is not set the identity does. */
-#include "config.h" /* for strcasestr */
 #include <stdlib.h>
 #include <string.h>
 #include "app/conf_build_target.h"
@@ -13,10 +12,11 @@ static char *first_label(const char *host)
 	return mem_strndup(host, strcspn(host, "."));
 }
 
-/* A name that people gave their cluster. What is AWS's own and no endpoint of Redshift's (PrivateLink's) is none. */
+/* A name that people gave their cluster. What is AWS's own and not known for an endpoint of Redshift (PrivateLink's; those of
+ * the ISO partitions, whose form is not public) is none. */
 static bool is_custom_domain(const char *host)
 {
-	return strchr(host, '.') && redshift_name_ok(host) && !strcasestr(host, ".amazonaws.");
+	return strchr(host, '.') && redshift_name_ok(host) && !endpoint_is_aws(host);
 }
 
 /* Is it Serverless, and what is its name? NULL, and told, if that is not known. */

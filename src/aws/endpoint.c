@@ -161,19 +161,36 @@ static bool match_labels(const char *pattern, struct slice host, struct endpoint
 	}
 }
 
+/* Without a trailing dot; nothing if it is too long for a name. */
+static struct slice host_name(const char *host)
+{
+	struct slice s = slice_str(host);
+
+	if (s.n > 0 && s.p[s.n - 1] == '.')
+		s.n--;
+	return s.n <= HOST_MAX ? s : slice_str("");
+}
+
+/* *front: what stands before the suffix and its dot, which is something. */
+static bool ends_with(struct slice host, const char *suffix, struct slice *front)
+{
+	size_t n = strlen(suffix);
+
+	if (host.n < n + 2)
+		return false;
+	*front = slice_of(host.p, host.n - n - 1);
+	return host.p[front->n] == '.' && eq_nocase(skip(host, front->n + 1), suffix, n);
+}
+
 static bool match_shape(const struct shape *shape, struct slice host, struct endpoint *out)
 {
-	for (const char *const *suffix = shape->suffixes; *suffix; suffix++) {
-		size_t n = strlen(*suffix);
-		size_t front;
+	struct slice front;
 
-		if (host.n < n + 2)
-			continue;
-		front = host.n - n - 1;
-		if (host.p[front] != '.' || !eq_nocase(skip(host, front + 1), *suffix, n))
+	for (const char *const *suffix = shape->suffixes; *suffix; suffix++) {
+		if (!ends_with(host, *suffix, &front))
 			continue;
 		memset(out, 0, sizeof(*out));
-		if (match_labels(shape->labels, slice_of(host.p, front), out)) {
+		if (match_labels(shape->labels, front, out)) {
 			if (shape->kind != ENDPOINT_OTHER)
 				out->kind = shape->kind;
 			return true;
@@ -184,13 +201,11 @@ static bool match_shape(const struct shape *shape, struct slice host, struct end
 
 struct endpoint endpoint_parse(const char *host)
 {
-	struct slice s = slice_str(host);
+	struct slice s = host_name(host);
 	struct endpoint out;
 	bool global;
 
-	if (s.n > 0 && s.p[s.n - 1] == '.')
-		s.n--;
-	for (size_t i = 0; s.n <= HOST_MAX && i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		if (!match_shape(&shapes[i], s, &out))
 			continue;
 		/* "global" stands where the region would, in names of global databases and nowhere else. */
@@ -203,6 +218,17 @@ struct endpoint endpoint_parse(const char *host)
 	}
 	memset(&out, 0, sizeof(out));
 	return out;
+}
+
+bool endpoint_is_aws(const char *host)
+{
+	struct slice s = host_name(host), front;
+
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		for (const char *const *suffix = shapes[i].suffixes; *suffix; suffix++)
+			if (ends_with(s, *suffix, &front))
+				return true;
+	return false;
 }
 
 const char *endpoint_kind_name(enum endpoint_kind kind)

@@ -36,6 +36,9 @@ struct endpoint {
  * suffix in the middle of somebody else's name is ENDPOINT_OTHER. */
 struct endpoint endpoint_parse(const char *host);
 
+/* Does the name end as AWS's own names of databases do, in any partition, whatever it names? */
+bool endpoint_is_aws(const char *host);
+
 const char *endpoint_kind_name(enum endpoint_kind kind);   /* "rds-instance" */
 const char *endpoint_kind_policy(enum endpoint_kind kind); /* or NULL */
 

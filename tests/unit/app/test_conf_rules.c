@@ -77,6 +77,16 @@ static void redshift_asks(struct conf_test *t, const char *connstr, enum redshif
 /* auth=redshift: which call, of what; rule 1. */
 static void redshift(void **state)
 {
+	static const char *const aws_names[] = {
+		"vpce-1-2.redshift.us-west-2.vpce.amazonaws.com",
+		"c1.abc123.us-iso-east-1.redshift.c2s.ic.gov",
+		"c1.abc123.redshift.us-iso-east-1.c2s.ic.gov",
+		"c1.abc123.redshift.us-isob-east-1.sc2s.sgov.gov",
+		"wg.123456789012.redshift-serverless.us-isob-east-1.sc2s.sgov.gov",
+		"c1.abc123.redshift.eu-isoe-west-1.cloud.adc-e.uk",
+		"c1.abc123.redshift.us-isof-south-1.csp.hci.ic.gov",
+		"c1.abc123.eusc-de-east-1.redshift.amazonaws.eu",
+	};
 	struct conf_test *t = *state;
 	const struct redshift_request *rq;
 	struct conf_worker *w;
@@ -121,8 +131,17 @@ static void redshift(void **state)
 
 	db_bad(t, "host=localhost auth=redshift region=us-west-2", "database \"x\": cluster_id: is missing: localhost is not");
 	db_bad(t, "host=10.0.0.1 auth=redshift region=us-west-2", "database \"x\": cluster_id: is missing: 10.0.0.1 is not");
-	db_bad(t, "host=vpce-1-2.redshift.us-west-2.vpce.amazonaws.com auth=redshift region=us-west-2",
-	       "database \"x\": cluster_id: is missing: vpce-1-2.redshift.us-west-2.vpce.amazonaws.com is not");
+	/* names of AWS's that are not known for Redshift's are no custom domain names either */
+	for (size_t i = 0; i < sizeof(aws_names) / sizeof(aws_names[0]); i++) {
+		char *host = mem_printf("host=%s auth=redshift region=us-west-2", aws_names[i]);
+		char *says = mem_printf("database \"x\": cluster_id: is missing: %s is not", aws_names[i]);
+
+		db_bad(t, host, says);
+		free(host);
+		free(says);
+	}
+	redshift_asks(t, "host=db.amazonaws.example.com auth=redshift region=us-west-2", REDSHIFT_IDENTITY,
+		      "db.amazonaws.example.com");
 	db_bad(t, "host=" CLUSTER " cluster_id=a workgroup=b", "database \"x\": cluster_id: is given, and workgroup as well");
 	db_bad(t, "host=" WORKGROUP " cluster_id=a", "database \"x\": cluster_id: is given, and " WORKGROUP " is Redshift Serverless");
 	db_bad(t, "host=" CLUSTER " cluster_id=a..b", "database \"x\": cluster_id: \"a..b\" is not the name of");

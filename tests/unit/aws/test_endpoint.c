@@ -92,6 +92,22 @@ static void not_endpoints(void **state)
 	free(longest);
 }
 
+static void names_of_aws(void **state)
+{
+	static const char *const yes[] = {"x.amazonaws.com", "x.us-east-1.rds.amazonaws.com.cn.", "X.C2S.IC.GOV", "a.b.on.aws"};
+	static const char *const no[] = {"", ".", "amazonaws.com", ".amazonaws.com", "xamazonaws.com", "x.amazonaws.com.example",
+					 "x.amazonaws.com..", "db.example.com"};
+	char *longest = mem_printf("%0300d.amazonaws.com", 0);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		assert_true(endpoint_is_aws(yes[i]));
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		assert_false(endpoint_is_aws(no[i]));
+	assert_false(endpoint_is_aws(longest));
+	free(longest);
+}
+
 static void partitions(void **state)
 {
 	(void)state;
@@ -212,7 +228,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(region_from_host), cmocka_unit_test(region_of_token_hosts),
-		cmocka_unit_test(not_endpoints),    cmocka_unit_test(partitions),
+		cmocka_unit_test(not_endpoints),    cmocka_unit_test(names_of_aws),
+		cmocka_unit_test(partitions),
 		cmocka_unit_test(region_choice),    cmocka_unit_test(hosts_to_sign),
 		cmocka_unit_test(normalized),
 	};
