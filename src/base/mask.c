@@ -1,6 +1,6 @@
-/* Each piece of MASK_PIECE_BYTES of the text is looked for in each secret: longer ones are made of such pieces, so that where
- * one begins and ends need not be known. Texts and secrets are short enough for that, and it is done for failures only. */
-#include "config.h" /* for memmem */
+/* What text and secret have in common is made of pieces of MASK_PIECE_BYTES, so that where it begins and ends need not be known.
+ * The pieces of the text are sorted, and each piece of a secret is looked up among them: who chooses both, and one of them is a
+ * secret of many thousand bytes, buys no more work with texts and secrets that repeat themselves. */
 #include "base/mask.h"
 
 #include <assert.h>
@@ -62,35 +62,86 @@ void mask_fini(struct mask *m)
 	m->words = NULL;
 }
 
-/* Marks each byte of the text that is part of w's. Both are in lower case. */
-static void mark(const struct mask_word *w, struct slice text, bool *marks)
-{
-	size_t n = w->text.n < MASK_PIECE_BYTES ? w->text.n : MASK_PIECE_BYTES;
+/* A text in lower case, and which of its bytes belong to a secret. */
+struct search {
+	struct secret lower;
+	const unsigned char **piece; /* the beginnings of its pieces, sorted by what they are */
+	bool *found;                 /* by the same index */
+	size_t n;
+	bool *marks;                 /* one for each byte */
+};
 
-	for (size_t i = 0; text.n >= n && i <= text.n - n; i++) {
-		if (!memmem(w->text.p, w->text.n, text.p + i, n))
-			continue;
-		for (size_t j = 0; j < n; j++)
-			marks[i + j] = true;
+static int by_piece(const void *a, const void *b)
+{
+	const unsigned char *const *x = a, *const *y = b;
+
+	return memcmp(*x, *y, MASK_PIECE_BYTES);
+}
+
+static void search_init(struct search *s, struct slice text)
+{
+	*s = (struct search){.n = text.n < MASK_PIECE_BYTES ? 0 : text.n - (MASK_PIECE_BYTES - 1)};
+	secret_set(&s->lower, text);
+	fold(s->lower.p, s->lower.n);
+	s->marks = mem_array(text.n, sizeof(*s->marks));
+	s->found = mem_array(s->n + 1, sizeof(*s->found));
+	s->piece = mem_array(s->n + 1, sizeof(*s->piece));
+	for (size_t i = 0; i < s->n; i++)
+		s->piece[i] = s->lower.p + i;
+	qsort(s->piece, s->n, sizeof(*s->piece), by_piece);
+}
+
+/* Returns the marks, owned. */
+static bool *search_fini(struct search *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->found[i])
+			memset(s->marks + (s->piece[i] - s->lower.p), true, MASK_PIECE_BYTES);
+	secret_clear(&s->lower);
+	free(s->found);
+	free(s->piece);
+	return s->marks;
+}
+
+/* Wherever the text has this piece. Those that are alike are found together, and once. */
+static void find_piece(struct search *s, const unsigned char *piece)
+{
+	size_t low = 0, high = s->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(s->piece[middle], piece, MASK_PIECE_BYTES) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
+	for (; low < s->n && !s->found[low] && memcmp(s->piece[low], piece, MASK_PIECE_BYTES) == 0; low++)
+		s->found[low] = true;
+}
+
+static void find_word(struct search *s, struct slice word)
+{
+	for (size_t i = 0; word.n >= MASK_PIECE_BYTES && i <= word.n - MASK_PIECE_BYTES; i++)
+		find_piece(s, word.p + i);
+	/* one that is shorter than a piece counts as a whole */
+	for (size_t i = 0; word.n < MASK_PIECE_BYTES && s->lower.n >= word.n && i <= s->lower.n - word.n; i++)
+		if (memcmp(s->lower.p + i, word.p, word.n) == 0)
+			memset(s->marks + i, true, word.n);
 }
 
 /* One for each of the bytes, owned; NULL if there are none, or no mask. */
 static bool *find(const struct mask *m, struct slice text)
 {
-	struct secret lower = {NULL, 0};
-	bool *marks;
+	struct search s;
 
 	if (!m || text.n == 0)
 		return NULL;
-	marks = mem_array(text.n, sizeof(*marks));
-	secret_set(&lower, text);
-	fold(lower.p, lower.n);
+	search_init(&s, text);
 	for (; m; m = m->also)
 		for (const struct mask_word *w = m->words; w; w = w->next)
-			mark(w, secret_slice(&lower), marks);
-	secret_clear(&lower);
-	return marks;
+			find_word(&s, secret_slice(&w->text));
+	return search_fini(&s);
 }
 
 static struct slice cut(struct slice text)
