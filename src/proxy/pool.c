@@ -122,9 +122,14 @@ static void on_idle(void *arg, struct server *s);
 static void on_closed(void *arg, struct server *s);
 static void on_parameters(void *arg, struct server *s);
 static void on_overdue(void *arg, struct server *s);
+static bool is_kept_ready(void *arg);
 
-static const struct server_ops server_ops = {
-	.login_done = on_login_done, .idle = on_idle, .closed = on_closed, .parameters = on_parameters, .overdue = on_overdue};
+static const struct server_ops server_ops = {.login_done = on_login_done,
+                                             .idle = on_idle,
+                                             .closed = on_closed,
+                                             .parameters = on_parameters,
+                                             .overdue = on_overdue,
+                                             .kept_ready = is_kept_ready};
 
 static void turn_granted(void *arg)
 {
@@ -337,10 +342,17 @@ static bool wants_server(struct pool *p)
 	return want > p->logins;
 }
 
-/* Or for those who may come? */
-static bool wants_spare(const struct pool *p)
+/* How many shall be there for those who may come? */
+static uint32_t spares(const struct pool *p)
 {
-	return !p->retired && p->refs > 0 && p->total < p->db->target->min_pool_size;
+	return !p->retired && p->refs > 0 ? p->db->target->min_pool_size : 0;
+}
+
+static bool is_kept_ready(void *arg)
+{
+	const struct pool *p = arg;
+
+	return p->total <= spares(p);
 }
 
 static void ask_turns(struct pool *p)
@@ -351,7 +363,7 @@ static void ask_turns(struct pool *p)
 		turn_ask(&p->turn);
 	else
 		turn_drop(&p->turn);
-	if (more && wants_spare(p))
+	if (more && p->total < spares(p))
 		turn_ask(&p->spare);
 	else
 		turn_drop(&p->spare);

@@ -123,15 +123,11 @@ static void tell_news(struct server *s)
 	s->news = false;
 }
 
-static void become_idle(struct server *s)
+/* Until it has been idle for too long, or is too old. */
+static void set_idle_timer(struct server *s)
 {
-	uint64_t now = loop_now_us(server_loop(s)), idle = s->rq.db->target->server_idle_timeout_us, left = idle;
+	uint64_t now = loop_now_us(server_loop(s)), left = s->rq.db->target->server_idle_timeout_us;
 
-	if (s->fate != SERVER_STAYS) {
-		end(s); /* told to go while it logged in */
-		return;
-	}
-	set_state(s, SERVER_IDLE);
 	if (s->max_age_us > 0) {
 		uint64_t age = now - s->born_us, life = age < s->max_age_us ? s->max_age_us - age : 1;
 		if (left == 0 || life < left)
@@ -139,6 +135,16 @@ static void become_idle(struct server *s)
 	}
 	if (left > 0)
 		timer_set(&s->timer, left);
+}
+
+static void become_idle(struct server *s)
+{
+	if (s->fate != SERVER_STAYS) {
+		end(s); /* told to go while it logged in */
+		return;
+	}
+	set_state(s, SERVER_IDLE);
+	set_idle_timer(s);
 	list_add_tail(&s->rq.db->idle, &s->db_node);
 	tell_news(s);
 	s->ops->idle(s->pool, s);
@@ -235,6 +241,10 @@ static void on_timer(void *arg)
 		/* Closing would free our slot but leave the query running in the database. */
 		set_state(s, SERVER_CANCELLED);
 		timer_set(&s->timer, CANCELLED_US);
+		return;
+	}
+	if (s->state == SERVER_IDLE && !too_old(s) && s->ops->kept_ready(s->pool)) {
+		set_idle_timer(s); /* another would have to be logged in for it at once */
 		return;
 	}
 	if (s->state != SERVER_IDLE)

@@ -38,13 +38,15 @@ struct server;
 /* How long what an absent client left running may go on before it is cancelled. */
 #define SERVER_ABANDONED_US (5 * CLOCK_US_PER_SEC)
 
-/* For the pool. Each may close the server, as its last act. */
+/* For the pool. Each but kept_ready may close the server, as its last act. */
 struct server_ops {
 	void (*login_done)(void *pool, struct server *s, const struct err *e); /* e: closed comes next */
 	void (*idle)(void *pool, struct server *s);                           /* may be handed out */
 	void (*closed)(void *pool, struct server *s); /* gone; memory goes after the turn */
 	/* server_returns_soon is not true any more, although it is still resetting. */
 	void (*overdue)(void *pool, struct server *s);
+	/* Would another server have to take the place of one that goes? */
+	bool (*kept_ready)(void *pool);
 	/* s->session->params changed: by the server itself, or by a reset after its configuration changed. */
 	void (*parameters)(void *pool, struct server *s);
 };

@@ -110,6 +110,40 @@ static void connections_kept_ready(void **state)
 	sim_free(s);
 }
 
+static void idle_after_a_while(struct sim *s)
+{
+	s->target.min_pool_size = 2;
+	s->target.server_idle_timeout_us = 10 * SEC;
+	s->target.server_lifetime_us = 100 * SEC;
+}
+
+/* They are not closed for being idle, to be replaced at once; for their age they are. */
+static void connections_kept_ready_may_be_idle(void **state)
+{
+	struct sim *s = sim_begin(4, idle_after_a_while);
+	struct sim_client *c[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		c[i] = sim_client(s);
+		sim_works(c[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		sim_leave(c[i]);
+	sim_assert_servers(s, 2, 1);
+	sim_pass(s, 60 * SEC);
+	sim_assert_servers(s, 1, 1);
+	assert_int_equal(s->pg.n, 3);
+	sim_pass(s, 60 * SEC);
+	sim_assert_servers(s, 1, 1);
+	assert_int_equal(s->pg.n, 4);
+	/* nobody is there any more for whom they would be kept */
+	sim_leave(c[2]);
+	sim_pass(s, 11 * SEC);
+	sim_assert_servers(s, 0, 0);
+	sim_free(s);
+}
+
 /* ---- limits across pools ---- */
 
 static void one_connection(struct sim *s)
@@ -432,6 +466,7 @@ int main(void)
 		cmocka_unit_test(waiting_for_a_server_has_an_end),
 		cmocka_unit_test(gone_while_waiting),
 		cmocka_unit_test(connections_kept_ready),
+		cmocka_unit_test(connections_kept_ready_may_be_idle),
 		cmocka_unit_test(somebody_elses_idle_server_makes_room),
 		cmocka_unit_test(a_server_that_becomes_idle_makes_room),
 		cmocka_unit_test(a_server_somebody_waits_for_makes_no_room),
