@@ -104,14 +104,15 @@ static struct pool_waiter *first_waiter(struct pool *p, enum pool_queue q)
 	return n ? container_of(n, struct pool_waiter, node) : NULL;
 }
 
-/* Answers every waiter the last failure concerns. */
+/* Answers every waiter the last failure concerns. When pgiam stops nobody waits for a better one. */
 static void tell_failure(struct pool *p)
 {
+	bool all = p->verdict->told == VERDICT_ALL || (p->retired && p->total == p->logins);
 	struct pool_waiter *w;
 
 	while (p->verdict->told >= VERDICT_NEWCOMERS && (w = first_waiter(p, POOL_WELCOME)))
 		refuse(w, &p->last_error);
-	while (p->verdict->told == VERDICT_ALL && (w = first_waiter(p, POOL_SERVER)))
+	while (all && (w = first_waiter(p, POOL_SERVER)))
 		refuse(w, &p->last_error);
 }
 

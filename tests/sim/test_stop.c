@@ -228,6 +228,32 @@ static void waiting_for_logins(void **state)
 	expect_end(s);
 }
 
+/* And one that fails is not waited for. */
+static void waiting_for_a_login_that_fails(void **state)
+{
+	static const char *const states[] = {"57P03", "53300", "28P01"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		struct sim *s = sim_begin(2, NULL);
+		struct sim_client *c = sim_client(s);
+
+		sim_pass(s, 10 * SEC);
+		fakepg_close(fakepg_conn(&s->pg, 0));
+		sim_settle(s);
+		s->pg.accepts = false;
+		sim_query(c, "SELECT 1");
+		sim_settle(s);
+		stop(s);
+		sim_expect(c, "");
+		s->pg.accepts = true;
+		s->pg.error_at = FAKEPG_STARTUP;
+		s->pg.sqlstate = states[i];
+		sim_expect_fatal(c, states[i], "the test says no");
+		expect_end(s);
+	}
+}
+
 /* A server that gets free serves whoever waits. */
 static void waiting_for_a_reset(void **state)
 {
@@ -444,6 +470,7 @@ int main(void)
 		cmocka_unit_test(a_second_call_is_for_the_impatient),
 		cmocka_unit_test(waiting_for_a_server),
 		cmocka_unit_test(waiting_for_logins),
+		cmocka_unit_test(waiting_for_a_login_that_fails),
 		cmocka_unit_test(waiting_for_a_reset),
 		cmocka_unit_test(waiting_for_a_server_that_is_away),
 		cmocka_unit_test(while_logging_in),
