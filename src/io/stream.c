@@ -191,6 +191,19 @@ void stream_close(struct stream *s)
 		stream_shut(s, !s->error);
 }
 
+void stream_drain(struct stream *s)
+{
+	unsigned char chunk[16384];
+	size_t left = STREAM_DRAIN_BYTES;
+	ssize_t n;
+
+	/* below TLS: what it would be does not matter any more */
+	do {
+		n = recv(s->sock.fd, chunk, sizeof chunk, MSG_DONTWAIT);
+		left -= n > 0 ? (size_t)n : 0;
+	} while (left >= sizeof chunk && (n > 0 || (n < 0 && errno == EINTR)));
+}
+
 ssize_t stream_read(struct stream *s, void *p, size_t n)
 {
 	ssize_t r;

@@ -30,6 +30,12 @@ void stream_set_owner(struct stream *s, stream_cb cb, void *arg);
  * after the turn. No callback after it. */
 void stream_close(struct stream *s);
 
+/* For who closes next and has said something before: takes out of the socket what the peer has said and nobody will read.
+ * Closing with that in it would send a reset, and everything that is still on its way to the peer would be gone. At most
+ * STREAM_DRAIN_BYTES. Nothing can be read afterwards. */
+#define STREAM_DRAIN_BYTES (6u << 20) /* what Linux lets a socket hold (tcp_rmem) */
+void stream_drain(struct stream *s);
+
 #define STREAM_AGAIN (-1)
 #define STREAM_FAIL  (-2)
 

@@ -214,23 +214,19 @@ static void on_closing_ready(void *arg, unsigned what)
 	struct client *c = arg;
 
 	(void)what;
-	if (client_flush(c) == 0)
-		client_close(c);
+	if (client_flush(c) != 0)
+		return;
+	stream_drain(c->stream);
+	client_close(c);
 }
 
 /* Whatever is to be said has been put in place: send it and close. */
 static void close_when_sent(struct client *c)
 {
-	unsigned char ignored[4096];
-
 	client_set_state(c, CLIENT_CLOSING);
 	timer_set(&c->timer, CLOSING_US);
 	stream_set_owner(c->stream, on_closing_ready, c); /* which reads no more */
-	if (client_flush(c) != 0)
-		return;
-	/* Closing with bytes unread would send a reset, which can overtake our last words. */
-	(void)stream_read(c->stream, ignored, sizeof(ignored));
-	client_close(c);
+	on_closing_ready(c, STREAM_WRITABLE);
 }
 
 void client_leave(struct client *c)

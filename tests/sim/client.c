@@ -1,7 +1,9 @@
 /* Clients of the simulator. They remember what kind of messages came, and of the rest only what tests ask for. */
+#include "config.h" /* for accept4 */
 #include "sim.h"
 
 #include <stdio.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/mem.h"
@@ -18,23 +20,17 @@ static void fill_up(int fd)
 		;
 }
 
-static struct sim_client *connect_from(struct sim *s, const char *ip, bool deaf)
+/* Takes fd: the client's end and pgiam's. */
+static struct sim_client *connected(struct sim *s, const int fd[2], const char *ip)
 {
 	struct sim_client *c = mem_zalloc(sizeof(*c));
 	struct addr peer, local;
-	int fd[2], small = 65536;
 
 	assert_true(s->n < SIM_CLIENTS);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) != 0 ||
-	    addr_parse(&peer, ip, 40000) != 0 || addr_parse(&local, "127.0.0.1", 5432) != 0)
+	if (addr_parse(&peer, ip, 40000) != 0 || addr_parse(&local, "127.0.0.1", 5432) != 0)
 		abort();
-	setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	c->sim = s;
-	if (deaf)
-		fill_up(fd[1]);
 	peer_init(&c->p, fd[0]);
-	c->p.deaf = deaf;
 	params_init(&c->params);
 	buf_init(&c->kept, 10000);
 	s->clients[s->n++] = c;
@@ -42,19 +38,59 @@ static struct sim_client *connect_from(struct sim *s, const char *ip, bool deaf)
 	return c;
 }
 
+static void local_pair(int fd[2])
+{
+	int small = 65536;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) != 0)
+		abort();
+	setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+}
+
 struct sim_client *sim_connect(struct sim *s)
 {
-	return connect_from(s, "127.0.0.1", false);
+	int fd[2];
+
+	local_pair(fd);
+	return connected(s, fd, "127.0.0.1");
 }
 
 struct sim_client *sim_connect_remote(struct sim *s)
 {
-	return connect_from(s, "192.0.2.1", false);
+	int fd[2];
+
+	local_pair(fd);
+	return connected(s, fd, "192.0.2.1");
 }
 
 struct sim_client *sim_connect_deaf(struct sim *s)
 {
-	return connect_from(s, "127.0.0.1", true);
+	struct sim_client *c;
+	int fd[2];
+
+	local_pair(fd);
+	fill_up(fd[1]);
+	c = connected(s, fd, "127.0.0.1");
+	c->p.deaf = true;
+	return c;
+}
+
+struct sim_client *sim_connect_tcp(struct sim *s)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(sin);
+	int fd[2], listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 1;
+
+	fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(fd[0], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	if (bind(listening, (struct sockaddr *)&sin, sizeof(sin)) != 0 || listen(listening, 1) != 0 ||
+	    getsockname(listening, (struct sockaddr *)&sin, &len) != 0 || connect(fd[0], (struct sockaddr *)&sin, len) != 0)
+		abort();
+	fd[1] = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	close(listening);
+	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	return connected(s, fd, "127.0.0.1");
 }
 
 static void startup(struct sim_client *c, const char *user, const char *const *more)

@@ -39,6 +39,9 @@ struct sim_client *sim_connect_remote(struct sim *s);
 /* The same; it takes nothing, not a byte. */
 struct sim_client *sim_connect_deaf(struct sim *s);
 
+/* The same over TCP, with buffers as small as can be: what is on the way there is lost when pgiam closes with bytes unread. */
+struct sim_client *sim_connect_tcp(struct sim *s);
+
 /* Connected, and has sent its startup packet. more: further parameters, "name", "value", ..., NULL; or NULL. */
 struct sim_client *sim_login(struct sim *s, const char *user, const char *const *more);
 

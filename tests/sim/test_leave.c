@@ -333,6 +333,46 @@ static void half_closed_before_the_welcome(void **state)
 	sim_free(s);
 }
 
+/* ---- last words ---- */
+
+/* Closing with bytes unread resets the connection, and what the client has not taken yet is gone. */
+static void last_words_are_heard(void **state)
+{
+	static char unread[100000];
+
+	(void)state;
+	for (int slow = 0; slow < 2; slow++) {
+		struct sim *s = sim_new();
+		struct sim_client *c;
+
+		s->opts.client_idle_timeout_us = 30 * SEC;
+		s->target.query_wait_timeout_us = 30 * SEC;
+		sim_start(s);
+		c = sim_connect_tcp(s);
+		startup_write_message(&c->p.out, STARTUP_3_0, "joe", "app", NULL, NULL);
+		sim_until(s, c->tx == 'I');
+		if (slow) { /* it is still reading its rows when it is told, and says something more meanwhile */
+			c->p.deaf = true;
+			sim_query(c, "ROWS 3 20000");
+			sim_pass(s, 31 * SEC);
+			sim_query(c, "SELECT 1");
+			sim_settle(s);
+			c->p.deaf = false;
+		} else { /* it said more while it waited than it is worth to keep */
+			s->pg.silent_at = FAKEPG_ACCEPT;
+			fakepg_close(sim_server(s));
+			sim_settle(s);
+			sim_query(c, "SELECT 1");
+			sim_send(c, unread, sizeof(unread));
+			sim_pass(s, 31 * SEC);
+		}
+		sim_until(s, sim_closed(c));
+		assert_string_equal(c->sqlstate, slow ? "57P05" : "08006");
+		assert_false(c->p.broken);
+		sim_free(s);
+	}
+}
+
 /* ---- what the log says ---- */
 
 /* What it has not read makes its end a reset. */
@@ -503,6 +543,7 @@ int main(void)
 		cmocka_unit_test(violations),
 		cmocka_unit_test(late_copy_data),
 		cmocka_unit_test(half_closed_before_the_welcome),
+		cmocka_unit_test(last_words_are_heard),
 		cmocka_unit_test(the_log_says_why),
 		cmocka_unit_test(a_reset_that_fails),
 		cmocka_unit_test(a_reset_that_leaves_a_transaction),

@@ -249,6 +249,34 @@ static void tells_why_it_broke(void **state)
 	loop_free(l);
 }
 
+/* A read that came back short does not hide what has come since. */
+static void what_nobody_reads_makes_no_reset(void **state)
+{
+	struct loop *l = kit_loop();
+	struct side x = {0}, y = {0};
+	char buf[4];
+	int fd[2];
+
+	(void)state;
+	kit_tcp_pair(fd);
+	x.s = stream_new(l, fd[0], on_side, &x);
+	y.s = stream_new(l, fd[1], on_side, &y);
+	stream_want_read(y.s, true);
+	assert_int_equal(stream_write(y.s, "a", 1), 1);
+	kit_until(l, stream_peek(x.s));
+	assert_int_equal(stream_read(x.s, buf, sizeof buf), 1);
+	assert_int_equal(stream_write(y.s, "b", 1), 1);
+	kit_until(l, stream_peek(x.s));
+	stream_drain(x.s);
+	assert_false(stream_peek(x.s));
+	stream_drain(x.s);
+	stream_close(x.s);
+	kit_until(l, y.readable);
+	assert_int_equal(stream_read(y.s, buf, sizeof buf), 0);
+	stream_close(y.s);
+	loop_free(l);
+}
+
 static void full_duplex(void **state)
 {
 	struct loop *l = kit_loop();
@@ -280,6 +308,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(kick_and_owner, setup, teardown),
 		cmocka_unit_test(peeks),
 		cmocka_unit_test(tells_why_it_broke),
+		cmocka_unit_test(what_nobody_reads_makes_no_reset),
 		cmocka_unit_test(full_duplex),
 	};
 
