@@ -8,6 +8,24 @@
 #include "base/secret.h"
 #include "io/loop.h"
 
+#define WRONG_SECRET                                                                                             \
+	"Does the secret access key belong to the access key id, and is it whole? A clock that is far off can cause it, too."
+#define UNKNOWN_KEY                                                                                              \
+	"AWS does not know the access key: it was deleted or turned off, is of another partition, or its session token is "  \
+	"missing."
+#define OVER "The credentials that sign this have expired, or were revoked."
+
+/* Of the credentials that sign, for services that have nothing else to say about it. */
+static const struct service_hint signer_hints[] = {
+	{"SignatureDoesNotMatch",       WRONG_SECRET},
+	{"InvalidSignatureException",   WRONG_SECRET},
+	{"InvalidClientTokenId",        UNKNOWN_KEY },
+	{"UnrecognizedClientException", UNKNOWN_KEY },
+	{"ExpiredToken",                OVER        },
+	{"ExpiredTokenException",       OVER        },
+	{NULL,                          NULL        },
+};
+
 struct service_call {
 	struct provider_deps deps;
 	struct service_request rq; /* its pointers are to literals, or the copies below; but for where: that is begin's */
@@ -51,6 +69,15 @@ static void cannot(void *arg)
 	finish(s, &a);
 }
 
+static bool give_hint(struct err *e, const struct service_hint *h, const char *code)
+{
+	while (h->code && strcmp(h->code, code) != 0)
+		h++;
+	if (h->code)
+		err_hint(e, "%s", h->hint);
+	return h->code;
+}
+
 static void heard(void *arg, const struct call_answer *a)
 {
 	struct service_call *s = arg;
@@ -60,9 +87,8 @@ static void heard(void *arg, const struct call_answer *a)
 	if (a->e) {
 		s->err = *a->e;
 		out.e = &s->err;
-		for (const struct service_hint *h = s->rq.hints; h->code; h++)
-			if (strcmp(h->code, a->code) == 0)
-				err_hint(&s->err, "%s", h->hint);
+		if (!give_hint(&s->err, s->rq.hints, a->code))
+			give_hint(&s->err, signer_hints, a->code);
 	}
 	finish(s, &out);
 }

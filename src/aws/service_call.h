@@ -23,7 +23,7 @@ struct service_request {
 	struct slice secret; /* call_request.secrets' only one, or n == 0 */
 	struct slice known;  /* call_request.known */
 	struct credentials *signer; /* NULL: not signed */
-	const struct service_hint *hints; /* constant; ended by one whose code is NULL */
+	const struct service_hint *hints; /* constant; ended by one whose code is NULL; before those for whoever signs */
 };
 
 struct service_call;

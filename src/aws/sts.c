@@ -52,7 +52,6 @@ static const struct service_hint hints[] = {
 	{"InvalidIdentityToken", "IAM knows no OIDC provider for the token's issuer, or the token is not its."},
 	{"RegionDisabled", "STS is not activated in this region: activate it, or set AWS_REGION to another."},
 	{"RegionDisabledException", "STS is not activated in this region: activate it, or set AWS_REGION to another."},
-	{"InvalidClientTokenId", "The access key does not exist, or not in this partition."},
 	{NULL, NULL},
 };
 

@@ -417,6 +417,54 @@ static void sts_cannot(void **state)
 	assert_int_equal(f->http.starts, 1);
 }
 
+/* The hint of what each of these faults, or error codes, ends a call with. */
+static void hints(void **state)
+{
+	static const struct {
+		enum http_fault fault;
+		const char *hint;
+	} faults[] = {
+		{HTTP_FAULT_RESOLVE,    "this machine reaches sts.test"},
+		{HTTP_FAULT_TIMEOUT,    "this machine reaches sts.test"},
+		{HTTP_FAULT_REQUEST,    "AWS_ENDPOINT_URL"             },
+		{HTTP_FAULT_TLS_VERIFY, "AWS_CA_BUNDLE"                },
+		{HTTP_FAULT_TOO_LARGE,  "is not AWS"                   },
+		{HTTP_FAULT_PROTOCOL,   "is not AWS"                   },
+	};
+	static const struct {
+		const char *code, *hint;
+	} codes[] = {
+		{"SignatureDoesNotMatch", "secret access key"  },
+		{"InvalidClientTokenId",  "deleted or turned off"},
+		{"ExpiredToken",          "have expired"       },
+		{"AccessDenied",          "trust policy"       },
+		{"Whatever",              ""                   },
+	};
+	struct fixture *f = *state;
+	struct sts_request rq = {.action = STS_ASSUME_ROLE, .provider = "p", .source = f->creds, .role_arn = "arn"};
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+		start(f, true);
+		fake_http_fault(&f->http, faults[i].fault);
+		while (f->times == 0) {
+			until_next(f);
+			fake_http_fault(&f->http, faults[i].fault);
+		}
+		assert_non_null(strstr(f->e.hint, faults[i].hint));
+	}
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+		char body[200];
+
+		f->times = 0;
+		snprintf(body, sizeof(body), "{\"Error\":{\"Code\":\"%s\",\"Message\":\"no\"}}", codes[i].code);
+		sts_start(&f->deps, &rq, hear_sts, f);
+		fake_http_reply(&f->http, 403, body);
+		assert_int_equal(f->times, 1);
+		assert_non_null(strstr(f->e.hint, codes[i].hint));
+		assert_int_equal(*f->e.hint != 0, *codes[i].hint != 0);
+	}
+}
+
 /* What counters call it. */
 static void causes(void **state)
 {
@@ -473,7 +521,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(signed_and_sent), T(cleartext_goes_by_no_proxy), T(retries),      T(retry_after), T(jitter), T(clock_corrected), T(cancelled),
-		T(bad_url),         T(sts_requests), T(sts_cannot),  T(verdicts),        T(causes),
+		T(bad_url),         T(sts_requests), T(sts_cannot),  T(hints),           T(verdicts),        T(causes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
