@@ -83,6 +83,16 @@ static void set_expired(const struct credentials *creds, int64_t now_us, struct 
 			 "pgiam cannot renew credentials from the %s provider: give it new ones and start it "
 			 "again.",
 			 creds->provider);
+	else
+		err_hint(e, "The %s provider has given no newer ones: look where it has them from, and at this machine's "
+			    "clock.", creds->provider);
+}
+
+static void set_searching(struct err *e)
+{
+	err_set(e, ERR_CREDENTIALS, "no AWS credentials yet: the first search for them has not ended");
+	err_hint(e, "Whoever is to give them has not answered yet; `pgiam credentials` says who that is, and what comes of "
+		    "it.");
 }
 
 /* Why there are no usable ones. */
@@ -93,8 +103,7 @@ static void why_not(const struct cache *c, struct err *e)
 	else if (c->creds)
 		set_expired(c->creds, wall_us(c), e);
 	else
-		err_set(e, ERR_CREDENTIALS,
-			"no AWS credentials yet: the first search for them has not ended");
+		set_searching(e);
 }
 
 static void answer(void *arg)

@@ -265,6 +265,8 @@ enum profile_plan_result profile_plan_make(const struct profile_file *f, const c
 		err_set(e, ERR_CREDENTIALS, "there is no profile \"%.100s\" in the AWS files", name);
 		if (*profile_file_stray(f))
 			err_detail(e, "%s.", profile_file_stray(f));
+		err_hint(e, "~/.aws/config (or AWS_CONFIG_FILE) has it as [profile %.100s], ~/.aws/credentials (or "
+			    "AWS_SHARED_CREDENTIALS_FILE) as [%.100s], both in the home of the user pgiam runs as.", name, name);
 		return named ? PROFILE_PLAN_WRONG : PROFILE_PLAN_NONE;
 	}
 	while (p && rc == PROFILE_PLAN_MADE) {

@@ -53,6 +53,12 @@ struct credentials *provider_process_read(struct slice output, struct err *e)
 	return c;
 }
 
+static void hint(struct err *e)
+{
+	err_hint(e, "Run the credential_process of the profile by hand, as the user pgiam runs as: it has to print "
+		    "{\"Version\": 1, \"AccessKeyId\": ..., \"SecretAccessKey\": ...}, and nothing else.");
+}
+
 static void ended(void *arg, const struct child_result *r)
 {
 	struct provider_process_op *op = arg;
@@ -71,12 +77,13 @@ static void ended(void *arg, const struct child_result *r)
 			err_set(e, ERR_CREDENTIALS, NAME ": the program exited with status %d", r->status);
 		else
 			err_set(e, ERR_CREDENTIALS, NAME ": the program %s", child_end_text(r->end));
-		err_hint(e, "Run the credential_process of the profile by hand, as the user pgiam runs as.");
 	}
-	if (creds)
+	if (creds) {
 		later_give(&op->later, creds);
-	else
+	} else {
+		hint(e);
 		later_finish(&op->later, &a);
+	}
 }
 
 static struct provider_op *start(struct provider *base, provider_cb cb, void *arg)
@@ -95,6 +102,7 @@ static struct provider_op *start(struct provider *base, provider_cb cb, void *ar
 		op->child = child_start(p->loop, &o, ended, op);
 	} else {
 		err_prefix(&op->later.err, NAME);
+		hint(&op->later.err);
 		later_answer(&op->later, PROVIDER_FAILED, NULL);
 	}
 	words_free(argv);

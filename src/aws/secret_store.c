@@ -310,10 +310,12 @@ void secret_store_collect(const struct secret_store *s, struct secret_store_stat
 {
 	*out = (struct secret_store_stats){.valid = lives_for(s, 0), .reads = s->reads, .lacking = s->lacking};
 	memcpy(out->failures, s->failures_by, sizeof(out->failures));
-	if (s->failures > 0)
+	if (s->failures > 0) {
 		out->why = s->last_err;
-	else
+	} else {
 		err_set(&out->why, ERR_CREDENTIALS, "%s: it has not been read yet", s->name);
+		err_hint(&out->why, "The AWS credentials for it, or the service that has it, have not answered yet.");
+	}
 	out->lacking_now = !out->valid && (s->failures > 0 || s->reads == 0);
 	if (!s->value)
 		return;

@@ -180,6 +180,11 @@ static void expired_from_provider(void **state)
 	cache_collect(f->cache, &stats);
 	assert_false(stats.valid);
 	assert_non_null(strstr(stats.why.msg, "yet")); /* and nothing worse */
+	assert_non_null(strstr(stats.why.hint, "has not answered yet"));
+	fake_give(&f->provider, "AKIAIOSFODNN7EXAMPLE", T0 - 5 * MIN, true);
+	assert_null(ask(f, &a));
+	assert_non_null(strstr(a.e.hint, "no newer ones"));
+	fake_pass(&f->clock, f->loop, 2 * SEC);
 	fake_give(&f->provider, "AKIAIOSFODNN7EXAMPLE", T0 - 5 * MIN, false);
 	assert_null(ask(f, &a));
 	assert_int_equal(a.e.code, ERR_CREDENTIALS);
@@ -188,7 +193,7 @@ static void expired_from_provider(void **state)
 	assert_non_null(strstr(a.e.hint, "cannot renew"));
 	cache_collect(f->cache, &stats);
 	assert_null(stats.creds);
-	assert_int_equal(stats.failures[PROVIDER_CAUSE_EXPIRED], 1);
+	assert_int_equal(stats.failures[PROVIDER_CAUSE_EXPIRED], 2);
 	forget(&a);
 }
 

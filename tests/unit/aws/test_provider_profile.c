@@ -154,6 +154,7 @@ static void which_profile(void **state)
 	ask_once(f, NULL);
 	assert_int_equal(f->result, PROVIDER_FAILED);
 	assert_string_equal(f->err.msg, "profile: there is no profile \"y\" in the AWS files");
+	assert_non_null(strstr(f->err.hint, "[profile y]"));
 }
 
 static void which_files(void **state)
@@ -312,6 +313,7 @@ static void processes(void **state)
 			assert_int_equal(f->result, PROVIDER_FAILED);
 			assert_non_null(strstr(f->err.msg, cases[i].said));
 			assert_null(strstr(f->err.msg, "sesame"));
+			assert_non_null(strstr(f->err.hint, "credential_process of the profile by hand"));
 		}
 		provider_free(p);
 	}

@@ -376,6 +376,7 @@ static void nobody_asks(void **state)
 	settle(f);
 	assert_true(kept_stats(f).lacking_now);
 	assert_non_null(strstr(kept_stats(f).why.msg, "the secret prod/db: it has not been read yet"));
+	assert_non_null(strstr(kept_stats(f).why.hint, "have not answered yet"));
 	fake_give(&f->provider, "ASIAONE", 0, true);
 	settle(f);
 	for (unsigned i = 0; i < 300; i++) {
