@@ -10,7 +10,8 @@
 #include "base/mem.h"
 #include "io/offload.h"
 
-#define ONCE_TIMEOUT_US UINT64_C(30000000)
+/* Beyond what each step has for itself (a credential_process a minute, a call of a service half of one): that says why. */
+#define ONCE_TIMEOUT_US UINT64_C(120000000)
 #define OFFLOAD_QUEUE   8
 
 /* A loop, and what providers want beside it. */

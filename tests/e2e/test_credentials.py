@@ -50,6 +50,17 @@ def test_unknown_to_aws(aws):
     assert "InvalidClientTokenId" in done.stderr and "sesame" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
+def test_who_does_not_answer(aws):
+    """Whoever keeps it waiting is named, after all the attempts that are made."""
+    key = aws.user()
+    aws.fault("sts", times=None, hang=True)
+    done = proxy.pgiam("credentials", "--role-arn", "arn:aws:iam::123456789012:role/app", timeout=120,
+                       env=aws.env(AWS_ACCESS_KEY_ID=key.key_id, AWS_SECRET_ACCESS_KEY=key.secret))
+    assert done.returncode == 1
+    assert "sts AssumeRole: 127.0.0.1:%d" % aws.tls_port in done.stderr and "this machine reaches" in done.stderr
+
+
 @pytest.mark.parametrize("offset_sec,how", [(600, "behind"), (-600, "ahead of")])
 def test_clock(aws, offset_sec, how):
     """What is signed by a wrong clock is refused, as expired or as not yet valid, and signed once more by AWS's."""
