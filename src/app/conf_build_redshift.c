@@ -1,9 +1,11 @@
 /* Temporary credentials of Redshift: of which cluster or workgroup, and whose. The endpoint's own name says the first;
  * user= says the second, and where it is not set the identity does. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "app/conf_build_target.h"
 #include "aws/endpoint.h"
+#include "aws/token_kind.h"
 #include "base/mem.h"
 
 /* The first label of the endpoint's name. */
@@ -17,6 +19,20 @@ static char *first_label(const char *host)
 static bool is_custom_domain(const char *host)
 {
 	return strchr(host, '.') && redshift_name_ok(host) && !endpoint_is_aws(host);
+}
+
+/* An endpoint of another service? Then that is told. */
+static bool is_of_others(struct targets *ts, const char *host)
+{
+	enum aws_token token;
+	char hint[32];
+
+	if (!token_kind_of_host(host, &token))
+		return false;
+	snprintf(hint, sizeof(hint), "Use auth=%s.", token_kind_get(token)->auth);
+	conf_build_target_bad(ts, OPT_AUTH, hint, "%s has no credentials of Redshift: it is an endpoint of %s", host,
+			      token_kind_get(token)->server);
+	return true;
 }
 
 /* Is it Serverless, and what is its name? NULL, and told, if that is not known. */
@@ -38,6 +54,8 @@ static char *find_name(struct targets *ts, bool *serverless)
 		name = mem_strdup(workgroup ? workgroup : cluster);
 	else if (kind == ENDPOINT_REDSHIFT || kind == ENDPOINT_REDSHIFT_SERVERLESS)
 		name = first_label(host);
+	else if (is_of_others(ts, host))
+		return NULL;
 	else if (is_custom_domain(host))
 		name = mem_strdup(host);
 	else

@@ -47,6 +47,11 @@ static bool has_password(const struct targets *ts)
 	       conf_build_target_text(ts, OPT_PASSWORD_ENV);
 }
 
+static bool is_redshift(const struct target *t)
+{
+	return conf_kind_of_host(t->iam_host ? t->iam_host : t->host) == PROFILE_REDSHIFT;
+}
+
 /* The name that is signed has to be an endpoint's own. */
 static void check_signed_name(struct targets *ts)
 {
@@ -62,6 +67,9 @@ static void check_signed_name(struct targets *ts)
 			conf_build_target_bad(ts, OPT_AUTH, hint,
 					      "%s takes no token of %s: it is an endpoint of %s", name, kind->server,
 					      token_kind_get(taken)->server);
+	} else if (is_redshift(t)) {
+		conf_build_target_bad(ts, OPT_AUTH, "Use auth=redshift.",
+				      "%s takes no token of %s: it is an endpoint of Redshift", name, kind->server);
 	} else if (t->iam_host) {
 		conf_build_target_warn(ts, "iam_host: %s does not look like the name of an %s endpoint", name,
 				       kind->server);
@@ -86,11 +94,6 @@ static bool implied_token(const struct target *t, enum aws_token *token)
 		return true;
 	}
 	return token_kind_of_host(t->host, token);
-}
-
-static bool is_redshift(const struct target *t)
-{
-	return conf_kind_of_host(t->iam_host ? t->iam_host : t->host) == PROFILE_REDSHIFT;
 }
 
 /* What follows where auth is not set; false, and told, if nothing does. */

@@ -1,10 +1,8 @@
 /* app/conf_kind: the host patterns of AWS, anchored at both ends, and the kinds of server they stand for. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "conf_test.h"
 #include "app/conf_kind.h"
+
+#define REDSHIFT "examplecluster.abc123xyz789.us-west-2.redshift.amazonaws.com"
 
 static const struct {
 	const char *host;
@@ -66,9 +64,36 @@ static void from_host(void **state)
 				 profile_get(conf_kind_of_host(hosts[i].host))->name);
 }
 
+/* What a name's server does not do: what fits is told, not what would be missing if it were nobody's. */
+static void not_its_auth(void **state)
+{
+	static const struct {
+		const char *connstr, *told;
+	} cases[] = {
+		{"host=" REDSHIFT " auth=iam", REDSHIFT " takes no token of RDS: it is an endpoint of Redshift|Use auth=redshift."},
+		{"host=x iam_host=" REDSHIFT " auth=iam", "it is an endpoint of Redshift|Use auth=redshift."},
+		{"host=" REDSHIFT " auth=dsql", "it is an endpoint of Redshift|Use auth=redshift."},
+		{"host=" RDS " auth=redshift", RDS " has no credentials of Redshift: it is an endpoint of RDS|Use auth=iam."},
+		{"host=" DSQL " auth=redshift", "it is an endpoint of Aurora DSQL|Use auth=dsql."},
+	};
+	struct conf_test *t = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char file[300];
+
+		snprintf(file, sizeof(file), "[databases]\nx = %s\n", cases[i].connstr);
+		conf_test_bad(t, file, NULL, "t.ini:2|database \"x\": auth: ");
+		if (!strstr(buf_cstr(&t->said), cases[i].told))
+			fail_msg("%s: %s", cases[i].connstr, buf_cstr(&t->said));
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(from_host)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(from_host),
+		cmocka_unit_test_setup_teardown(not_its_auth, conf_test_setup, conf_test_teardown),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
