@@ -173,6 +173,18 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static void log_failed(const struct cache *c, uint64_t delay_us)
+{
+	const struct credentials *kept = usable(c) ? c->creds : NULL;
+	char when[DATE_RFC3339_SIZE];
+
+	if (kept)
+		date_format_rfc3339(kept->expires_wall_us, when);
+	log_warning(loop_log(c->loop), kept ? "aws credentials not renewed" : "no aws credentials", LS("identity", c->name),
+		    LERR(&c->last_err), LU("failures", c->failures), LU("retry_ms", delay_us / CLOCK_US_PER_MS),
+		    LS("kept", kept ? kept->provider : NULL), LS("expires", kept && kept->expires_wall_us ? when : NULL));
+}
+
 static void failed(struct cache *c, const struct err *e, enum provider_cause cause, uint64_t retry_after_us)
 {
 	uint64_t asked = lesser(retry_after_us, CACHE_RETRY_AFTER_MAX_US), delay = CACHE_BACKOFF_MAX_US;
@@ -197,11 +209,8 @@ static void failed(struct cache *c, const struct err *e, enum provider_cause cau
 	c->retry_us = loop_now_us(c->loop) + delay;
 	c->wanted_us = loop_now_us(c->loop) + lesser(delay, greater(CACHE_WANTED_US, asked));
 	timer_set(&c->timer, delay);
-	if (!news)
-		return;
-	log_warning(loop_log(c->loop), usable(c) ? "aws credentials not renewed" : "no aws credentials",
-		    LS("identity", c->name), LERR(&c->last_err), LU("failures", c->failures),
-		    LU("retry_ms", delay / CLOCK_US_PER_MS), LS("kept", usable(c) ? c->creds->provider : NULL));
+	if (news)
+		log_failed(c, delay);
 }
 
 static void fetched(void *arg, const struct provider_answer *a)

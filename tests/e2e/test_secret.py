@@ -231,6 +231,16 @@ def test_kept_while_the_service_is_away(vault, aws):
     assert one.who() == USER
 
 
+def test_read_again_in_vain(vault, aws):
+    """The log tells whether there is one to go on with."""
+    one = vault(server_lifetime=0)
+    assert one.who() == USER
+    vault.change("nobody-knows-1")
+    aws.fault("secretsmanager", times=None, code="AccessDeniedException", status=400)
+    one.complaint()
+    assert one.logged('msg="secret not read".*AccessDeniedException.* kept=AWSCURRENT$')
+
+
 def test_unverified_tls_is_refused(rds, workdir):
     done = proxy.pgiam("check", "--host", rds.host, "--auth", "secret", "--secret-id", NAME, "--region", "us-east-1",
                        "--server-tls-sslmode", "require", env={})
