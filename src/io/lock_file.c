@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,6 +29,18 @@ static bool is_ordinary(int fd)
 	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
 }
 
+/* A lock file begins with its process's number. */
+static void say_held(int fd, const char *path, const char *what, enum err_code code, struct err *e)
+{
+	char text[12] = "";
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	size_t digits = n > 0 ? strspn(text, "0123456789") : 0;
+
+	err_set(e, code, "the %s %s is held by another pgiam that runs%s%.*s", what, path, digits ? ", process " : "",
+		(int)digits, text);
+	err_hint(e, "Stop that one first, or let this one have files and ports of its own.");
+}
+
 int lock_file_open(const char *path, const char *what, enum err_code code, struct err *e)
 {
 	for (;;) {
@@ -41,7 +54,7 @@ int lock_file_open(const char *path, const char *what, enum err_code code, struc
 		}
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 			if (errno == EWOULDBLOCK)
-				err_set(e, code, "the %s %s is held by another pgiam that runs", what, path);
+				say_held(fd, path, what, code, e);
 			else
 				err_set(e, code, "cannot lock the %s %s: %m", what, path);
 			close(fd);

@@ -55,6 +55,14 @@ def test_pidfile_that_is_somebody_elses(rds, workdir):
         assert f.read() == "precious"
 
 
+def test_pidfile_of_one_that_runs(rds, workdir):
+    pidfile = workdir + "/pid"
+    one = proxy.Pgiam(workdir + "/x", {"app": rds.database()}, env=rds.aws(), pidfile=pidfile)
+    stderr = refuses_to_start(rds, workdir, pidfile=pidfile)
+    assert "is held by another pgiam that runs, process %d" % one.pid in stderr and "Stop that one" in stderr
+    one.stop()
+
+
 def test_full_disk_of_the_log(rds, workdir):
     """There is nothing in the log about it: stderr says it, and it serves all the same."""
     pgiam = proxy.Pgiam(workdir + "/x", {"app": rds.database()}, env=rds.aws(), logfile="/dev/full")
