@@ -4,6 +4,7 @@
 #include "config.h" /* for pthread_setname_np */
 #include "app/worker.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,10 +73,7 @@ static void tell(struct worker *w, enum worker_event what)
 
 struct order {
 	struct mail mail;
-	uint64_t grace_us; /* of a stop */
-	uint32_t pid;      /* of a cancel, and its key */
-	size_t secret_bytes;
-	unsigned char secret[STARTUP_CANCEL_KEY_MAX];
+	uint64_t grace_us;
 };
 
 static void order_drop(struct mail *m)
@@ -83,34 +81,65 @@ static void order_drop(struct mail *m)
 	free(container_of(m, struct order, mail));
 }
 
-static void order_post(struct mailbox *to, void (*deliver)(struct mail *m, void *receiver), const struct order *o)
-{
-	struct order *copy = mem_zalloc(sizeof *copy);
+/* ---- cancels between workers: there and back, and back too if the other one has ended ---- */
 
-	*copy = *o;
-	copy->mail = (struct mail){.deliver = deliver, .drop = order_drop};
-	mailbox_post(to, &copy->mail);
+struct errand {
+	struct mail mail;
+	struct mailbox *home; /* of the worker that was asked; all mailboxes outlive all workers */
+	uint64_t no;          /* 0: nobody waits there */
+	uint32_t pid;
+	size_t secret_bytes;
+	unsigned char secret[STARTUP_CANCEL_KEY_MAX];
+};
+
+static void errand_drop(struct mail *m)
+{
+	free(container_of(m, struct errand, mail));
+}
+
+static void errand_deliver(struct mail *m, void *receiver)
+{
+	struct errand *e = container_of(m, struct errand, mail);
+	struct worker *w = receiver;
+
+	proxy_cancel_done(w->proxy, e->no);
+	free(e);
+}
+
+static void errand_return(void *arg)
+{
+	struct errand *e = arg;
+
+	e->mail = (struct mail){.deliver = errand_deliver, .drop = errand_drop};
+	mailbox_post(e->home, &e->mail);
 }
 
 static void cancel_deliver(struct mail *m, void *receiver)
 {
-	struct order *o = container_of(m, struct order, mail);
+	struct errand *e = container_of(m, struct errand, mail);
 	struct worker *w = receiver;
 
-	proxy_cancel(w->proxy, o->pid, slice_of(o->secret, o->secret_bytes));
-	free(o);
+	proxy_cancel(w->proxy, e->pid, slice_of(e->secret, e->secret_bytes), errand_return, e);
 }
 
-/* The worker's index comes out of a stranger's cancel key: check it. */
-static void on_route(void *arg, uint32_t worker, uint32_t pid, struct slice secret)
+static void cancel_drop(struct mail *m)
+{
+	errand_return(container_of(m, struct errand, mail));
+}
+
+static void on_route(void *arg, uint32_t worker, uint64_t no, uint32_t pid, struct slice secret)
 {
 	const struct worker *w = arg;
-	struct order o = {.pid = pid, .secret_bytes = secret.n};
+	struct errand *e = mem_zalloc(sizeof *e);
 
-	if (worker >= w->deps.conf->workers || secret.n > sizeof(o.secret))
-		return;
-	memcpy(o.secret, secret.p, secret.n);
-	order_post(w->deps.workers[worker], cancel_deliver, &o);
+	assert(worker < w->deps.conf->workers && secret.n <= sizeof(e->secret));
+	e->mail = (struct mail){.deliver = cancel_deliver, .drop = cancel_drop};
+	e->home = w->mail;
+	e->no = no;
+	e->pid = pid;
+	e->secret_bytes = secret.n;
+	memcpy(e->secret, secret.p, secret.n);
+	mailbox_post(w->deps.workers[worker], &e->mail);
 }
 
 /* ---- clients ---- */
@@ -212,7 +241,13 @@ static void stop_deliver(struct mail *m, void *receiver)
 
 void worker_stop(struct worker *w, uint64_t grace_us)
 {
-	order_post(w->mail, stop_deliver, &(struct order){.grace_us = grace_us});
+	struct order *o = mem_zalloc(sizeof *o);
+
+	*o = (struct order){
+		.mail = {.deliver = stop_deliver, .drop = order_drop},
+		.grace_us = grace_us
+        };
+	mailbox_post(w->mail, &o->mail);
 }
 
 /* ---- what the control thread asks ---- */

@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include "base/mem.h"
 
-enum cancel_state { CANCEL_REACH, CANCEL_WAIT, CANCEL_DONE };
+enum cancel_state { CANCEL_NEW, CANCEL_REACH, CANCEL_WAIT, CANCEL_AWAY, CANCEL_DONE };
 
 static const struct state_row rows[] = {
+	[CANCEL_NEW] = {"new", STATE_BIT(CANCEL_REACH) | STATE_BIT(CANCEL_AWAY), DEADLINE_OWN},
 	[CANCEL_REACH] = {"reach", STATE_BIT(CANCEL_WAIT) | STATE_BIT(CANCEL_DONE), DEADLINE_OWN},
 	[CANCEL_WAIT] = {"wait", STATE_BIT(CANCEL_DONE), DEADLINE_OWN},
+	[CANCEL_AWAY] = {"away", STATE_BIT(CANCEL_DONE), DEADLINE_OWN},
 	[CANCEL_DONE] = {"done", 0, DEADLINE_FINAL},
 };
 
@@ -17,7 +19,8 @@ static const struct state_row rows[] = {
 struct cancel {
 	struct list node;
 	struct cancels *all;
-	struct server *server; /* kept alive by server_cancel_begin */
+	struct server *server; /* kept alive by server_cancel_begin; NULL if away */
+	uint64_t no;           /* if away */
 	enum cancel_state state;
 	struct upstream *upstream; /* non-NULL exactly in CANCEL_REACH */
 	struct stream *stream;
@@ -30,6 +33,7 @@ void cancel_all_init(struct cancels *c, const struct server_env *env, uint32_t m
 {
 	*c = (struct cancels){.env = env, .max = max, .empty = empty, .arg = arg};
 	list_init(&c->running);
+	list_init(&c->away);
 }
 
 const struct state_row *cancel_state_rows(size_t *count)
@@ -44,22 +48,46 @@ static void set_state(struct cancel *c, enum cancel_state s)
 	c->state = s;
 }
 
+static struct cancel *new_cancel(struct cancels *all, void (*done)(void *arg), void *arg,
+				 void (*deadline)(void *arg))
+{
+	struct cancel *c = mem_zalloc(sizeof(*c));
+
+	c->all = all;
+	c->done = done;
+	c->arg = arg;
+	timer_init(&c->deadline, all->env->login.up.loop, deadline, c);
+	if (all->env->fence_timeout_us > 0)
+		timer_set(&c->deadline, all->env->fence_timeout_us);
+	return c;
+}
+
+static void take_out(struct cancel *c)
+{
+	set_state(c, CANCEL_DONE);
+	timer_clear(&c->deadline);
+	list_del(&c->node);
+}
+
+static void tell(struct cancel *c)
+{
+	if (c->done)
+		c->done(c->arg);
+	loop_free_later(c->all->env->login.up.loop, free, c);
+}
+
 /* settled: it has struck, as the server has closed, or it was not sent (all of its few bytes, or none). */
 static void finish(struct cancel *c, bool settled)
 {
 	struct cancels *all = c->all;
 
-	set_state(c, CANCEL_DONE);
-	timer_clear(&c->deadline);
+	take_out(c);
 	if (c->upstream)
 		upstream_cancel(c->upstream);
 	stream_close(c->stream);
-	list_del(&c->node);
 	all->count--;
 	server_cancel_end(c->server, settled);
-	if (c->done)
-		c->done(c->arg);
-	loop_free_later(all->env->login.up.loop, free, c);
+	tell(c);
 	if (all->count == 0)
 		all->empty(all->arg);
 }
@@ -137,23 +165,56 @@ struct cancel *cancel_start(struct cancels *all, struct server *s, void (*done)(
 
 	if (all->count >= all->max || s->cancels >= CANCELS_PER_SERVER)
 		return NULL;
-	c = mem_zalloc(sizeof(*c));
-	c->all = all;
+	c = new_cancel(all, done, arg, on_deadline);
 	c->server = s;
-	c->state = CANCEL_REACH;
-	c->done = done;
-	c->arg = arg;
+	set_state(c, CANCEL_REACH);
 	list_add_tail(&all->running, &c->node);
 	all->count++;
 	server_cancel_begin(s);
-	timer_init(&c->deadline, all->env->login.up.loop, on_deadline, c);
-	if (all->env->fence_timeout_us > 0)
-		timer_set(&c->deadline, all->env->fence_timeout_us);
 	c->upstream = upstream_start(&all->env->login.up, t, database_tls(s->rq.db), on_upstream, c);
 	return c;
+}
+
+/* ---- of another worker ---- */
+
+static void end_away(void *arg)
+{
+	struct cancel *c = arg;
+
+	take_out(c);
+	c->all->away_count--;
+	tell(c);
+}
+
+struct cancel *cancel_away(struct cancels *all, uint64_t *no, void (*done)(void *arg), void *arg)
+{
+	struct cancel *c;
+
+	*no = 0;
+	if (all->away_count >= all->max)
+		return NULL;
+	c = new_cancel(all, done, arg, end_away);
+	c->no = *no = ++all->away_no;
+	set_state(c, CANCEL_AWAY);
+	list_add_tail(&all->away, &c->node);
+	all->away_count++;
+	return c;
+}
+
+void cancel_away_done(struct cancels *all, uint64_t no)
+{
+	list_each (n, tmp, &all->away) {
+		struct cancel *c = container_of(n, struct cancel, node);
+		if (c->no == no) {
+			end_away(c);
+			return;
+		}
+	}
 }
 
 void cancel_detach(struct cancel *c)
 {
 	c->done = NULL;
+	if (c->state == CANCEL_AWAY)
+		end_away(c);
 }

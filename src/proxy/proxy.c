@@ -136,11 +136,16 @@ static struct cancel *on_cancel(void *arg, uint32_t pid, struct slice key, void 
 	struct proxy *p = arg;
 	uint32_t worker = keyring_worker(p->keys, pid);
 
+	struct cancel *c;
+	uint64_t no;
+
 	if (worker == p->opts->worker)
 		return cancel_here(p, pid, key, done, client);
-	if (worker < p->opts->workers && p->deps.route)
-		p->deps.route(p->deps.route_arg, worker, pid, key);
-	return NULL;
+	if (worker >= p->opts->workers || !p->deps.route)
+		return NULL;
+	c = cancel_away(&p->cancels, &no, done, client);
+	p->deps.route(p->deps.route_arg, worker, no, pid, key);
+	return c;
 }
 
 /* For a server whose client is gone. */
@@ -151,11 +156,15 @@ static bool cancel_abandoned(void *arg, struct server *s)
 	return s->session->has_key && s->rq.db->target->profile->cancel && cancel_start(&p->cancels, s, NULL, NULL);
 }
 
-void proxy_cancel(struct proxy *p, uint32_t pid, struct slice secret)
+void proxy_cancel(struct proxy *p, uint32_t pid, struct slice secret, void (*done)(void *arg), void *arg)
 {
-	struct cancel *c = cancel_here(p, pid, secret, NULL, NULL);
+	if (!cancel_here(p, pid, secret, done, arg))
+		done(arg);
+}
 
-	(void)c; /* nobody waits for it here */
+void proxy_cancel_done(struct proxy *p, uint64_t no)
+{
+	cancel_away_done(&p->cancels, no);
 }
 
 /* ---- clients ---- */

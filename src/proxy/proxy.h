@@ -12,9 +12,10 @@
 
 struct proxy;
 
-/* A CancelRequest whose key belongs to another worker (its index is in the key); copies what it needs.
- * secret: at most STARTUP_CANCEL_KEY_MAX bytes. */
-typedef void (*proxy_cancel_route)(void *arg, uint32_t worker, uint32_t pid, struct slice secret);
+/* A CancelRequest whose key belongs to another worker (its index is in the key), for that worker's proxy_cancel; copies
+ * what it needs. secret: at most STARTUP_CANCEL_KEY_MAX bytes. no: what proxy_cancel_done gets to hear when that worker
+ * is through with it, or has ended; 0 if nobody waits for it. */
+typedef void (*proxy_cancel_route)(void *arg, uint32_t worker, uint64_t no, uint32_t pid, struct slice secret);
 
 struct proxy_deps {
 	struct loop *loop;
@@ -39,8 +40,11 @@ void proxy_accept(struct proxy *p, int fd, const struct addr *peer, const struct
 /* There is no descriptor left: gives up the connection that has been trying to log in for longest. False if none is. */
 bool proxy_make_room(struct proxy *p);
 
-/* A CancelRequest another worker received. */
-void proxy_cancel(struct proxy *p, uint32_t pid, struct slice secret);
+/* A CancelRequest another worker received. done comes once, at once if there is nothing to cancel. */
+void proxy_cancel(struct proxy *p, uint32_t pid, struct slice secret, void (*done)(void *arg), void *arg);
+
+/* Another worker is through with a CancelRequest that was received here. */
+void proxy_cancel_done(struct proxy *p, uint64_t no);
 
 /* Stops: idle clients are told 57P01 and closed, others when their transaction ends, all after grace_us. done comes
  * once, when no client and no server is left. A second call shortens the grace. */

@@ -336,6 +336,34 @@ def test_51_cancel_storm(fake_factory, pgiam_for):
     assert wire.eventually(lambda: pgiam.descriptors() <= before + 4)
 
 
+def test_50_asker_waits_for_another_worker(fake_factory, pgiam_for):
+    """Whose CancelRequest's connection closes goes on with its next query: that must not be hit, whichever worker was asked."""
+    release, started = threading.Event(), threading.Event()
+
+    def script(conn):
+        try:
+            conn.login()
+        except fakepg.Done:
+            release.wait(10)
+            raise
+        conn.serve({"select slow": lambda c: (started.set(), release.wait(10), c.one_row("slow"))})
+
+    fake = fake_factory(script)
+    pgiam = pgiam_for(fake, workers=4, default_pool_size=4)
+    with pgiam.wire() as w:
+        w.login()
+        w.send(wire.query("select slow"))
+        assert started.wait(10)
+        askers = [pgiam.wire().send(wire.cancel_packet(w.key)) for _ in range(4)]  # these are spread over the workers
+        assert wire.eventually(lambda: len(fake.cancels) == 4)
+        assert all(k.silent() for k in askers)
+        release.set()
+        for k in askers:
+            assert k.closed()
+            k.close()
+        w.until("Z")
+
+
 def test_cancel_for_another_worker(rds, pgiam_for):
     """The kernel gives a cancel request to any worker; the key says whose it is."""
     pgiam = pgiam_for(rds, workers=4, default_pool_size=8)

@@ -188,13 +188,26 @@ struct sim *sim_new(void)
 	return s;
 }
 
+static void on_route(void *arg, uint32_t worker, uint64_t no, uint32_t pid, struct slice secret)
+{
+	struct sim *s = arg;
+
+	(void)secret;
+	s->routed.count++;
+	s->routed.worker = worker;
+	s->routed.pid = pid;
+	s->routed.no = no;
+}
+
 void sim_start(struct sim *s)
 {
 	struct proxy_deps d = {.loop = s->loop,
 	                       .mail = s->mail,
 	                       .resolver = s->resolver,
 	                       .offload = s->offload,
-	                       .secrets = s->sources};
+	                       .secrets = s->sources,
+	                       .route = on_route,
+	                       .route_arg = s};
 
 	s->target.dial.timeout_us = s->target.server_connect_timeout_us;
 	if (!s->targets[0])

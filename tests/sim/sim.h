@@ -63,6 +63,11 @@ struct sim {
 	unsigned patience; /* turns without a move until it counts as settled */
 	unsigned steps;    /* of sim_pass, at most */
 	bool stopped; /* proxy_stop's callback came */
+	struct {      /* cancels for other workers, and the last one */
+		unsigned count;
+		uint32_t worker, pid;
+		uint64_t no;
+	} routed;
 };
 
 /* Makes the world; the test may change sim->target, ->opts, ->secret and ->pg before sim_start. */

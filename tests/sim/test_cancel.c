@@ -413,6 +413,123 @@ static void extra_bytes_behind_a_request(void **state)
 	sim_free(s);
 }
 
+/* ---- several workers ---- */
+
+static void two_workers(struct sim *s)
+{
+	s->opts.workers = 2;
+}
+
+/* A cancel for a client of the other worker. */
+static struct sim_client *cancel_elsewhere(struct sim *s, const struct sim_client *c)
+{
+	struct sim_client other = *c;
+
+	other.pid ^= 1; /* its low bits name the worker */
+	return sim_cancel(s, &other);
+}
+
+/* Only the other one knows when it is through. */
+static void the_asker_waits_for_another_worker(void **state)
+{
+	struct sim *s = sim_begin(1, two_workers);
+	struct sim_client *c = sim_client(s), *first = cancel_elsewhere(s, c), *second;
+	uint64_t no;
+
+	(void)state;
+	sim_settle(s);
+	assert_int_equal(s->routed.count, 1);
+	assert_int_equal(s->routed.worker, 1);
+	assert_int_equal(s->routed.pid, c->pid ^ 1);
+	no = s->routed.no;
+	second = cancel_elsewhere(s, c);
+	sim_pass(s, 5 * SEC);
+	assert_int_equal(s->routed.count, 2);
+	assert_int_not_equal(s->routed.no, no);
+	assert_false(sim_closed(first));
+	proxy_cancel_done(s->proxy, no);
+	sim_settle(s);
+	assert_true(sim_closed(first));
+	assert_false(sim_closed(second));
+	proxy_cancel_done(s->proxy, no); /* nobody waits for it */
+	sim_pass(s, 6 * SEC);
+	assert_true(sim_closed(second)); /* cancel_wait_timeout */
+	proxy_cancel_done(s->proxy, s->routed.no);
+	sim_works(c);
+	sim_free(s);
+}
+
+/* A worker that does not answer keeps no more connections than others' cancels may; those go on untold. */
+static void not_all_wait_for_another_worker(void **state)
+{
+	struct sim *s = sim_begin(1, two_workers);
+	struct sim_client *c = sim_client(s);
+
+	(void)state;
+	for (int i = 0; i < 60; i++)
+		cancel_elsewhere(s, c);
+	sim_settle(s);
+	assert_int_equal(s->routed.count, 60);
+	assert_int_equal(s->routed.no, 0);
+	assert_int_equal(sim_stats(s)->clients, 1 + 16);
+	sim_pass(s, 11 * SEC);
+	assert_int_equal(sim_stats(s)->clients, 1);
+	cancel_elsewhere(s, c);
+	sim_settle(s);
+	assert_int_not_equal(s->routed.no, 0);
+	sim_free(s);
+}
+
+/* When pgiam stops, an asker does not hold it up for longer than anybody else. */
+static void nobody_waits_for_another_worker_at_the_end(void **state)
+{
+	struct sim *s = sim_begin(1, two_workers);
+	struct sim_client *k = cancel_elsewhere(s, sim_client(s));
+
+	(void)state;
+	sim_settle(s);
+	sim_stop(s, 2 * SEC);
+	sim_pass(s, 1 * SEC);
+	assert_false(sim_closed(k));
+	sim_pass(s, 2 * SEC);
+	assert_true(sim_closed(k));
+	assert_true(s->stopped);
+	proxy_cancel_done(s->proxy, s->routed.no);
+	sim_free(s);
+}
+
+static void count(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+/* The other side: a cancel that another worker received. */
+static void another_worker_is_told_when_it_is_through(void **state)
+{
+	struct sim *s = sim_begin(1, held);
+	struct sim_client *c = sim_hanging(s);
+	struct slice key = slice_of(c->key, c->key_bytes);
+	unsigned told = 0;
+
+	(void)state;
+	proxy_cancel(s->proxy, c->pid, key, count, &told);
+	sim_pass(s, 5 * SEC);
+	assert_int_equal(s->pg.cancels, 1);
+	assert_int_equal(told, 0);
+	fakepg_close(s->pg.conns[1]);
+	sim_settle(s);
+	assert_int_equal(told, 1);
+	proxy_cancel(s->proxy, c->pid, slice_str("wrong"), count, &told);
+	assert_int_equal(told, 2);
+	proxy_cancel(s->proxy, c->pid, key, count, &told);
+	sim_settle(s);
+	sim_stop(s, 1 * SEC);
+	sim_pass(s, 2 * SEC); /* the grace is over before it is through */
+	assert_true(s->stopped);
+	assert_int_equal(told, 3);
+	sim_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +553,10 @@ int main(void)
 		cmocka_unit_test(storms_over_many_servers),
 		cmocka_unit_test(the_server_dies_meanwhile),
 		cmocka_unit_test(extra_bytes_behind_a_request),
+		cmocka_unit_test(the_asker_waits_for_another_worker),
+		cmocka_unit_test(not_all_wait_for_another_worker),
+		cmocka_unit_test(nobody_waits_for_another_worker_at_the_end),
+		cmocka_unit_test(another_worker_is_told_when_it_is_through),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
