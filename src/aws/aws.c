@@ -21,6 +21,7 @@ struct member {
 	struct cache *cache;
 	struct desk *desk;
 	char *profile; /* whose region is taken, or NULL */
+	char *region;  /* of what it is for, or NULL */
 	struct region_seat seat;
 	struct desk *region_desk;
 	struct list secrets; /* struct secret_kept.node */
@@ -89,10 +90,12 @@ static bool label_taken(const void *among, const char *label)
 static void add_member(struct aws *a, const struct aws_opts *o, const struct aws_identity *who)
 {
 	struct member *m = &a->member[a->count];
+	struct aws_identity kept = *who;
 
+	kept.region = m->region = mem_strdup(who->region);
 	m->name = make_name(a, who);
 	list_init(&m->secrets);
-	m->cache = cache_new(o->control, identity_provider(&a->kit->deps, who, o->only_provider), &a->kit->skew);
+	m->cache = cache_new(o->control, identity_provider(&a->kit->deps, &kept, o->only_provider), &a->kit->skew);
 	if (o->identity_count > 1)
 		cache_set_name(m->cache, m->name);
 	m->desk = desk_new(m->cache, o->mail);
@@ -135,6 +138,7 @@ static void free_member(struct member *m)
 	desk_close(m->desk);
 	cache_free(m->cache);
 	free(m->profile);
+	free(m->region);
 	free(m->name);
 }
 

@@ -99,11 +99,13 @@ int identity_check_session_name(const char *name, struct err *e)
 struct provider *identity_provider(const struct provider_deps *d, const struct aws_identity *who,
 				   const char *only_member)
 {
+	struct provider_deps its = *d;
 	struct provider *p;
 
+	its.region_else = who->region;
 	if (who->profile)
-		p = provider_profile_new(d, who->profile);
+		p = provider_profile_new(&its, who->profile);
 	else
-		p = only_member ? chain_only(d, only_member) : chain_default(d);
-	return who->role_arn ? provider_role_new(d, p, who) : p;
+		p = only_member ? chain_only(&its, only_member) : chain_default(&its);
+	return who->role_arn ? provider_role_new(&its, p, who) : p;
 }

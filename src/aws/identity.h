@@ -12,7 +12,7 @@ struct aws_identity {
 	const char *role_arn;          /* assumed with the credentials of the former; the rest is about it */
 	const char *external_id;       /* that its trust policy asks for */
 	const char *role_session_name; /* NULL: one of pgiam's own */
-	const char *region;            /* of STS, where the environment names none. Not compared */
+	const char *region;            /* of what it is for (provider_deps.region_else). Not compared */
 };
 
 /* Do both mean the same credentials? */
@@ -28,7 +28,7 @@ int identity_check_external_id(const char *id, struct err *e);
 int identity_check_session_name(const char *name, struct err *e);
 
 /* The provider of its credentials. only_member: the member of the chain (chain_only) that stands in place of
- * the whole chain, or NULL. */
+ * the whole chain, or NULL. Copies, but borrows who->region for the provider's life. */
 struct provider *identity_provider(const struct provider_deps *d, const struct aws_identity *who,
 				   const char *only_member) __attribute__((returns_nonnull));
 

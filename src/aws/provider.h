@@ -19,13 +19,13 @@ struct skew;
 /* What a provider works with. Borrowed for its life; copied by value. */
 struct provider_deps {
 	struct loop *loop; /* the control loop, with its clock and its log */
-	/* A copy that does not change (aws/env.h). Looked at through env_get only. */
-	const char *const *env;
+	const char *const *env; /* a copy that does not change (aws/env.h); looked at through env_get only */
 	struct http_client *http;
 	struct offload *offload; /* a helper thread, with the mailbox its answers come to */
 	struct mailbox *mail;
 	struct skew *skew; /* how wrong the clock is: what AWS shall believe is signed by skew_wall_us */
 	struct region_finder *region; /* asked where no region is configured; NULL: then there is none */
+	const char *region_else; /* of what the credentials are for: where roles are asked for that name none; or NULL */
 };
 
 enum provider_result {

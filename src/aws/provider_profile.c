@@ -79,12 +79,15 @@ static void role_assumed(void *arg, const struct sts_answer *s)
 	later_finish(&op->later, &told);
 }
 
-/* As the SDKs have it: the environment's, then that of the profile that was asked for, whichever role it is. */
+/* As the SDKs have it: the environment's, then that of the profile that was asked for, whichever role it is. They know no
+ * other, and fail, or ask a global endpoint; but here somebody wants to log in to something that is in a region. */
 static const char *region_of(struct provider_profile_op *op, const struct profile_plan_role *role)
 {
+	const struct provider_deps *d = &of(op)->deps;
 	const struct profile_plan_role *asked_for = &op->plan.roles[op->plan.role_count - 1];
+	const char *own = asked_for->region ? asked_for->region : role->region;
 
-	return service_region_else(of(op)->deps.env, asked_for->region ? asked_for->region : role->region);
+	return service_region_else(d->env, own ? own : d->region_else);
 }
 
 static void assume(struct provider_profile_op *op, enum sts_action action, struct slice token)

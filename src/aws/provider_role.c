@@ -13,7 +13,7 @@ struct provider_role {
 	struct provider base;
 	struct provider_deps deps;
 	struct provider *source;
-	char *role_arn, *external_id, *session_name, *region;
+	char *role_arn, *external_id, *session_name;
 };
 
 struct provider_role_op {
@@ -54,7 +54,7 @@ static void assume(struct provider_role_op *op, struct credentials *source)
 	struct sts_request rq = {
 		.action = STS_ASSUME_ROLE,
 		.provider = NAME,
-		.region = service_region_else(p->deps.env, p->region),
+		.region = service_region_else(p->deps.env, p->deps.region_else),
 		.source = source,
 		.role_arn = p->role_arn,
 		.session_name = p->session_name,
@@ -115,7 +115,6 @@ static void free_role(struct provider *base)
 	free(p->role_arn);
 	free(p->external_id);
 	free(p->session_name);
-	free(p->region);
 	free(p);
 }
 
@@ -132,6 +131,5 @@ struct provider *provider_role_new(const struct provider_deps *d, struct provide
 	p->role_arn = mem_strdup(who->role_arn);
 	p->external_id = mem_strdup(who->external_id);
 	p->session_name = mem_strdup(who->role_session_name);
-	p->region = mem_strdup(who->region);
 	return &p->base;
 }

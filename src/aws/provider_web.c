@@ -4,6 +4,7 @@
 #include "aws/env.h"
 #include "aws/file.h"
 #include "aws/later.h"
+#include "aws/service.h"
 #include "aws/sts.h"
 #include "base/mem.h"
 
@@ -38,6 +39,7 @@ static enum provider_result ask(struct provider_web *p, struct provider_web_op *
 	struct sts_request rq = {
 		.action = STS_WEB_IDENTITY,
 		.provider = NAME,
+		.region = service_region_else(env, p->deps.region_else),
 		.role_arn = env_get(env, "AWS_ROLE_ARN"),
 		.session_name = env_get(env, "AWS_ROLE_SESSION_NAME"),
 	};

@@ -48,8 +48,8 @@ struct service_setting service_setting(enum service_id id);
  * form of one. */
 int service_region(const char *const *env, const char **region, struct err *e);
 
-/* For who has a region of its own: that, where the environment names none; else NULL, which has sts_start take the
- * environment's, and tell what is wrong with it. */
+/* For who has a region of its own (or NULL): that, where the environment names none; else NULL, which has sts_start take
+ * the environment's, and tell what is wrong with it. */
 const char *service_region_else(const char *const *env, const char *own);
 
 #endif

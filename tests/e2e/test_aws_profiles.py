@@ -42,6 +42,16 @@ def test_role(serve, home, aws):
     assert asked[1]["RoleSessionName"] == "me@host" and asked[1]["DurationSeconds"] == "900"
 
 
+def test_role_without_region(serve, home, aws):
+    """Neither environment nor profile has one: STS is asked in the database's."""
+    aws.sts.roles = {ROLE + "r": {}}
+    home.write("config", "[profile prod]\nrole_arn = %sr\nsource_profile = base\n" % ROLE)
+    home.write("credentials", home.keys("base"))
+    assert serve(home.env(AWS_PROFILE="prod", AWS_REGION=None)).logs_in()
+    assert serve(home.env(AWS_REGION=None), aws_profile="prod").logs_in()
+    assert len(aws.asked("sts")) == 2
+
+
 @pytest.mark.parametrize("source,env", [
     ("Environment", {}),
     ("EcsContainer", {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "{url}/v1/credentials"}),

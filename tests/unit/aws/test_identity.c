@@ -148,7 +148,8 @@ static int teardown(void **state)
 
 static void make(struct fixture *f, const char *const *env, const struct aws_identity *who)
 {
-	struct provider_deps d = {.loop = f->loop, .env = env, .http = &f->http.base, .skew = &f->skew};
+	struct provider_deps d = {
+		.loop = f->loop, .env = env, .http = &f->http.base, .skew = &f->skew, .region_else = who->region};
 
 	f->provider = provider_role_new(&d, &f->source.base, who);
 }

@@ -362,6 +362,36 @@ static void profile_roles(void **state)
 	provider_free(p);
 }
 
+/* Where nothing of theirs names a region, a profile's roles and those of a web identity are asked for in that of what they are
+ * for, whichever way they were found. */
+static void roles_for_something(void **state)
+{
+	static const struct {
+		const char *env[3], *profile;
+	} ways[] = {
+		{{NULL}, "x"},
+		{{"AWS_PROFILE=x"}, NULL},
+		{{"AWS_ROLE_ARN=arn:aws:iam::1:role/a", "AWS_WEB_IDENTITY_TOKEN_FILE=/proc/self/comm"}, NULL},
+	};
+	struct fixture *f = *state;
+
+	home_write(&f->home, "config",
+		   "[profile x]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = z\n[profile z]\nregion = us-west-2\n"
+		   "aws_access_key_id = A\naws_secret_access_key = s\n");
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct provider_op *op;
+		struct provider *p;
+
+		memcpy(&f->env[1], ways[i].env, sizeof(ways[i].env));
+		p = identity_provider(&f->deps, &(struct aws_identity){.profile = ways[i].profile, .region = "eu-north-1"}, NULL);
+		op = provider_start(p, hear_provider, f);
+		fake_settle(f->loop);
+		assert_string_equal(f->http.last->url, "https://sts.eu-north-1.amazonaws.com/");
+		provider_cancel(op);
+		provider_free(p);
+	}
+}
+
 static void hear_reader(void *arg, const struct secret_reader_answer *a)
 {
 	struct fixture *f = arg;
@@ -517,7 +547,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(profiles), T(order), T(configured), T(instance), T(instance_fails), T(sts), T(secret), T(redshift), T(profile_roles), T(source),
+		T(profiles), T(order), T(configured), T(instance), T(instance_fails), T(sts), T(secret), T(redshift), T(profile_roles), T(roles_for_something),
+		T(source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
