@@ -29,8 +29,7 @@ def environment(more):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PG", "RDS_"))}
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99:quarantine_size_mb=4")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
-    env.setdefault("TSAN_OPTIONS", "halt_on_error=0:exitcode=66:second_deadlock_stack=1:suppressions="
-                   + os.path.join(os.path.dirname(HERE), "tsan.supp"))
+    env.setdefault("TSAN_OPTIONS", "halt_on_error=0:exitcode=66:second_deadlock_stack=1")
     env["AWS_EC2_METADATA_DISABLED"] = "true"  # no test asks 169.254.169.254
     env["HOME"] = "/nonexistent"  # nor reads the files of whoever runs it
     env.update({k: str(v) for k, v in more.items() if v is not None})
