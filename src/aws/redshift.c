@@ -16,7 +16,8 @@
 #define BODY_MAX       REDSHIFT_KEY_MAX /* of options, none of which is longer than a line of a file, perhaps as %XX */
 
 static const struct service_hint cluster_hints[] = {
-	{"ClusterNotFound", "Is cluster_id right (not set: the first label of the host name, or a custom domain name as a whole), and the region?"},
+	{"ClusterNotFound", "Is cluster_id right (not set: the first label of the host name, or a custom domain name as a "
+			    "whole), and the region?"},
 	{"AccessDenied", "The credentials need redshift:GetClusterCredentials on the cluster's dbuser and dbname; with "
 			 "auto_create redshift:CreateClusterUser, with db_groups redshift:JoinGroup as well. Without user= "
 			 "it is redshift:GetClusterCredentialsWithIAM."},
@@ -108,7 +109,8 @@ static bool is_custom(const struct redshift_request *rq)
 
 void redshift_text(const struct redshift_request *rq, struct buf *out)
 {
-	buf_printf(out, "the Redshift %s %s%s in %s", calls[rq->call].api->what, is_custom(rq) ? "at " : "", rq->name, region_finder_text(rq->region));
+	buf_printf(out, "the Redshift %s %s%s in %s", calls[rq->call].api->what, is_custom(rq) ? "at " : "", rq->name,
+		   region_finder_text(rq->region));
 	if (rq->call != REDSHIFT_USER)
 		return;
 	buf_add_str(out, ", user ");

@@ -1,3 +1,6 @@
+/* PostgreSQL cuts first and then replaces what it does not show; since version 16 what it puts in is longer than what was there.
+ * What is taken for a character is PostgreSQL's as well (pg_utf_mblen: the first byte tells), and not base/enc's: to a name that is
+ * no UTF-8 it does the same. */
 #include "proxy/app_name.h"
 
 #include <stdlib.h>
@@ -15,7 +18,7 @@ static bool escapes(const struct params *server)
 	return version && strtol(version, NULL, 10) >= ESCAPES_SINCE;
 }
 
-/* What the first byte of a character of UTF-8 says of its length; of anything else that it is one byte long. */
+/* What the first byte says of a character's length; of what begins none that it is one byte long. */
 static size_t utf8_length(unsigned char first)
 {
 	if (first >= 0xf8)

@@ -1,3 +1,5 @@
+/* Read by hand, byte by byte: what a quote means to a word, and a backslash to a line, no splitting at separators can tell. A line
+ * that cannot be read is an error with its number: a rule that were dropped, or cut, could let somebody in. */
 #include "proxy/auth_token.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* Whether a cancel has struck is seen in one way only: the server closes the connection it came on. Until then, or as long as
+ * cancel_wait_timeout, the server it is aimed at is held back, since it would strike whatever runs there next. One that was never
+ * sent holds nobody back. */
 #include "proxy/cancel.h"
 
 #include <stdlib.h>

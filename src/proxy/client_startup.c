@@ -1,7 +1,7 @@
 /* From the first byte to the StartupMessage. That byte is looked at before it is read: 0x16 begins a TLS handshake and no
- * packet, and is OpenSSL's to read (PostgreSQL 17's direct TLS). Everything here is reachable without any authentication: sizes are small and
- * fixed, every packet kind is accepted at most once, exactly one StartupMessage is ever read (pitfalls 1-3, 10, 73), and
- * nothing is buffered when TLS starts. */
+ * packet, and is OpenSSL's to read (PostgreSQL 17's direct TLS). Everything here is reachable without any authentication:
+ * sizes are small and fixed, every packet kind is accepted at most once, exactly one StartupMessage is ever read (pitfalls
+ * 1-3, 10, 73), and nothing is buffered when TLS starts. */
 #include <sys/socket.h>
 
 #include "pg/message.h"

@@ -1,3 +1,5 @@
+/* Write first, ask for readiness only when a peer takes no more, and never copy but to make room: every byte of every query passes
+ * here. */
 #include "proxy/flow.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* A token bucket whose rate moves. The bucket holds a second's worth, so that a pool fills at once; a failure that shows strain takes
+ * half of what is saved up as well, or the burst would go on for a second at the rate that was too high. */
 #include "proxy/governor.h"
 
 #include <math.h>

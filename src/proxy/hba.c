@@ -1,3 +1,5 @@
+/* All words of a line are judged when the file is read: what would fit nobody, because of a misspelt word, is an error of the file.
+ * What is left is compared in order and copies nothing: clients that have proved nothing have this done. */
 #include "proxy/hba.h"
 
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+/* The secret is compared only where the pid, which anybody on the way may have seen, names an entry; and wiped with it. */
 #include "proxy/keyring.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* A pool is named by all that a server's session depends on from its login on, in one canonical string. Whoever may connect can
+ * make such names up: so pools are capped, and the one that nobody has named for longest makes room, not the newcomer. */
 #include "proxy/registry.h"
 
 #include <stdlib.h>

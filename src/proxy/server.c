@@ -1,3 +1,6 @@
+/* After a client a server goes one way only, from what is owed to the reset (FROM_...), leaving out what is not needed: each step
+ * begins where the one before has ended, under a deadline of its own, and whatever is not as it should be ends in a close. What is
+ * not certain to be clean is never handed out. */
 #include "proxy/server.h"
 
 #include <assert.h>

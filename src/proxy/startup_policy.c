@@ -1,3 +1,5 @@
+/* Names are compared as PostgreSQL compares those of settings, in any case: else one that is refused, or left out, would pass by
+ * being written otherwise. */
 #include "proxy/startup_policy.h"
 
 #include <string.h>
