@@ -287,7 +287,7 @@ def test_hba(plain, pgiam_for, workdir):
 def test_certificates(plain, pgiam_for, workdir, authority):
     """The common name of a certificate that our authority signed is the user; nobody else's counts."""
     def shown(name, issuer=authority):
-        paths = [os.path.join(workdir, "%s-%s" % (name, kind)) for kind in ("crt", "key")]
+        paths = [os.path.join(workdir, "%s-%s" % (name.replace("\0", "NUL"), kind)) for kind in ("crt", "key")]
         for path, pem in zip(paths, issuer.issue([], key="ec", common_name=name)):
             put(path, pem, mode=0o600)
         return dict(sslmode="require", sslcert=paths[0], sslkey=paths[1])
@@ -305,6 +305,8 @@ def test_certificates(plain, pgiam_for, workdir, authority):
     assert refused % "joe" in said(pgiam, "joe", **other)
     assert refused % "joe" in said(pgiam, "joe", sslmode="require")
     assert refused % "joe" in said(pgiam, "joe")
+    for name in ("joe\0.example", "joe\0", "\0joe"):  # CVE-2009-4034
+        assert refused % "joe" in said(pgiam, "joe", **shown(name))
     stranger = shown("joe", fakepg.certs.Authority("stranger", key="ec"))
     assert "app_user" not in said(pgiam, "joe", **stranger)
     put(workdir + "/hba", "hostssl all all all cert map=certs\n")

@@ -50,7 +50,8 @@ def test_17_parameters_are_the_servers_own(rds, pgiam):
             assert w.parameters == direct.parameters
 
 
-@pytest.mark.parametrize("name", ["caf\u00e9", "\u00e9" * 40, "x" + "\u00e9" * 40, "\u65e5\u672c\u8a9e" * 10, "a\tb\x7f", "x" * 70])
+@pytest.mark.parametrize("name", ["caf\u00e9", "\u00e9" * 40, "x" + "\u00e9" * 40, "\u65e5\u672c\u8a9e" * 10, "a\tb\x7f", "x" * 70,
+                                  b"a" * 62 + b"\xe0bc"])  # no UTF-8
 def test_an_application_name_is_what_the_server_makes_of_it(plain, pgiam_for, name):
     """It is told before there is a server, and that is what the server has then."""
     pgiam = pgiam_for(plain, database={"auth": "none"})

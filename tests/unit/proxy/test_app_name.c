@@ -52,6 +52,8 @@ static void where_a_name_is_cut(void **state)
 	shows("15.1", NULL, E10 E10 E10 E10, Q10 Q10 Q10 Q10 Q10 Q10 "???");
 	shows("15.1", "UTF8", "\xf0\x9f\x98\x80" E10 E10 E10, Q10 Q10 Q10 Q10 Q10 Q10 "??");
 	shows("15.1", "UTF8", E10 E10 E10 "\xf0\x9f\x98\x80", Q10 Q10 Q10 Q10 Q10 Q10);
+	/* what is no UTF-8 as well: the first byte tells (pg_utf_mblen) */
+	shows("15.1", "UTF8", A10 A10 A10 A10 A10 A10 "ab\xe0" "cd", A10 A10 A10 A10 A10 A10 "ab");
 	shows("15.1", "UTF8", E10 E10 E10 "\x80\xff\x80\xff", Q10 Q10 Q10 Q10 Q10 Q10 "???");
 	/* and what became of it, before an escape */
 	shows("16.4", "UTF8", E10 E10, X2 X2 X2 X2 X2 X2 X2 "\\xc3");
