@@ -34,7 +34,8 @@ static struct slice telling(const struct login *l)
 }
 
 /* Does the server say our secret back to us, or a piece of it? Its words go into the log and to the client. What a token's
- * middle is made of is looked for as well. */
+ * middle is made of is looked for as well. That of an earlier login is not (doc/threat-model.md): whoever says that by mistake
+ * would have had to keep it. */
 static bool repeats_secret(const struct login *l, const struct parse_error *pe, struct slice body)
 {
 	struct mask m = {NULL, NULL};
