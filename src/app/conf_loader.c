@@ -4,6 +4,7 @@
 #include "app/conf_loader.h"
 #include "app/connstr.h"
 #include "base/mem.h"
+#include "proxy/target.h"
 
 static void unknown(struct conf_loader *l, enum option_scope scope, const char *name, const char *where)
 {
@@ -110,7 +111,7 @@ void conf_loader_database(struct conf_loader *l, const char *name, const char *c
 	struct conf_database *db = conf_values_find(l->v, name);
 	struct err e;
 
-	if (strcmp(name, "pgbouncer") == 0 || strcmp(name, "pgiam") == 0) {
+	if (target_is_console(name)) {
 		err_set(&e, ERR_CONFIG, "the name is kept for a console");
 		conf_problem_error(l->p, at->where, name, &e);
 		l->v->db_missed = true;

@@ -39,6 +39,8 @@ static struct pool *find_pool(struct client *c, const struct startup *s, struct 
 
 	if (!db) {
 		err_set(e, ERR_NO_DATABASE, "database \"%.64s\" does not exist", s->database);
+		if (target_is_console(s->database))
+			err_hint(e, "There is no console in this version: numbers are on /metrics, over HTTP (http_listen).");
 		return NULL;
 	}
 	params_init(&startup);

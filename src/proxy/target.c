@@ -1,5 +1,6 @@
 /* Targets cross threads as references only: the count is atomic, everything else is read-only once built. */
 #include <stdlib.h>
+#include <string.h>
 #include "base/mem.h"
 #include "proxy/target.h"
 
@@ -61,4 +62,9 @@ void target_unref(struct target *t)
 		return;
 	target_fini(t);
 	free(t);
+}
+
+bool target_is_console(const char *name)
+{
+	return strcmp(name, "pgiam") == 0 || strcmp(name, "pgbouncer") == 0;
 }

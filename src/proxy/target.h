@@ -62,6 +62,9 @@ void target_fini(struct target *t); /* frees the members, for a target that was 
 struct target *target_ref(struct target *t); /* thread-safe */
 void target_unref(struct target *t);
 
+/* Is the name kept for a console, so that no target has it? */
+bool target_is_console(const char *name);
+
 /* Does application_name go with the startup packet, and its value belong to the pool's key? Where a SET would pin the
  * session; and for replication, where the name counts (synchronous_standby_names) and there may be no SQL to set it. */
 static inline bool target_named_at_login(const struct target *t, bool replication)

@@ -64,6 +64,14 @@ def test_names_are_escaped(rds, pgiam_factory):
     assert 'database="od\\"d\\\\"' in pgiam.http("/metrics")[1]
 
 
+@pytest.mark.parametrize("name", ["pgbouncer", "pgiam"])
+def test_who_looks_for_a_console(rds, pgiam_factory, name):
+    """As one does with PgBouncer; where the numbers are is told."""
+    pgiam = pgiam_factory({"app": rds.database()}, env=rds.aws())
+    fields = pgiam.refusal(database=name)
+    assert fields["C"] == "3D000" and "no console" in fields["H"] and "/metrics" in fields["H"]
+
+
 def test_probes(pgiam):
     for path in ("/liveness", "/startup", "/readiness"):
         assert pgiam.http(path)[0] == 200, path
