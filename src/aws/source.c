@@ -81,6 +81,7 @@ static void answer(void *arg)
 	if (!op->failed) {
 		value = desk_value_ref(s->desk, s->value);
 		a.no = s->no;
+		replace(s, &s->before, NULL);
 	}
 	s->failed = op->failed;
 	op->cb(op->arg, op->failed ? NULL : &a, op->failed ? &op->err : NULL);

@@ -43,7 +43,7 @@ struct source {
 	const struct skew *skew;
 	void *value;             /* the last heard of, or NULL */
 	uint64_t no;             /* its number, as in secret_answer */
-	void *before;            /* what was there before it, number no - 1: logins may have it still; or NULL */
+	void *before;            /* number no - 1, until an answer comes of value: a secret, and soon of no use; or NULL */
 	void *refused;           /* given out and turned down by a server; or NULL */
 	struct desk_op *asking;  /* non-NULL exactly while the desk is asked */
 	uint64_t asked_us;       /* when, monotonic; 0: never */

@@ -223,12 +223,16 @@ static void two_logins_at_once(void **state)
 	assert_int_equal(f->no, old);
 	assert_true(kept_refused_no(f, old));
 	holds(f, "AWSCURRENT", 2);
+	explain(f, old, &e);
+	assert_non_null(strstr(e.detail, "(AWSCURRENT, version v-1)."));
 	kept_gives(f, "p2");
 	assert_int_not_equal(f->no, old);
 	assert_true(kept_refused_no(f, old));
 	assert_int_equal(f->http.starts, 2);
-	explain(f, old, &e);
-	assert_non_null(strstr(e.detail, "(AWSCURRENT, version v-1)."));
+	explain(f, old, &e); /* it is not kept */
+	assert_string_equal(e.detail, "");
+	explain(f, f->no, &e);
+	assert_non_null(strstr(e.detail, "(AWSCURRENT, version v-2)."));
 	pass(f, 11 * SEC);
 	assert_true(kept_refused_no(f, old));
 	kept_gives(f, "p2");
