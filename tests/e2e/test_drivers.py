@@ -197,6 +197,7 @@ def test_psycopg_notifications(pgiam):
         two.execute("notify channel, 'text'")
         notify = next(one.notifies())
         assert (notify.channel, notify.payload) == ("channel", "text")
+        assert notify.pid == two.execute("select pg_backend_pid()").fetchone()[0]
 
 
 def test_psycopg_async(pgiam):

@@ -3,6 +3,7 @@ import contextlib
 import threading
 import time
 
+import psycopg
 import pytest
 
 import wire
@@ -25,6 +26,36 @@ def test_session_keeps_its_connection(pgiam):
         assert first != second
         for _ in range(3):
             assert (one.execute(PID).fetchone(), two.execute(PID).fetchone()) == (first, second)
+
+
+@pytest.mark.parametrize("lifetime", [None, 0])
+def test_unused_connection_keeps_a_database(rds, pgiam_for, lifetime):
+    """It cannot be dropped, as PostgreSQL sees another user of it; with server_lifetime = 0 nobody stays."""
+    pgiam = pgiam_for(rds, database={"server_lifetime": lifetime})
+    rds.admin("create database passing")
+    try:
+        pgiam.sql("select 1", dbname="passing")
+        if lifetime is None:
+            with pytest.raises(psycopg.errors.ObjectInUse):
+                rds.admin("drop database passing")
+        else:
+            rds.admin("drop database passing")
+    finally:
+        rds.admin("drop database if exists passing with (force)")
+
+
+def test_unused_connection_keeps_its_settings(rds, pgiam_for):
+    """What ALTER ROLE says concerns connections made afterwards."""
+    pgiam = pgiam_for(rds, workers=1)
+    before = pgiam.sql("show work_mem")
+    assert before != [("7MB",)]
+    rds.admin("alter role app_user set work_mem = '7MB'")
+    try:
+        assert pgiam.sql("show work_mem") == before
+        rds.terminate()
+        assert pgiam.sql("show work_mem") == [("7MB",)]
+    finally:
+        rds.admin("alter role app_user reset work_mem")
 
 
 LEAVINGS = [
