@@ -156,7 +156,7 @@ static const char *const modes[] = {"disable", "allow", "prefer", "require", "ve
 static void check_mode(struct targets *ts, uint64_t mode)
 {
 	static const char verify[] =
-		"Use server_tls_sslmode = verify-full; tls_server_name and tls_ca say what to verify.";
+		"Use server_tls_sslmode = verify-full; tls_server_name and server_tls_ca_file say what to verify.";
 	const struct target *t = ts->t;
 
 	bool iam = t->auth == TARGET_AUTH_IAM;
@@ -203,8 +203,8 @@ static void check_bundle(struct targets *ts)
 			return;
 	conf_build_target_warn(
 		ts,
-		"tls_ca is not set and no RDS bundle is installed (%s), so that the certificates of RDS and "
-		"Aurora cannot be verified",
+		"server_tls_ca_file is not set and no RDS bundle is installed (%s), so that the certificates of "
+		"RDS and Aurora cannot be verified",
 		tls_rds_bundle_paths()[0]);
 }
 

@@ -66,6 +66,8 @@ void options_help(struct buf *out)
 				buf_printf(out, "; default %s", *o->def ? o->def : "empty");
 			buf_add_str(out, ")\n");
 			add_wrapped(out, o->help);
+			if (o->alias)
+				buf_printf(out, "%*sAlso called %s.\n", HELP_INDENT, "", o->alias);
 		}
 	}
 }

@@ -27,8 +27,8 @@
 	X(ERR_TLS_REFUSED, "08001", "tls_refused", FINAL,                                                     \
 	  "The server offers no TLS; pgiam sends no secret without it.")                                      \
 	X(ERR_TLS_VERIFY, "08001", "tls_verify", FINAL,                                                       \
-	  "Check tls_ca (RDS and Aurora need the RDS bundle, RDS Proxy and DSQL Amazon's public roots) and "  \
-	  "that host, or tls_server_name, is the name in the certificate.")                                   \
+	  "Check server_tls_ca_file (RDS and Aurora need the RDS bundle, RDS Proxy and DSQL Amazon's public " \
+	  "roots) and that host, or tls_server_name, is the name in the certificate.")                        \
 	X(ERR_SERVER_CLOSED, "08006", "server_closed", BUSY, NULL)                                            \
 	X(ERR_SERVER_PROTOCOL, "08P01", "server_protocol", FINAL, NULL)                                       \
 	/* logging in */                                                                                      \

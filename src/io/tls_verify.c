@@ -127,10 +127,10 @@ static const char *tls_hint(int error)
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-		return "Give the CA with tls_ca. RDS and Aurora: install "
+		return "Give the CA with server_tls_ca_file. RDS and Aurora: install "
 		       "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem as "
-		       "/etc/pgiam/global-bundle.pem. RDS Proxy and DSQL: leave tls_ca unset and install the "
-		       "system's CA certificates (package ca-certificates).";
+		       "/etc/pgiam/global-bundle.pem. RDS Proxy and DSQL: leave server_tls_ca_file unset and "
+		       "install the system's CA certificates (package ca-certificates).";
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		return "If this is a DNS name of your own (or an address) for the database, set "

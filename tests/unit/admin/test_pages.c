@@ -340,7 +340,7 @@ static void readiness(void **state)
 	assert_true(says(
 		f,
 		"{\"database\":\"users\",\"ok\":false,\"cause\":\"tls_verify\",\"sqlstate\":\"08001\","
-		"\"error\":\"certificate of \\\"db\\\" expired\",\"detail\":null,\"hint\":\"Check tls_ca"));
+		"\"error\":\"certificate of \\\"db\\\" expired\",\"detail\":null,\"hint\":\"Check server_tls_ca_file"));
 	assert_int_equal(get(f, "/readiness?database=orders", true), 200);
 	assert_false(says(f, "users"));
 	assert_int_equal(get(f, "/readiness?database=users", true), 503);

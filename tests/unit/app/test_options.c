@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,6 +258,10 @@ static void help_has_all(void **state)
 	for (size_t i = 0; i < OPT_COUNT; i++) {
 		char name[OPTION_ENV_MAX];
 		assert_non_null(strstr(buf_cstr(&help), options_env_name(options_get(i), name)));
+		if (options_get(i)->alias) {
+			snprintf(name, sizeof(name), "Also called %s.", options_get(i)->alias);
+			assert_non_null(strstr(buf_cstr(&help), name));
+		}
 	}
 	for (const char *p = buf_cstr(&dump); *p; p++)
 		lines += *p == '\n';

@@ -187,7 +187,7 @@ static void unknown_issuers_are_explained(void **state)
 	c = kit_cert_new(&(struct kit_cert_opts){.cn = "db", .san = "DNS:db"}, NULL);
 	assert_int_equal(meet(&c, f->ca_file, "db", &e), -1);
 	has(e.msg, "self-signed certificate");
-	has(e.hint, "tls_ca");
+	has(e.hint, "server_tls_ca_file");
 	kit_cert_free(&c);
 }
 
