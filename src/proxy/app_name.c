@@ -45,7 +45,17 @@ static size_t cut(const char *name, const struct params *server)
 	return at;
 }
 
-char *app_name_shown(const char *name, const struct params *server)
+/* Is it shown as it is, by any server? Nearly every name is. */
+static bool is_plain(const char *name)
+{
+	size_t n = 0;
+
+	while (name[n] >= 32 && name[n] <= 126)
+		n++;
+	return !name[n] && n <= NAME_MAX_BYTES;
+}
+
+static char *shown_by(const char *name, const struct params *server)
 {
 	bool hex = escapes(server);
 	size_t n = cut(name, server);
@@ -70,4 +80,9 @@ char *app_name_shown(const char *name, const struct params *server)
 	copy = mem_strdup(buf_cstr(&shown));
 	buf_free(&shown);
 	return copy;
+}
+
+char *app_name_shown(const char *name, const struct params *server)
+{
+	return is_plain(name) ? mem_strdup(name) : shown_by(name, server);
 }
