@@ -120,6 +120,11 @@ def test_connect_query(rds, pgiam_for):
     assert pgiam.sql("select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()") == [(1,)]
 
 
+def test_what_a_connect_query_sets_is_undone(rds, pgiam_for):
+    pgiam = pgiam_for(rds, workers=1, database={"connect_query": "set geqo = off"})
+    assert [pgiam.sql("show geqo") for _ in range(2)] == [[("off",)], [("on",)]]
+
+
 def test_users_do_not_share(rds, pgiam_for):
     pgiam = pgiam_for(rds)
     assert pgiam.sql(PID) != pgiam.sql(PID, user="other_user")
