@@ -422,9 +422,16 @@ bool server_returns_soon(const struct server *s)
 
 void server_retire(struct server *s)
 {
+	struct err e;
+
 	worsen(s, SERVER_ENDING);
-	if (s->state == SERVER_IDLE)
+	if (s->state == SERVER_LOGIN) {
+		err_set(&e, ERR_SHUTDOWN, "login: given up: nobody waits for it any more");
+		s->ops->login_done(s->pool, s, &e);
 		end(s);
+	} else if (s->state == SERVER_IDLE) {
+		end(s);
+	}
 }
 
 void server_cancel_begin(struct server *s)

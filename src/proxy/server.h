@@ -116,7 +116,7 @@ void server_close(struct server *s, const struct err *e);
 /* Is it on its way back to idle, and were it worth waiting for? A rollback or reset that gets no answer may take long. */
 bool server_returns_soon(const struct server *s);
 
-/* Closes it when it is free. */
+/* Closes it when it is free; at once while it logs in: nobody waits for it. */
 void server_retire(struct server *s);
 
 /* Is an idle server alive and silent? If not it has been closed. */

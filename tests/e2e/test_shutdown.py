@@ -112,6 +112,18 @@ def test_sigint(pgiam):
     pgiam.stop(signal.SIGINT)
 
 
+def test_a_login_that_nobody_waits_for(pgiam_factory):
+    """A database that does not answer: its clients are sent away, and nothing is left to wait for."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        pgiam = pgiam_factory({"app": "host=127.0.0.1 port=%d auth=none sslmode=disable" % silent.getsockname()[1]})
+        with pgiam.wire() as w:
+            w.send(wire.startup())
+            assert wire.eventually(lambda: pgiam.metric("pgiam_sv_login") == 1)
+            pgiam.stop(seconds=8)  # server_connect_timeout is 15
+            assert "terminating connection" in w.refused()["M"]
+    assert "given up: nobody waits for it" in pgiam.log()
+
+
 def test_stops_while_everything_is_under_way(rds, pgiam_for):
     """Logins, cancels, waiters and half-read packets at the moment of the signal; the leak checker looks on."""
     pgiam = pgiam_for(rds, default_pool_size=2, shutdown_timeout=1)

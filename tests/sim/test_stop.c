@@ -305,29 +305,8 @@ static void while_logging_in(void **state)
 		c = sim_login(s, "joe", NULL);
 		sim_settle(s);
 		stop(s);
-		expect_told(c);
-		/* nobody wants the server any more */
-		sim_pass(s, 16 * SEC);
-		expect_end(s);
+		expect_told_and_end(c); /* nobody wants the server any more */
 	}
-}
-
-/* A login that ends well after its client was sent away. */
-static void a_login_that_comes_too_late(void **state)
-{
-	struct sim *s = sim_begin(2, NULL);
-	struct sim_client *c;
-
-	(void)state;
-	s->pg.silent_at = FAKEPG_KEY;
-	c = sim_login(s, "joe", NULL);
-	sim_settle(s);
-	stop(s);
-	expect_told(c);
-	fakepg_conn(&s->pg, 0)->ready = true;
-	sim_answer(s, "Z");
-	sim_pass(s, 1 * SEC);
-	expect_end(s);
 }
 
 static void kept_ready(struct sim *s)
@@ -474,7 +453,6 @@ int main(void)
 		cmocka_unit_test(waiting_for_a_reset),
 		cmocka_unit_test(waiting_for_a_server_that_is_away),
 		cmocka_unit_test(while_logging_in),
-		cmocka_unit_test(a_login_that_comes_too_late),
 		cmocka_unit_test(with_connections_kept_ready),
 		cmocka_unit_test(servers_on_their_way_to_idle),
 		cmocka_unit_test(a_query_nobody_waits_for),
