@@ -55,20 +55,34 @@ static void refuse(struct pool_waiter *w, const struct err *e)
 	w->failed(w->arg, e);
 }
 
+/* What it waited for. */
+static void explain_wait(const struct pool *p, struct err *e)
+{
+	uint32_t max = p->db->target->max_db_connections;
+
+	if (p->failures > 0) {
+		err_detail(e, "The last login failed: %s", p->last_error.msg);
+		err_hint(e, "%s", err_hint_text(&p->last_error));
+		e->from_server = p->last_error.from_server;
+	} else if (p->logins > 0) {
+		err_detail(e, "A login to the server is under way and has not ended.");
+		err_hint(e, "The server, or whoever gives the credentials for it, is slow to answer; see server_connect_timeout.");
+	} else if (p->total < p->db->target->pool_size && max > 0 && p->db->connections >= max) {
+		err_detail(e, "All %u server connections of this database are in use, %u of them of this pool.", (unsigned)max,
+			   (unsigned)p->total);
+		err_hint(e, "Others have what max_db_connections allows; see it, and query_wait_timeout.");
+	} else {
+		err_detail(e, "All %u server connections of this pool are in use.", (unsigned)p->total);
+	}
+}
+
 static void on_deadline(void *arg)
 {
 	struct pool_waiter *w = arg;
-	struct pool *p = w->pool;
 	struct err e;
 
 	err_set(&e, ERR_QUERY_WAIT, "no server connection became free within query_wait_timeout");
-	if (p->failures > 0) {
-		err_detail(&e, "The last login failed: %s", p->last_error.msg);
-		err_hint(&e, "%s", err_hint_text(&p->last_error));
-		e.from_server = p->last_error.from_server;
-	} else {
-		err_detail(&e, "All %u server connections of this pool are in use.", (unsigned)p->total);
-	}
+	explain_wait(w->pool, &e);
 	refuse(w, &e);
 }
 

@@ -1,4 +1,5 @@
 """Limits of pools and clients: they hold, whoever is over one is told or waits, and time-outs end what they name."""
+import socket
 import time
 
 import wire
@@ -66,6 +67,20 @@ def test_query_wait_timeout(rds, pgiam_for):
         assert (fields["S"], fields["C"]) == ("FATAL", "08006")
         assert b.closed()
         assert a.value("select 3") == "3"
+
+
+def test_query_wait_timeout_says_what_it_waited_for(rds, pgiam_for):
+    """Others have the database's connections; or a login does not end."""
+    pgiam = pgiam_for(rds, database=dict(max_db_connections=1), query_wait_timeout=1)
+    with pgiam.connect() as conn:
+        conn.execute("select 1")
+        fields = pgiam.refusal(user="other_user")
+        assert "All 1 server connections of this database are in use, 0 of them of this pool" in fields["D"]
+        assert "max_db_connections" in fields["H"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        pgiam = pgiam_for(rds, database=dict(port=silent.getsockname()[1]), query_wait_timeout=1)
+        fields = pgiam.refusal()
+        assert "A login to the server is under way" in fields["D"] and "server_connect_timeout" in fields["H"]
 
 
 def test_waiters_are_served_in_turn(rds, pgiam_for):
