@@ -252,6 +252,11 @@ static void on_login_done(void *arg, struct server *s, const struct err *e)
 		          LS("user", p->user), LU("auth_us", s->session->auth_us));
 		return;
 	}
+	if (s->fate == SERVER_ENDING) { /* which says nothing of the database */
+		log_info(loop_log(pool_loop(p)), "login given up", LS("database", p->db->target->name), LS("user", p->user),
+		         LERR(e));
+		return;
+	}
 	if (v->again) {
 		if (!is_late(p, s))
 			p->disbelieved = p->begun;

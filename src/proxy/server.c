@@ -426,7 +426,7 @@ void server_retire(struct server *s)
 
 	worsen(s, SERVER_ENDING);
 	if (s->state == SERVER_LOGIN) {
-		err_set(&e, ERR_SHUTDOWN, "login: given up: nobody waits for it any more");
+		err_set(&e, ERR_SHUTDOWN, "login: nobody waits for it any more");
 		s->ops->login_done(s->pool, s, &e);
 		end(s);
 	} else if (s->state == SERVER_IDLE) {
