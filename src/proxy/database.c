@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include "base/mem.h"
 
+/* A busy pool gives up a server at most that often, and only to whoever has waited that long. */
+#define CLAIM_US (1 * CLOCK_US_PER_SEC)
+
 static void grant_turns(void *arg);
 
 static void on_asked(void *arg)
@@ -50,6 +53,19 @@ static bool has_room(const struct database *d)
 	uint32_t max = d->target->max_db_connections;
 
 	return max == 0 || d->connections < max;
+}
+
+bool database_claims(struct database *d, uint64_t since_us)
+{
+	uint64_t now = loop_now_us(d->loop), oldest;
+
+	if (turn_queue_empty(&d->turns) || has_room(d) || (d->claimed_us && now - d->claimed_us < CLAIM_US))
+		return false;
+	oldest = turn_queue_since_us(&d->turns);
+	if (oldest >= since_us || now - oldest < CLAIM_US)
+		return false;
+	d->claimed_us = now;
+	return true;
 }
 
 /* Closes somebody's idle connection, the oldest that nobody waits for. */

@@ -24,6 +24,7 @@ struct database {
 	struct turn_queue spares; /* the same for connections that are only kept ready: nobody else's is closed for them */
 	struct timer turn_timer;
 	struct defer turn_defer;
+	uint64_t claimed_us;   /* when a server was last claimed for a turn (database_claims), monotonic; 0: never */
 	uint32_t connections;  /* servers of all pools, logging in included */
 	struct list idle;      /* idle servers of all pools, least recently used first (server.db_node) */
 	/* Closes the server at this node of `idle`; false: somebody waits for it. */
@@ -39,6 +40,11 @@ void database_free(struct database *d);
 
 /* Grants turns as far as the governor and max_db_connections allow; from the loop. */
 void database_grant(struct database *d);
+
+/* Is there no room, and has somebody waited for a turn for long, and for longer than since then? Whoever has a server for a
+ * client that waits since then closes that instead, or those who keep their pools busy would have all connections for ever.
+ * True at a bounded rate: each costs a login, and who waits may be somebody who is let in nowhere. */
+bool database_claims(struct database *d, uint64_t since_us);
 
 /* A granted login ended. e: NULL if it succeeded. Counts it and adapts the rate. */
 void database_login_done(struct database *d, const struct err *e, enum governor_outcome o);

@@ -111,7 +111,7 @@ static bool anybody_waits(const struct pool *p)
 	return p->waiting[POOL_WELCOME] + p->waiting[POOL_SERVER] > 0;
 }
 
-static struct pool_waiter *first_waiter(struct pool *p, enum pool_queue q)
+static struct pool_waiter *first_waiter(const struct pool *p, enum pool_queue q)
 {
 	struct list *n = list_first(&p->queue[q]);
 
@@ -337,8 +337,12 @@ static void serve_waiters(struct pool *p)
 
 	while (known && (w = first_waiter(p, POOL_WELCOME)))
 		serve(w, NULL);
-	while ((w = first_waiter(p, POOL_SERVER)) && (s = take_idle(p)))
-		serve(w, s);
+	while ((w = first_waiter(p, POOL_SERVER)) && (s = take_idle(p))) {
+		if (database_claims(p->db, w->since_us))
+			server_close(s, NULL);
+		else
+			serve(w, s);
+	}
 }
 
 /* Servers that will be free in a moment: a login would take longer, and costs the database more. */
@@ -375,16 +379,29 @@ static bool is_kept_ready(void *arg)
 	return p->total <= spares(p);
 }
 
+static uint64_t waiting_since(const struct pool *p)
+{
+	uint64_t since = UINT64_MAX;
+
+	for (int q = 0; q < POOL_QUEUES; q++) {
+		const struct pool_waiter *w = first_waiter(p, q);
+
+		if (w && w->since_us < since)
+			since = w->since_us;
+	}
+	return since;
+}
+
 static void ask_turns(struct pool *p)
 {
 	bool more = p->total < p->db->target->pool_size;
 
 	if (more && wants_server(p))
-		turn_ask(&p->turn);
+		turn_ask(&p->turn, waiting_since(p));
 	else
 		turn_drop(&p->turn);
 	if (more && p->total < spares(p))
-		turn_ask(&p->spare);
+		turn_ask(&p->spare, loop_now_us(pool_loop(p)));
 	else
 		turn_drop(&p->spare);
 }

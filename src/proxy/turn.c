@@ -1,3 +1,5 @@
+/* Two levels, users and the turns of each, so that one user's many pools cost others nothing: whoever has had a turn goes to
+ * the end of both. A user is there as long as anybody may ask for it, so that asking allocates nothing. */
 #include "proxy/turn.h"
 
 #include <stdlib.h>
@@ -69,10 +71,11 @@ void turn_fini(struct turn *t)
 	user_put(t->user);
 }
 
-void turn_ask(struct turn *t)
+void turn_ask(struct turn *t, uint64_t since_us)
 {
 	if (list_linked(&t->node))
 		return;
+	t->since_us = since_us;
 	list_add_tail(&t->user->turns, &t->node);
 	if (!list_linked(&t->user->node))
 		list_add_tail(&t->queue->waiting, &t->user->node);
@@ -84,6 +87,20 @@ void turn_drop(struct turn *t)
 	list_del(&t->node);
 	if (list_empty(&t->user->turns))
 		list_del(&t->user->node);
+}
+
+uint64_t turn_queue_since_us(const struct turn_queue *q)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	list_each (node, tmp, &q->waiting) {
+		const struct turn_user *u = container_of(node, struct turn_user, node);
+		const struct turn *first = container_of(list_first(&u->turns), struct turn, node);
+
+		if (first->since_us < oldest)
+			oldest = first->since_us;
+	}
+	return oldest;
 }
 
 struct turn *turn_queue_take(struct turn_queue *q)

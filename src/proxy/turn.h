@@ -21,6 +21,7 @@ struct turn_queue {
 
 struct turn {
 	struct list node;
+	uint64_t since_us; /* monotonic */
 	struct turn_queue *queue;
 	struct turn_user *user; /* a reference */
 	void (*granted)(void *arg);
@@ -32,6 +33,9 @@ void turn_queue_init(struct turn_queue *q, void (*asked)(void *arg), void *arg);
 void turn_queue_fini(struct turn_queue *q); /* nobody may be left who could ask */
 bool turn_queue_empty(const struct turn_queue *q);
 
+/* Since when the one that waits for longest does; UINT64_MAX: none waits. */
+uint64_t turn_queue_since_us(const struct turn_queue *q);
+
 /* The turn whose turn it is, out of the queue. One must be waiting. */
 struct turn *turn_queue_take(struct turn_queue *q);
 
@@ -39,8 +43,8 @@ struct turn *turn_queue_take(struct turn_queue *q);
 void turn_init(struct turn *t, struct turn_queue *q, const char *user, void (*granted)(void *arg), void *arg);
 void turn_fini(struct turn *t);
 
-/* Queues up; granted comes once, never inside. Idempotent while queued. */
-void turn_ask(struct turn *t);
+/* Queues up for somebody who waits since then; granted comes once, never inside. Idempotent while queued. */
+void turn_ask(struct turn *t, uint64_t since_us);
 void turn_drop(struct turn *t); /* idempotent */
 
 #endif

@@ -27,7 +27,7 @@ static void play(struct sim *s, struct database *d, struct asker *a, size_t n)
 		sim_settle(s);
 		database_login_done(d, NULL, GOVERNOR_OK);
 		for (size_t k = 0; k < 4; k++)
-			turn_ask(&a[k].turn);
+			turn_ask(&a[k].turn, 0);
 	}
 }
 
@@ -47,7 +47,7 @@ static void turns_go_round_among_users(void **state)
 	for (size_t i = 0; i < 5; i++) {
 		a[i] = (struct asker){.order = order, .name = (char)('1' + i)};
 		turn_init(&a[i].turn, &d->turns, users[i], on_granted, &a[i]);
-		turn_ask(&a[i].turn);
+		turn_ask(&a[i].turn, 0);
 	}
 	turn_drop(&a[4].turn); /* bob changes his mind */
 	play(s, d, a, 7);

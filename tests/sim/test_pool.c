@@ -214,6 +214,40 @@ static void a_server_somebody_waits_for_makes_no_room(void **state)
 	sim_free(s);
 }
 
+/* Somebody whose clients come and go all the time does not keep the others away. */
+static void a_busy_pool_shares(void **state)
+{
+	struct sim *s = sim_begin(4, one_connection);
+	struct sim_client *a = sim_client_as(s, "ann"), *b = sim_client_as(s, "bob"), *next;
+	unsigned sessions = 0, logins;
+
+	(void)state;
+	sim_works(a);
+	logins = s->pg.n;
+	sim_query(b, "SELECT 1");
+	while (sessions < 100) {
+		next = sim_client_as(s, "ann");
+		sim_query(next, "SELECT 1");
+		sim_pass(s, 100 * MS);
+		sim_leave(a);
+		sim_settle(s);
+		if (b->said_n > 0)
+			break;
+		a = next;
+		sim_expect(a, "CZ");
+		sessions++;
+	}
+	sim_expect(b, "CZ");
+	assert_in_range(sessions, 9, 11); /* a second */
+	assert_int_equal(s->pg.n, logins + 1);
+	/* and back: who came first is first */
+	sim_pass(s, 1 * SEC);
+	sim_leave(b);
+	sim_expect(next, "CZ");
+	assert_int_equal(s->pg.n, logins + 2);
+	sim_free(s);
+}
+
 static void one_connection_and_one_ready(struct sim *s)
 {
 	s->target.max_db_connections = s->target.min_pool_size = 1;
@@ -470,6 +504,7 @@ int main(void)
 		cmocka_unit_test(somebody_elses_idle_server_makes_room),
 		cmocka_unit_test(a_server_that_becomes_idle_makes_room),
 		cmocka_unit_test(a_server_somebody_waits_for_makes_no_room),
+		cmocka_unit_test(a_busy_pool_shares),
 		cmocka_unit_test(what_is_kept_ready_makes_no_room),
 		cmocka_unit_test(what_is_kept_ready_waits_for_room),
 		cmocka_unit_test(the_longest_idle_goes_first),
