@@ -39,7 +39,6 @@ ALIKE = {
     "role": (P, OF_BASE.replace("role/a", "role/e") + "external_id = e/1\nrole_session_name = me\nduration_seconds = 900\n", BASE),
     "role in the environment's region": (P, OF_BASE + "region = eu-west-1\n", BASE),
     "role in the profile's region": ({**P, **NO_REGION}, OF_BASE + "region = us-east-1\n", BASE),
-    "role in no region": ({**P, **NO_REGION}, OF_BASE + "[profile base]\nregion = us-east-1\n", BASE),
     "role of a role": ({**P, **NO_REGION}, OF_ROLE + "source_profile = q\nregion = us-east-1\n[profile q]\nrole_arn = " + ROLE +
                        "b\nsource_profile = base\nregion = eu-west-1\n", BASE),
     "role of its own keys": ({"AWS_PROFILE": "base"}, "[profile base]\nrole_arn = %sa\nsource_profile = base\n" % ROLE, BASE),
@@ -104,6 +103,8 @@ NOT_ALIKE = {
     "program behind keys": ({}, "[default]\n" + PROGRAM + DEFAULT.partition("\n")[2], "", None, "user/tester"),
     # The guide has ~ only in a path.
     "variable in a path": ({"AWS_SHARED_CREDENTIALS_FILE": "$HOME/.aws/credentials"}, "", DEFAULT, None, "no AWS credentials found"),
+    # pgiam knows where the database is, and asks there.
+    "role in no region": ({**P, **NO_REGION}, OF_BASE + "[profile base]\nregion = us-east-1\n", BASE, None, "role/a"),
     # AWS_CA_BUNDLE is for https wherever it leads.
     "container over TLS": ({**TASK, "AWS_CONTAINER_CREDENTIALS_FULL_URI": "{aws.tls_url}/v1/credentials"}, "", "", None,
                            "role/task-role"),
