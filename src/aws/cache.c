@@ -308,7 +308,7 @@ static bool follow(struct cache *c)
 /* Is news on its way that a waiter needs? Starts the fetch that is due. */
 static bool must_wait(struct cache *c)
 {
-	uint64_t now = loop_now_us(c->loop), from = usable(c) ? c->retry_us : c->wanted_us;
+	uint64_t now = loop_now_us(c->loop), from = comfortable(c) ? c->retry_us : c->wanted_us;
 	bool due = c->due_wall_us && wall_us(c) >= c->due_wall_us;
 	/* Would the provider say anything new? A fetch a second is enough where all it has is nearly expired.
 	 */

@@ -15,7 +15,7 @@
 /* After the n-th failure in a row: base * 2^n, at most max, each with jitter down to its half. */
 #define CACHE_BACKOFF_US     UINT64_C(1000000)
 #define CACHE_BACKOFF_MAX_US UINT64_C(60000000)
-/* ... but where there are none that are valid, and somebody wants some, no longer than this, ... */
+/* ... but where none are valid for longer than CACHE_RESERVE_US, and somebody wants some, no longer than this, ... */
 #define CACHE_WANTED_US UINT64_C(1000000)
 /* ... and as long as the source asks for, up to this. */
 #define CACHE_RETRY_AFTER_MAX_US UINT64_C(300000000)

@@ -71,6 +71,28 @@ static void wanted(void **state)
 	forget(&a);
 }
 
+/* In the last minute of their life nobody is to find them ended because the source was given a rest. */
+static void wanted_near_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = {0};
+	int64_t end = f->clock.wall_us + 20 * MIN;
+	unsigned starts;
+
+	fake_give(&f->provider, "ONE", end, true);
+	while (f->clock.wall_us < end - 55 * SEC || f->provider.cb) {
+		if (f->provider.cb)
+			fake_fail(&f->provider, PROVIDER_FAILED, "away");
+		fake_pass(&f->clock, f->loop, SEC);
+	}
+	starts = f->provider.starts;
+	assert_string_equal(ask(f, &a), ""); /* waits for what has begun */
+	assert_int_equal(f->provider.starts, starts + 1);
+	fake_give(&f->provider, "TWO", end + HOUR, true);
+	assert_string_equal(ask(f, &a), "TWO");
+	forget(&a);
+}
+
 /* Who waits for an attempt that takes long is told of the last one's failure; without one before, it waits. */
 static void patience(void **state)
 {
@@ -190,7 +212,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(fails_fast), T(end_ends_backoff), T(wanted), T(patience), T(passing_and_lasting), T(retry_after),
+		T(fails_fast), T(end_ends_backoff), T(wanted), T(wanted_near_the_end), T(patience),
+		T(passing_and_lasting), T(retry_after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
