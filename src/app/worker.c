@@ -243,10 +243,7 @@ void worker_stop(struct worker *w, uint64_t grace_us)
 {
 	struct order *o = mem_zalloc(sizeof *o);
 
-	*o = (struct order){
-		.mail = {.deliver = stop_deliver, .drop = order_drop},
-		.grace_us = grace_us
-        };
+	*o = (struct order){.mail = {.deliver = stop_deliver, .drop = order_drop}, .grace_us = grace_us};
 	mailbox_post(w->mail, &o->mail);
 }
 

@@ -71,7 +71,7 @@ def test_query_wait_timeout(rds, pgiam_for):
 
 def test_query_wait_timeout_says_what_it_waited_for(rds, pgiam_for):
     """Others have the database's connections; or a login does not end."""
-    pgiam = pgiam_for(rds, database=dict(max_db_connections=1), query_wait_timeout=1)
+    pgiam = pgiam_for(rds, max_db_connections=1, query_wait_timeout=1)
     with pgiam.connect() as conn:
         conn.execute("select 1")
         fields = pgiam.refusal(user="other_user")
