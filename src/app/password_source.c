@@ -48,12 +48,21 @@ static int current(const struct source *s, struct buf *out, struct err *e)
 	return 0;
 }
 
-static bool is_other(const struct source *s, struct slice secret)
+/* digest: of the secret. */
+static bool is_other(const struct source *s, struct slice secret, unsigned char digest[DIGEST_SHA256_BYTES])
+{
+	digest_sha256(secret, digest);
+	return s->no == 0 || memcmp(digest, s->digest, DIGEST_SHA256_BYTES) != 0;
+}
+
+static void note_given(struct source *s, struct slice secret)
 {
 	unsigned char digest[DIGEST_SHA256_BYTES];
 
-	digest_sha256(secret, digest);
-	return s->no == 0 || memcmp(digest, s->digest, sizeof(digest)) != 0;
+	if (!is_other(s, secret, digest))
+		return;
+	memcpy(s->digest, digest, sizeof(digest));
+	s->no++;
 }
 
 static void answer(void *arg)
@@ -70,8 +79,7 @@ static void answer(void *arg)
 	rc = current(s, &secret, &e);
 	s->failed = rc != 0;
 	if (rc == 0) {
-		s->no += is_other(s, buf_slice(&secret));
-		digest_sha256(buf_slice(&secret), s->digest);
+		note_given(s, buf_slice(&secret));
 		cb(cb_arg, &(struct secret_answer){.secret = buf_slice(&secret), .no = s->no}, NULL);
 	} else {
 		cb(cb_arg, NULL, &e);
@@ -111,12 +119,13 @@ static void cancel(struct secret_op *op)
 static bool refused(struct secret_source *base, uint64_t no)
 {
 	const struct source *s = (const struct source *)base;
+	unsigned char digest[DIGEST_SHA256_BYTES];
 	struct buf secret;
 	bool changed;
 
 	if (no != s->no || !s->file)
 		return no != s->no;
-	changed = current(s, &secret, NULL) == 0 && is_other(s, buf_slice(&secret));
+	changed = current(s, &secret, NULL) == 0 && is_other(s, buf_slice(&secret), digest);
 	buf_free(&secret);
 	return changed;
 }
