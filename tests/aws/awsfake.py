@@ -160,9 +160,11 @@ class Aws:
         self.on_issue = lambda key: rds.fault("add-key", key.key_id, key.secret, key.token or "", key.expires or "")
 
     def env(self, **more):
-        """An environment in which every service is here, and nothing says which credentials to take."""
+        """An environment in which every service is here, and nothing says which credentials to take. By default an instance's
+        metadata get one second, in botocore as in pgiam: a machine busy with tests may need more."""
         here = {"AWS_ENDPOINT_URL": self.tls_url, "AWS_CA_BUNDLE": self.ca_path, "AWS_REGION": self.region,
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url, "AWS_EC2_METADATA_DISABLED": "true",
+                "AWS_METADATA_SERVICE_TIMEOUT": "10",
                 "AWS_CONFIG_FILE": "/nonexistent/config", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent/credentials"}
         return {k: v for k, v in dict(here, **more).items() if v is not None}
 
