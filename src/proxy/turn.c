@@ -73,9 +73,9 @@ void turn_fini(struct turn *t)
 
 void turn_ask(struct turn *t, uint64_t since_us)
 {
+	t->since_us = since_us;
 	if (list_linked(&t->node))
 		return;
-	t->since_us = since_us;
 	list_add_tail(&t->user->turns, &t->node);
 	if (!list_linked(&t->user->node))
 		list_add_tail(&t->queue->waiting, &t->user->node);

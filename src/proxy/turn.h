@@ -43,7 +43,8 @@ struct turn *turn_queue_take(struct turn_queue *q);
 void turn_init(struct turn *t, struct turn_queue *q, const char *user, void (*granted)(void *arg), void *arg);
 void turn_fini(struct turn *t);
 
-/* Queues up for somebody who waits since then; granted comes once, never inside. Idempotent while queued. */
+/* Queues up for somebody who waits since then; granted comes once, never inside. While queued it keeps its place, and only who
+ * waits for it changes. */
 void turn_ask(struct turn *t, uint64_t since_us);
 void turn_drop(struct turn *t); /* idempotent */
 

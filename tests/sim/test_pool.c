@@ -248,6 +248,40 @@ static void a_busy_pool_shares(void **state)
 	sim_free(s);
 }
 
+static void one_connection_and_little_patience(struct sim *s)
+{
+	s->target.max_db_connections = 1;
+	s->target.query_wait_timeout_us = 1500 * MS;
+}
+
+/* Whoever has given up leaves the time he waited to nobody. */
+static void who_gave_up_does_not_wait(void **state)
+{
+	struct sim *s = sim_begin(5, one_connection_and_little_patience);
+	struct sim_client *ann[2], *bob[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		ann[i] = sim_client_as(s, "ann");
+		bob[i] = sim_client_as(s, "bob");
+	}
+	sim_works(ann[0]);
+	sim_query(bob[0], "SELECT 1");
+	sim_pass(s, 1 * SEC);
+	sim_query(ann[1], "SELECT 1");
+	sim_pass(s, 100 * MS);
+	sim_query(bob[1], "SELECT 1");
+	sim_settle(s);
+	sim_pass(s, 1100 * MS);
+	assert_string_equal(bob[0]->sqlstate, "08006");
+	sim_leave(ann[0]);
+	sim_expect(bob[1], "");
+	sim_expect(ann[1], "CZ");
+	sim_leave(ann[1]);
+	sim_expect(bob[1], "CZ");
+	sim_free(s);
+}
+
 static void one_connection_and_one_ready(struct sim *s)
 {
 	s->target.max_db_connections = s->target.min_pool_size = 1;
@@ -505,6 +539,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_becomes_idle_makes_room),
 		cmocka_unit_test(a_server_somebody_waits_for_makes_no_room),
 		cmocka_unit_test(a_busy_pool_shares),
+		cmocka_unit_test(who_gave_up_does_not_wait),
 		cmocka_unit_test(what_is_kept_ready_makes_no_room),
 		cmocka_unit_test(what_is_kept_ready_waits_for_room),
 		cmocka_unit_test(the_longest_idle_goes_first),
