@@ -55,13 +55,13 @@ static bool has_room(const struct database *d)
 	return max == 0 || d->connections < max;
 }
 
-bool database_claims(struct database *d, uint64_t since_us)
+bool database_claims(struct database *d, const struct turn *own, uint64_t since_us)
 {
 	uint64_t now = loop_now_us(d->loop), oldest;
 
-	if (turn_queue_empty(&d->turns) || has_room(d) || (d->claimed_us && now - d->claimed_us < CLAIM_US))
+	if (has_room(d) || (d->claimed_us && now - d->claimed_us < CLAIM_US))
 		return false;
-	oldest = turn_queue_since_us(&d->turns);
+	oldest = turn_queue_since_us(&d->turns, own);
 	if (oldest >= since_us || now - oldest < CLAIM_US)
 		return false;
 	d->claimed_us = now;

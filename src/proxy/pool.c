@@ -338,10 +338,12 @@ static void serve_waiters(struct pool *p)
 	while (known && (w = first_waiter(p, POOL_WELCOME)))
 		serve(w, NULL);
 	while ((w = first_waiter(p, POOL_SERVER)) && (s = take_idle(p))) {
-		if (database_claims(p->db, w->since_us))
+		if (database_claims(p->db, &p->turn, w->since_us)) {
+			turn_drop(&p->turn); /* ours comes after whose it is given up for */
 			server_close(s, NULL);
-		else
+		} else {
 			serve(w, s);
+		}
 	}
 }
 

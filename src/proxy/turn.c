@@ -89,16 +89,17 @@ void turn_drop(struct turn *t)
 		list_del(&t->user->node);
 }
 
-uint64_t turn_queue_since_us(const struct turn_queue *q)
+uint64_t turn_queue_since_us(const struct turn_queue *q, const struct turn *but)
 {
 	uint64_t oldest = UINT64_MAX;
 
-	list_each (node, tmp, &q->waiting) {
-		const struct turn_user *u = container_of(node, struct turn_user, node);
-		const struct turn *first = container_of(list_first(&u->turns), struct turn, node);
+	list_each (user, tmp, &q->waiting) {
+		list_each (node, next, &container_of(user, struct turn_user, node)->turns) {
+			const struct turn *t = container_of(node, struct turn, node);
 
-		if (first->since_us < oldest)
-			oldest = first->since_us;
+			if (t != but && t->since_us < oldest)
+				oldest = t->since_us;
+		}
 	}
 	return oldest;
 }

@@ -33,8 +33,8 @@ void turn_queue_init(struct turn_queue *q, void (*asked)(void *arg), void *arg);
 void turn_queue_fini(struct turn_queue *q); /* nobody may be left who could ask */
 bool turn_queue_empty(const struct turn_queue *q);
 
-/* Since when the one that waits for longest does; UINT64_MAX: none waits. */
-uint64_t turn_queue_since_us(const struct turn_queue *q);
+/* Since when the one that waits for longest does, apart from this one; UINT64_MAX: no other waits. */
+uint64_t turn_queue_since_us(const struct turn_queue *q, const struct turn *but);
 
 /* The turn whose turn it is, out of the queue. One must be waiting. */
 struct turn *turn_queue_take(struct turn_queue *q);

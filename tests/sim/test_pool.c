@@ -248,6 +248,63 @@ static void a_busy_pool_shares(void **state)
 	sim_free(s);
 }
 
+/* What it gives up for others does not come back to it at once, although it has asked for more before they did. */
+static void a_busy_pool_does_not_share_with_itself(void **state)
+{
+	struct sim *s = sim_begin(5, one_connection);
+	struct sim_client *ann[4], *bob = sim_client_as(s, "bob");
+	unsigned logins;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		ann[i] = sim_client_as(s, "ann");
+	sim_works(ann[0]);
+	logins = s->pg.n;
+	sim_query(ann[1], "SELECT 1");
+	sim_pass(s, 100 * MS);
+	sim_query(bob, "SELECT 1");
+	sim_pass(s, 100 * MS);
+	for (int i = 2; i < 4; i++)
+		sim_query(ann[i], "SELECT 1"); /* so that ann always wants one more */
+	sim_pass(s, 1 * SEC);
+	sim_leave(ann[0]);
+	sim_expect(ann[1], "CZ"); /* came first */
+	sim_leave(ann[1]);
+	sim_expect(bob, "CZ");
+	sim_expect(ann[2], "");
+	assert_int_equal(s->pg.n, logins + 1);
+	sim_free(s);
+}
+
+static void two_connections(struct sim *s)
+{
+	s->target.max_db_connections = 2;
+}
+
+/* Nor does it give up anything for somebody of its own, if several get free at once. */
+static void a_pool_alone_gives_up_nothing(void **state)
+{
+	struct sim *s = sim_begin(5, two_connections);
+	struct sim_client *ann[5];
+	unsigned logins;
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		ann[i] = sim_client_as(s, "ann");
+		sim_query(ann[i], "SELECT 1");
+		sim_pass(s, 1 * SEC);
+	}
+	logins = s->pg.n;
+	for (int i = 0; i < 2; i++)
+		sim_expect(ann[i], "CZ");
+	for (int i = 0; i < 2; i++)
+		sim_say(ann[i], "X");
+	for (int i = 2; i < 4; i++)
+		sim_expect(ann[i], "CZ");
+	assert_int_equal(s->pg.n, logins);
+	sim_free(s);
+}
+
 static void one_connection_and_little_patience(struct sim *s)
 {
 	s->target.max_db_connections = 1;
@@ -320,11 +377,6 @@ static void what_is_kept_ready_waits_for_room(void **state)
 	assert_int_equal(s->pg.n, 4);
 	sim_assert_servers(s, 1, 0);
 	sim_free(s);
-}
-
-static void two_connections(struct sim *s)
-{
-	s->target.max_db_connections = 2;
 }
 
 static void the_longest_idle_goes_first(void **state)
@@ -539,6 +591,8 @@ int main(void)
 		cmocka_unit_test(a_server_that_becomes_idle_makes_room),
 		cmocka_unit_test(a_server_somebody_waits_for_makes_no_room),
 		cmocka_unit_test(a_busy_pool_shares),
+		cmocka_unit_test(a_busy_pool_does_not_share_with_itself),
+		cmocka_unit_test(a_pool_alone_gives_up_nothing),
 		cmocka_unit_test(who_gave_up_does_not_wait),
 		cmocka_unit_test(what_is_kept_ready_makes_no_room),
 		cmocka_unit_test(what_is_kept_ready_waits_for_room),
