@@ -137,10 +137,9 @@ static void log_fetched(struct cache *c)
 	char mask[CREDENTIALS_MASK_SIZE], when[DATE_RFC3339_SIZE];
 
 	credentials_mask(c->creds, mask);
-	if (c->creds->expires_wall_us)
-		date_format_rfc3339(c->creds->expires_wall_us, when);
 	log_info(loop_log(c->loop), "aws credentials", LS("identity", c->name),
-		 LS("provider", c->creds->provider), LS("key", mask), LS("account", c->creds->account_id), LS("expires", c->creds->expires_wall_us ? when : NULL));
+		 LS("provider", c->creds->provider), LS("key", mask), LS("account", c->creds->account_id),
+		 LS("expires", date_of_end(c->creds->expires_wall_us, when)));
 }
 
 static void schedule_refresh(struct cache *c)
@@ -178,11 +177,9 @@ static void log_failed(const struct cache *c, uint64_t delay_us)
 	const struct credentials *kept = usable(c) ? c->creds : NULL;
 	char when[DATE_RFC3339_SIZE];
 
-	if (kept)
-		date_format_rfc3339(kept->expires_wall_us, when);
 	log_warning(loop_log(c->loop), kept ? "aws credentials not renewed" : "no aws credentials", LS("identity", c->name),
 		    LERR(&c->last_err), LU("failures", c->failures), LU("retry_ms", delay_us / CLOCK_US_PER_MS),
-		    LS("kept", kept ? kept->provider : NULL), LS("expires", kept && kept->expires_wall_us ? when : NULL));
+		    LS("kept", kept ? kept->provider : NULL), LS("expires", kept ? date_of_end(kept->expires_wall_us, when) : NULL));
 }
 
 static void failed(struct cache *c, const struct err *e, enum provider_cause cause, uint64_t retry_after_us)

@@ -217,6 +217,14 @@ void date_format_rfc3339(int64_t wall_us, char out[DATE_RFC3339_SIZE])
 		 c.month % 100, c.day % 100, c.hour % 100, c.minute % 100, c.second % 100);
 }
 
+const char *date_of_end(int64_t wall_us, char out[DATE_RFC3339_SIZE])
+{
+	if (wall_us == 0)
+		return NULL;
+	date_format_rfc3339(wall_us, out);
+	return out;
+}
+
 void date_format_span(int64_t us, char out[DATE_SPAN_SIZE])
 {
 	uint64_t s = (us < 0 ? 0 - (uint64_t)us : (uint64_t)us) / US_PER_SEC;

@@ -23,6 +23,9 @@ void date_format_amz(int64_t wall_us, char out[DATE_AMZ_SIZE]);
 #define DATE_RFC3339_SIZE 21
 void date_format_rfc3339(int64_t wall_us, char out[DATE_RFC3339_SIZE]);
 
+/* The same of an end, as a log field: out, or NULL for 0, which is none. */
+const char *date_of_end(int64_t wall_us, char out[DATE_RFC3339_SIZE]);
+
 /* A length of time for people: "45 s", "12 min", "3 h 05 min", "2 d 4 h". Negative counts as its absolute
  * value. */
 #define DATE_SPAN_SIZE 32

@@ -121,22 +121,13 @@ static void read_again(struct secret_store *s, uint64_t us)
 		timer_set(&s->again, us > least ? us : least);
 }
 
-/* NULL: it has none. */
-static const char *expiry_text(const struct secret_value *v, char out[DATE_RFC3339_SIZE])
-{
-	if (v->expires_wall_us == 0)
-		return NULL;
-	date_format_rfc3339(v->expires_wall_us, out);
-	return out;
-}
-
 static void log_failed(struct secret_store *s)
 {
 	const struct secret_value *kept = lives_for(s, 0) ? s->value : NULL;
 	char when[DATE_RFC3339_SIZE];
 
 	log_warning(loop_log(s->deps.loop), "secret not read", LU("failures", s->failures), LERR(&s->last_err),
-		    LS("kept", kept ? kept->how : NULL), LS("expires", kept ? expiry_text(kept, when) : NULL));
+		    LS("kept", kept ? kept->how : NULL), LS("expires", kept ? date_of_end(kept->expires_wall_us, when) : NULL));
 }
 
 static void fail(struct secret_store *s, const struct err *e, uint64_t wish_us)
@@ -163,7 +154,7 @@ static void log_read(struct secret_store *s, const struct secret_value *v)
 	char when[DATE_RFC3339_SIZE];
 
 	log_info(loop_log(s->deps.loop), "secret read", LS("secret", s->name), LS("by", v->how),
-		 LS("version", v->version[0] ? v->version : NULL), LS("expires", expiry_text(v, when)));
+		 LS("version", v->version[0] ? v->version : NULL), LS("expires", date_of_end(v->expires_wall_us, when)));
 }
 
 /* From half of its life on, or ahead of its end as credentials are, whichever is later. */

@@ -99,6 +99,16 @@ static void formatted(void **state)
 	}
 }
 
+static void ends(void **state)
+{
+	char when[DATE_RFC3339_SIZE];
+
+	(void)state;
+	assert_null(date_of_end(0, when));
+	assert_ptr_equal(date_of_end(SEC, when), when);
+	assert_string_equal(when, "1970-01-01T00:00:01Z");
+}
+
 static void outside(void **state)
 {
 	char amz[DATE_AMZ_SIZE];
@@ -173,7 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parsed),    cmocka_unit_test(http),    cmocka_unit_test(truncated),
-		cmocka_unit_test(formatted), cmocka_unit_test(outside), cmocka_unit_test(spans),
+		cmocka_unit_test(formatted), cmocka_unit_test(ends), cmocka_unit_test(outside), cmocka_unit_test(spans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
