@@ -90,37 +90,22 @@ static void measure_skew(struct call *c, const struct http_reply *r)
 }
 
 /* No answer: what to look at. */
-static void hint_at(enum http_fault fault, const char *host, struct err *e)
+static void hint_at(enum http_fault fault, enum provider_cause cause, const char *host, struct err *e)
 {
-	switch (fault) {
-	case HTTP_FAULT_NONE: return;
-	case HTTP_FAULT_REQUEST:
-	case HTTP_FAULT_FORBIDDEN:
-		err_hint(e, "Check how the address of %s is given: AWS_ENDPOINT_URL, or that of the container's or the "
-			    "instance's endpoint.", host);
-		return;
-	case HTTP_FAULT_TLS_VERIFY:
+	if (fault == HTTP_FAULT_TLS_VERIFY)
 		err_hint(e, "Something that this machine does not trust answers for %s. A proxy that reads along needs its "
 			    "CA in AWS_CA_BUNDLE; and a clock that is far off makes good certificates look bad.", host);
-		return;
-	case HTTP_FAULT_TOO_LARGE:
-	case HTTP_FAULT_PROTOCOL:
+	else if (cause == PROVIDER_CAUSE_SETTINGS)
+		err_hint(e, "Check how the address of %s is given: AWS_ENDPOINT_URL, or that of the container's or the "
+			    "instance's endpoint.", host);
+	else if (cause == PROVIDER_CAUSE_ANSWER)
 		err_hint(e, "What answers for %s is not AWS: check AWS_ENDPOINT_URL and the proxy settings (HTTPS_PROXY, "
 			    "NO_PROXY).", host);
-		return;
-	case HTTP_FAULT_RESOLVE:
-	case HTTP_FAULT_CONNECT:
-	case HTTP_FAULT_CONNECT_TIMEOUT:
-	case HTTP_FAULT_PROXY:
-	case HTTP_FAULT_TLS:
-	case HTTP_FAULT_TIMEOUT:
-	case HTTP_FAULT_CLOSED:
+	else
 		err_hint(e, "Check that this machine reaches %s, and its proxy settings (HTTPS_PROXY, NO_PROXY).", host);
-		return;
-	}
 }
 
-static void describe(struct call *c, const struct http_reply *r, const struct reply_error *said)
+static void describe(struct call *c, const struct http_reply *r, enum provider_cause cause, const struct reply_error *said)
 {
 	struct err *e = &c->err;
 
@@ -130,7 +115,7 @@ static void describe(struct call *c, const struct http_reply *r, const struct re
 		url_authority(&c->parts, host);
 		mask_printable(&c->heard, slice_str(r->why), why, sizeof(why));
 		err_set(e, ERR_CREDENTIALS, "%s: %s: %s", c->rq.who, host, why);
-		hint_at(r->fault, host, e);
+		hint_at(r->fault, cause, host, e);
 		return;
 	}
 	err_set(e, ERR_CREDENTIALS, "%s: HTTP status %d%s%s", c->rq.who, r->status, said->code[0] ? ", " : "",
@@ -192,7 +177,7 @@ static void heard(void *arg, const struct http_reply *r)
 			timer_set(&c->pause, pause_us(c, v, a.retry_after_us));
 			return;
 		}
-		describe(c, r, &said);
+		describe(c, r, a.cause, &said);
 	}
 	finish(c, &a);
 }
