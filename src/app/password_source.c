@@ -123,8 +123,10 @@ static bool refused(struct secret_source *base, uint64_t no)
 	struct buf secret;
 	bool changed;
 
-	if (no != s->no || !s->file)
-		return no != s->no;
+	if (no != s->no)
+		return true;
+	if (!s->file)
+		return false;
 	changed = current(s, &secret, NULL) == 0 && is_other(s, buf_slice(&secret), digest);
 	buf_free(&secret);
 	return changed;

@@ -69,23 +69,11 @@ static void tell(struct worker *w, enum worker_event what)
 	mailbox_post(w->deps.control, &n->mail);
 }
 
-/* ---- messages to a worker ---- */
-
-struct order {
-	struct mail mail;
-	uint64_t grace_us;
-};
-
-static void order_drop(struct mail *m)
-{
-	free(container_of(m, struct order, mail));
-}
-
 /* ---- cancels between workers: there and back, and back too if the other one has ended ---- */
 
 struct errand {
 	struct mail mail;
-	struct mailbox *home; /* of the worker that was asked; all mailboxes outlive all workers */
+	struct mailbox *home; /* of the worker it came to; all mailboxes outlive all workers */
 	uint64_t no;          /* 0: nobody waits there */
 	uint32_t pid;
 	size_t secret_bytes;
@@ -218,6 +206,16 @@ static void stop_accepting(struct worker *w)
 	}
 }
 
+struct stop_order {
+	struct mail mail;
+	uint64_t grace_us;
+};
+
+static void stop_drop(struct mail *m)
+{
+	free(container_of(m, struct stop_order, mail));
+}
+
 static void on_stopped(void *arg)
 {
 	struct worker *w = arg;
@@ -227,7 +225,7 @@ static void on_stopped(void *arg)
 
 static void stop_deliver(struct mail *m, void *receiver)
 {
-	struct order *o = container_of(m, struct order, mail);
+	struct stop_order *o = container_of(m, struct stop_order, mail);
 	struct worker *w = receiver;
 
 	if (!w->stopping) {
@@ -241,9 +239,9 @@ static void stop_deliver(struct mail *m, void *receiver)
 
 void worker_stop(struct worker *w, uint64_t grace_us)
 {
-	struct order *o = mem_zalloc(sizeof *o);
+	struct stop_order *o = mem_zalloc(sizeof *o);
 
-	*o = (struct order){.mail = {.deliver = stop_deliver, .drop = order_drop}, .grace_us = grace_us};
+	*o = (struct stop_order){.mail = {.deliver = stop_deliver, .drop = stop_drop}, .grace_us = grace_us};
 	mailbox_post(w->mail, &o->mail);
 }
 

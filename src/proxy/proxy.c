@@ -135,7 +135,6 @@ static struct cancel *on_cancel(void *arg, uint32_t pid, struct slice key, void 
 {
 	struct proxy *p = arg;
 	uint32_t worker = keyring_worker(p->keys, pid);
-
 	struct cancel *c;
 	uint64_t no;
 
