@@ -197,6 +197,7 @@ static void waiting_for_a_server(void **state)
 	sim_pass(s, 1 * SEC);
 	assert_string_equal(a->said, "CZE");
 	assert_string_equal(b->said, "CZE");
+	assert_int_equal(s->pg.n, 1); /* the same server */
 	expect_told(b);
 	expect_end(s);
 }
@@ -252,26 +253,6 @@ static void waiting_for_a_login_that_fails(void **state)
 		sim_expect_fatal(c, states[i], "the test says no");
 		expect_end(s);
 	}
-}
-
-/* A server that gets free serves whoever waits. */
-static void waiting_for_a_reset(void **state)
-{
-	struct sim *s = sim_begin(2, one_server);
-	struct sim_client *a = sim_client(s), *b = sim_client(s);
-
-	(void)state;
-	sim_query(a, "HANG");
-	sim_settle(s);
-	sim_query(b, "SELECT 1");
-	sim_settle(s);
-	stop(s);
-	sim_answer(s, "CZ");
-	sim_pass(s, 1 * SEC);
-	assert_string_equal(b->said, "CZE");
-	assert_int_equal(s->pg.n, 1);
-	expect_told(b);
-	expect_end(s);
 }
 
 /* The same where logins fail, although waiting might mend that: nobody waits for it now. */
@@ -450,7 +431,6 @@ int main(void)
 		cmocka_unit_test(waiting_for_a_server),
 		cmocka_unit_test(waiting_for_logins),
 		cmocka_unit_test(waiting_for_a_login_that_fails),
-		cmocka_unit_test(waiting_for_a_reset),
 		cmocka_unit_test(waiting_for_a_server_that_is_away),
 		cmocka_unit_test(while_logging_in),
 		cmocka_unit_test(with_connections_kept_ready),

@@ -192,6 +192,16 @@ static void kick_and_owner(void **state)
 	assert_int_equal(x->readable, 1);
 }
 
+/* Both ends of a TCP connection. */
+static void pair(struct loop *l, struct side *a, struct side *b)
+{
+	int fd[2];
+
+	kit_tcp_pair(fd);
+	a->s = stream_new(l, fd[0], on_side, a);
+	b->s = stream_new(l, fd[1], on_side, b);
+}
+
 static void peeks(void **state)
 {
 	struct loop *l = kit_loop();
@@ -224,9 +234,7 @@ static void tells_why_it_broke(void **state)
 	int fd[2];
 
 	(void)state;
-	kit_tcp_pair(fd);
-	x.s = stream_new(l, fd[0], on_side, &x);
-	y.s = stream_new(l, fd[1], on_side, &y);
+	pair(l, &x, &y);
 	assert_string_equal(stream_error(x.s), "");
 	stream_want_read(x.s, true);
 	setsockopt(stream_fd(y.s), SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
@@ -255,12 +263,9 @@ static void what_nobody_reads_makes_no_reset(void **state)
 	struct loop *l = kit_loop();
 	struct side x = {0}, y = {0};
 	char buf[4];
-	int fd[2];
 
 	(void)state;
-	kit_tcp_pair(fd);
-	x.s = stream_new(l, fd[0], on_side, &x);
-	y.s = stream_new(l, fd[1], on_side, &y);
+	pair(l, &x, &y);
 	stream_want_read(y.s, true);
 	assert_int_equal(stream_write(y.s, "a", 1), 1);
 	kit_until(l, stream_peek(x.s));
@@ -281,12 +286,9 @@ static void full_duplex(void **state)
 {
 	struct loop *l = kit_loop();
 	struct side a = {0}, b = {0};
-	int fd[2];
 
 	(void)state;
-	kit_tcp_pair(fd);
-	a.s = stream_new(l, fd[0], on_side, &a);
-	b.s = stream_new(l, fd[1], on_side, &b);
+	pair(l, &a, &b);
 	flood(l, a.s, b.s);
 	stream_set_owner(b.s, on_side, &b);
 	stream_want_read(b.s, true);
