@@ -236,6 +236,7 @@ class Aws:
         handler.send_response(reply.status)
         handler.send_header("Content-Type", reply.content_type)
         handler.send_header("Content-Length", str(len(reply.body)))
+        handler.send_header("Connection", "close")  # or who asks again at once may ask on this connection, and lose
         for name, value in reply.headers.items():
             handler.send_header(name, value)
         handler.end_headers()

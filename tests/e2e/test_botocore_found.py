@@ -1,5 +1,7 @@
 """pgiam beside botocore, where some python3 of this machine has it: in the same environment, with the same files and the same
 AWS, both find the same credentials and ask the same for them. Needs neither PostgreSQL nor root."""
+import http.client
+
 import pytest
 
 from beside import MISSING, ROLE, Beside, python
@@ -135,3 +137,12 @@ def test_found_otherwise(beside, name):
     (ours, asked, said), (theirs, theirs_asked) = beside.both(*case)
     assert wanted in ours[0] or (ours == ["nobody"] and wanted in said)
     assert (ours, asked) != (theirs, theirs_asked)
+
+
+def test_who_closes_says_so(aws_server):
+    """The stand-in for AWS closes after each answer. Where it does not say so, botocore may send its next request before it sees
+    the end, and asks an instance's metadata once only."""
+    there = http.client.HTTPConnection("127.0.0.1", aws_server.port, timeout=30)
+    there.request("PUT", "/latest/api/token", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"})
+    assert there.getresponse().getheader("Connection") == "close"
+    there.close()
