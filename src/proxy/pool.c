@@ -338,7 +338,8 @@ static void serve_waiters(struct pool *p)
 	while (known && (w = first_waiter(p, POOL_WELCOME)))
 		serve(w, NULL);
 	while ((w = first_waiter(p, POOL_SERVER)) && (s = take_idle(p))) {
-		if (database_claims(p->db, &p->turn, w->since_us)) {
+		/* Not what a turn of its own has just brought: turns go round among users, whoever waits for longer. */
+		if (s->use != SERVER_FRESH && database_claims(p->db, &p->turn, w->since_us)) {
 			turn_drop(&p->turn); /* ours comes after whose it is given up for */
 			server_close(s, NULL);
 		} else {

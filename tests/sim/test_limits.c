@@ -160,6 +160,35 @@ static void a_pool_alone_gives_up_nothing(void **state)
 	sim_free(s);
 }
 
+/* Whose turn it was keeps what he has logged in, although somebody with many pools waits for longer. */
+static void a_turn_is_not_given_up(void **state)
+{
+	static const char *const zones[] = {"UTC", "EET", "CET", "MET"};
+	struct sim *s = sim_begin(5, one_connection);
+	struct sim_client *ann[4], *bob = sim_client_as(s, "bob");
+	unsigned logins;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		ann[i] = sim_login(s, "ann", (const char *const[]){"TimeZone", zones[i], NULL});
+		sim_expect(ann[i], "RSKZ");
+	}
+	sim_works(ann[0]);
+	logins = s->pg.n;
+	for (int i = 1; i < 4; i++)
+		sim_query(ann[i], "SELECT 1");
+	sim_pass(s, 100 * MS);
+	sim_query(bob, "SELECT 1");
+	sim_pass(s, 2 * SEC);
+	sim_leave(ann[0]);
+	sim_expect(ann[1], "CZ"); /* came first */
+	sim_pass(s, 2 * SEC);
+	sim_leave(ann[1]);
+	sim_expect(bob, "CZ");
+	assert_int_equal(s->pg.n, logins + 2);
+	sim_free(s);
+}
+
 static void one_connection_and_little_patience(struct sim *s)
 {
 	s->target.max_db_connections = 1;
@@ -305,6 +334,7 @@ int main(void)
 		cmocka_unit_test(a_busy_pool_shares),
 		cmocka_unit_test(a_busy_pool_does_not_share_with_itself),
 		cmocka_unit_test(a_pool_alone_gives_up_nothing),
+		cmocka_unit_test(a_turn_is_not_given_up),
 		cmocka_unit_test(who_gave_up_does_not_wait),
 		cmocka_unit_test(what_is_kept_ready_makes_no_room),
 		cmocka_unit_test(what_is_kept_ready_waits_for_room),
