@@ -59,7 +59,7 @@ bool database_claims(struct database *d, const struct turn *own, uint64_t since_
 {
 	uint64_t now = loop_now_us(d->loop), oldest;
 
-	if (has_room(d) || (d->claimed_us && now - d->claimed_us < CLAIM_US))
+	if (has_room(d) || (d->claimed_us && now - d->claimed_us < CLAIM_US) || !governor_ready(&d->governor, now))
 		return false;
 	oldest = turn_queue_since_us(&d->turns, own);
 	if (oldest >= since_us || now - oldest < CLAIM_US)

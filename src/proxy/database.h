@@ -43,8 +43,8 @@ void database_grant(struct database *d);
 
 /* Is there no room, and has somebody else waited for a turn for long, and for longer than since then? Whoever has a used
  * server for a client that waits since then closes that instead, and asks for his own turn anew, or those who keep their pools
- * busy would have all connections for ever. It goes to whose turn is next. True at a bounded rate: each costs a login, and who
- * waits may be somebody who is let in nowhere. */
+ * busy would have all connections for ever. It goes to whose turn is next. True at a bounded rate, and if a login may begin: each
+ * costs one, and who waits may be somebody who is let in nowhere. */
 bool database_claims(struct database *d, const struct turn *own, uint64_t since_us);
 
 /* A granted login ended. e: NULL if it succeeded. Counts it and adapts the rate. */

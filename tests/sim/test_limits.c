@@ -189,6 +189,38 @@ static void a_turn_is_not_given_up(void **state)
 	sim_free(s);
 }
 
+static void one_login_at_a_time(struct sim *s)
+{
+	s->target.max_db_connections = 2;
+	s->target.login_parallel = 1;
+}
+
+/* Nothing is given up before the login it is given up for may begin: nobody would have it meanwhile. */
+static void nothing_is_given_up_while_logins_pause(void **state)
+{
+	struct sim *s = sim_begin(5, one_login_at_a_time);
+	struct sim_client *bob = sim_client_as(s, "bob"), *ann[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		ann[i] = sim_client_as(s, "ann");
+	sim_works(ann[0]);
+	s->pg.silent_at = FAKEPG_STARTUP;
+	sim_login(s, "cid", NULL);
+	sim_settle(s);
+	s->pg.silent_at = FAKEPG_NEVER;
+	sim_query(bob, "SELECT 1");
+	sim_pass(s, 2 * SEC);
+	sim_query(ann[1], "SELECT 1");
+	sim_pass(s, 100 * MS);
+	sim_leave(ann[0]);
+	sim_expect(ann[1], "CZ");
+	sim_expect(bob, "");
+	sim_pass(s, s->target.server_connect_timeout_us);
+	sim_expect(bob, "CZ");
+	sim_free(s);
+}
+
 static void one_connection_and_little_patience(struct sim *s)
 {
 	s->target.max_db_connections = 1;
@@ -335,6 +367,7 @@ int main(void)
 		cmocka_unit_test(a_busy_pool_does_not_share_with_itself),
 		cmocka_unit_test(a_pool_alone_gives_up_nothing),
 		cmocka_unit_test(a_turn_is_not_given_up),
+		cmocka_unit_test(nothing_is_given_up_while_logins_pause),
 		cmocka_unit_test(who_gave_up_does_not_wait),
 		cmocka_unit_test(what_is_kept_ready_makes_no_room),
 		cmocka_unit_test(what_is_kept_ready_waits_for_room),
