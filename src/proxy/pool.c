@@ -510,6 +510,7 @@ void pool_retire(struct pool *p)
 	struct list *n;
 
 	p->retired = true;
+	turn_drop(&p->spare);
 	if (anybody_waits(p))
 		return;
 	while ((n = list_first(&p->idle)))

@@ -313,6 +313,27 @@ static void with_connections_kept_ready(void **state)
 	expect_told_and_end(c);
 }
 
+static void kept_ready_slowly(struct sim *s)
+{
+	kept_ready(s);
+	s->target.login_rate = s->target.login_rate_max = 1;
+}
+
+/* Nor is one made that was asked for before, and whose turn comes now. */
+static void with_connections_to_be_kept_ready(void **state)
+{
+	struct sim *s = sim_begin(2, kept_ready_slowly);
+	struct sim_client *c = sim_hanging(s);
+
+	(void)state;
+	assert_int_equal(s->pg.n, 1);
+	stop(s);
+	sim_pass(s, 5 * SEC);
+	assert_int_equal(s->pg.n, 1);
+	sim_answer(s, "CZ");
+	expect_told_and_end(c);
+}
+
 static void servers_on_their_way_to_idle(void **state)
 {
 	(void)state;
@@ -434,6 +455,7 @@ int main(void)
 		cmocka_unit_test(waiting_for_a_server_that_is_away),
 		cmocka_unit_test(while_logging_in),
 		cmocka_unit_test(with_connections_kept_ready),
+		cmocka_unit_test(with_connections_to_be_kept_ready),
 		cmocka_unit_test(servers_on_their_way_to_idle),
 		cmocka_unit_test(a_query_nobody_waits_for),
 		cmocka_unit_test(with_a_cancel_under_way),
