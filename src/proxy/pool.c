@@ -421,7 +421,7 @@ static void pump(void *arg)
 			tell_failure(p);
 		turn_drop(&p->turn);
 		turn_drop(&p->spare);
-		if (anybody_waits(p))
+		if (anybody_waits(p) || p->total < spares(p))
 			timer_set(&p->retry, p->retry_at_us - now);
 	} else {
 		ask_turns(p);

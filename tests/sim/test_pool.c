@@ -110,6 +110,27 @@ static void connections_kept_ready(void **state)
 	sim_free(s);
 }
 
+/* Nobody has to come for them to be back after an outage. */
+static void connections_kept_ready_come_back(void **state)
+{
+	struct sim *s = sim_begin(4, min_pool_size);
+
+	(void)state;
+	sim_client(s);
+	sim_assert_servers(s, 3, 0);
+	sim_pass(s, 5 * SEC);
+	s->pg.close_at = FAKEPG_STARTUP;
+	for (int i = 0; i < 3; i++)
+		fakepg_close(fakepg_conn(&s->pg, (unsigned)i));
+	sim_pass(s, 20 * SEC);
+	sim_assert_servers(s, 0, 0);
+	assert_in_range(s->pg.n, 3 + 3, 3 + 3 * 20);
+	s->pg.close_at = FAKEPG_NEVER;
+	sim_pass(s, 3 * SEC);
+	sim_assert_servers(s, 3, 0);
+	sim_free(s);
+}
+
 static void idle_after_a_while(struct sim *s)
 {
 	s->target.min_pool_size = 2;
@@ -289,6 +310,7 @@ int main(void)
 		cmocka_unit_test(waiting_for_a_server_has_an_end),
 		cmocka_unit_test(gone_while_waiting),
 		cmocka_unit_test(connections_kept_ready),
+		cmocka_unit_test(connections_kept_ready_come_back),
 		cmocka_unit_test(connections_kept_ready_may_be_idle),
 		cmocka_unit_test(idle_servers_speak),
 		cmocka_unit_test(idle_servers_die),
