@@ -71,6 +71,9 @@ static void explain_wait(const struct pool *p, struct err *e)
 		err_detail(e, "All %u server connections of this database are in use, %u of them of this pool.", (unsigned)max,
 			   (unsigned)p->total);
 		err_hint(e, "Others have what max_db_connections allows; see it, and query_wait_timeout.");
+	} else if (turn_waits(&p->turn)) {
+		err_detail(e, "A login to the server has not begun: it waits for its turn.");
+		err_hint(e, "Logins take turns, and are fewer while the server is slow or fails; see login_rate and login_parallel.");
 	} else {
 		err_detail(e, "All %u server connections of this pool are in use.", (unsigned)p->total);
 	}

@@ -71,10 +71,15 @@ void turn_fini(struct turn *t)
 	user_put(t->user);
 }
 
+bool turn_waits(const struct turn *t)
+{
+	return list_linked(&t->node);
+}
+
 void turn_ask(struct turn *t, uint64_t since_us)
 {
 	t->since_us = since_us;
-	if (list_linked(&t->node))
+	if (turn_waits(t))
 		return;
 	list_add_tail(&t->user->turns, &t->node);
 	if (!list_linked(&t->user->node))

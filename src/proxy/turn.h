@@ -46,6 +46,7 @@ void turn_fini(struct turn *t);
 /* Queues up for somebody who waits since then; granted comes once, never inside. While queued it keeps its place, and only who
  * waits for it changes. */
 void turn_ask(struct turn *t, uint64_t since_us);
+bool turn_waits(const struct turn *t); /* is it queued? */
 void turn_drop(struct turn *t); /* idempotent */
 
 #endif

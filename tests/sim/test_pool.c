@@ -72,6 +72,28 @@ static void waiting_for_a_server_has_an_end(void **state)
 	sim_free(s);
 }
 
+static void one_login_in_two_seconds(struct sim *s)
+{
+	s->target.login_rate = s->target.login_rate_max = 0.5;
+	s->target.query_wait_timeout_us = 1 * SEC;
+}
+
+/* It is told what it waited for. */
+static void waiting_for_a_login_has_an_end(void **state)
+{
+	struct sim *s = sim_begin(4, one_login_in_two_seconds);
+	struct sim_client *a = sim_client(s), *b = sim_client(s);
+
+	(void)state;
+	sim_works(a);
+	sim_query(b, "SELECT 1");
+	sim_pass(s, 1100 * MS);
+	sim_expect_fatal(b, "08006", "query_wait_timeout");
+	assert_string_equal(b->detail, "A login to the server has not begun: it waits for its turn.");
+	assert_non_null(strstr(b->hint, "login_rate"));
+	sim_free(s);
+}
+
 /* Whoever goes away while it waits is not given a server. */
 static void gone_while_waiting(void **state)
 {
@@ -308,6 +330,7 @@ int main(void)
 		cmocka_unit_test(pool_size_holds_under_many_clients),
 		cmocka_unit_test(logins_keep_to_their_rate),
 		cmocka_unit_test(waiting_for_a_server_has_an_end),
+		cmocka_unit_test(waiting_for_a_login_has_an_end),
 		cmocka_unit_test(gone_while_waiting),
 		cmocka_unit_test(connections_kept_ready),
 		cmocka_unit_test(connections_kept_ready_come_back),
