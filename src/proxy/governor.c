@@ -75,9 +75,9 @@ void governor_done(struct governor *g, enum governor_outcome o)
 	case GOVERNOR_REFUSED:
 		break;
 	}
-	if (g->rate_max > 0 && g->rate > g->rate_max)
-		g->rate = g->rate_max;
 	if (g->rate < GOVERNOR_RATE_MIN)
 		g->rate = GOVERNOR_RATE_MIN;
+	if (g->rate_max > 0 && g->rate > g->rate_max)
+		g->rate = g->rate_max;
 	g->burst = g->rate > 1 ? g->rate : 1;
 }

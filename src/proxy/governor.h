@@ -17,7 +17,7 @@ struct governor {
 	uint32_t running, parallel; /* logins under way, and at most */
 };
 
-#define GOVERNOR_RATE_MIN 0.5
+#define GOVERNOR_RATE_MIN 0.5 /* unless the most is less: a worker's part of it */
 
 enum governor_outcome {
 	GOVERNOR_OK,      /* logged in */

@@ -76,6 +76,20 @@ static void the_wait_is_exact(void **state)
 	}
 }
 
+/* Of a low limit each worker has its part. */
+static void the_most_may_be_less_than_the_least(void **state)
+{
+	const enum governor_outcome all[] = {GOVERNOR_OK, GOVERNOR_REFUSED, GOVERNOR_STRAIN};
+	struct governor g;
+
+	(void)state;
+	governor_init(&g, 0.125, 0.125, 1000, 0);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		governor_done(&g, all[i]);
+		assert_true(g.rate == 0.125);
+	}
+}
+
 static void strain_halves_down_to_the_least(void **state)
 {
 	struct governor g;
@@ -167,6 +181,7 @@ int main(void)
 		cmocka_unit_test(without_a_rate_only_parallel_limits),
 		cmocka_unit_test(one_second_at_once_then_the_rate),
 		cmocka_unit_test(the_wait_is_exact),
+		cmocka_unit_test(the_most_may_be_less_than_the_least),
 		cmocka_unit_test(strain_halves_down_to_the_least),
 		cmocka_unit_test(success_grows_to_the_most),
 		cmocka_unit_test(the_start_is_within_the_most),
