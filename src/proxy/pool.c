@@ -10,6 +10,7 @@
 #include "base/mem.h"
 
 #define STILLBORN_US     (1 * CLOCK_US_PER_SEC)
+#define RETRY_LEAST_US   (10 * CLOCK_US_PER_MS) /* twice nothing would be nothing for ever */
 
 static void pump(void *arg);
 
@@ -199,6 +200,8 @@ static uint64_t backoff_us(const struct pool *p)
 	uint64_t max = p->verdict->backoff_max_us, us = p->db->target->login_retry_us;
 	uint32_t r;
 
+	if (us < RETRY_LEAST_US)
+		us = RETRY_LEAST_US;
 	for (unsigned i = 1; i < p->failures && us < max; i++)
 		us *= 2;
 	if (us > max)

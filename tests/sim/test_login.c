@@ -253,6 +253,26 @@ static void tries_get_rarer(void **state)
 	sim_free(s);
 }
 
+/* Even without a pause to begin with. */
+static void tries_do_not_spin(void **state)
+{
+	struct sim *s = begin(AUTH_OK);
+	struct sim_client *c;
+
+	(void)state;
+	s->target.login_retry_us = 0;
+	s->pg.error_at = FAKEPG_STARTUP;
+	s->pg.sqlstate = "57P03";
+	sim_start(s);
+	c = sim_login(s, "joe", NULL);
+	sim_pass(s, 60 * SEC);
+	assert_in_range(s->pg.n, 22, 52);
+	s->pg.error_at = FAKEPG_NEVER;
+	sim_pass(s, 3 * SEC);
+	sim_expect(c, "RSKZ");
+	sim_free(s);
+}
+
 /* When a database comes back, its pgiams do not all come at the same moment. */
 static void tries_are_spread(void **state)
 {
@@ -533,6 +553,7 @@ int main(void)
 		cmocka_unit_test(a_kind_of_server_with_words_of_its_own),
 		cmocka_unit_test(new_clients_are_told_the_same_at_once),
 		cmocka_unit_test(tries_get_rarer),
+		cmocka_unit_test(tries_do_not_spin),
 		cmocka_unit_test(tries_are_spread),
 		cmocka_unit_test(waiting_has_an_end),
 		cmocka_unit_test(a_query_outlives_a_restart),
