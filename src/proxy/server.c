@@ -34,6 +34,7 @@ static const struct state_row rows[] = {
 };
 
 #define OWN_QUERY_US    (10 * CLOCK_US_PER_SEC)
+#define FIRST_US        (50 * CLOCK_US_PER_MS) /* so long has a client that is let in for its first query */
 #define SOON_US         (1 * CLOCK_US_PER_SEC) /* so long may a reset take before somebody logs in instead */
 #define CANCELLED_US    (5 * CLOCK_US_PER_SEC)
 #define LIFETIME_JITTER 0.1
@@ -140,6 +141,13 @@ static void set_idle_timer(struct server *s)
 		timer_set(&s->timer, left);
 }
 
+/* From now on it may be closed to make room for others. */
+static void offer(struct server *s)
+{
+	set_idle_timer(s);
+	list_add_tail(&s->rq.db->idle, &s->db_node);
+}
+
 static void become_idle(struct server *s)
 {
 	if (s->fate != SERVER_STAYS) {
@@ -147,8 +155,10 @@ static void become_idle(struct server *s)
 		return;
 	}
 	set_state(s, SERVER_IDLE);
-	set_idle_timer(s);
-	list_add_tail(&s->rq.db->idle, &s->db_node);
+	if (s->use == SERVER_FRESH)
+		timer_set(&s->timer, FIRST_US); /* whoever it let in is about to ask for it */
+	else
+		offer(s);
 	tell_news(s);
 	s->ops->idle(s->pool, s);
 }
@@ -244,6 +254,11 @@ static void on_timer(void *arg)
 		/* Closing would free our slot but leave the query running in the database. */
 		set_state(s, SERVER_CANCELLED);
 		timer_set(&s->timer, CANCELLED_US);
+		return;
+	}
+	if (s->state == SERVER_IDLE && !list_linked(&s->db_node)) {
+		offer(s);
+		database_grant(s->rq.db);
 		return;
 	}
 	if (s->state == SERVER_IDLE && !too_old(s) && s->ops->kept_ready(s->pool)) {

@@ -6,6 +6,16 @@ static void one_connection(struct sim *s)
 	s->target.max_db_connections = 1;
 }
 
+/* Welcomed, and too silent to keep the connection that was opened for it if others wait. */
+static struct sim_client *silent_client(struct sim *s, const char *user)
+{
+	struct sim_client *c = sim_login(s, user, NULL);
+
+	sim_pass(s, 120 * MS);
+	sim_expect(c, "RSKZ");
+	return c;
+}
+
 static void somebody_elses_idle_server_makes_room(void **state)
 {
 	struct sim *s = sim_begin(4, one_connection);
@@ -40,6 +50,42 @@ static void a_server_that_becomes_idle_makes_room(void **state)
 	sim_free(s);
 }
 
+/* Where everybody who comes logs in for a welcome, nobody's connection is closed before the first query it was opened for. */
+static void who_is_let_in_has_the_first_query(void **state)
+{
+	static const char *const users[] = {"ann", "bob", "cid"};
+	struct sim *s = sim_begin(4, one_connection);
+	struct sim_client *c[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		c[i] = sim_login(s, users[i], NULL);
+	for (int i = 0; i < 3; i++) {
+		sim_expect(c[i], "RSKZ");
+		sim_pass(s, 40 * MS);
+		sim_works(c[i]);
+		sim_leave(c[i]);
+	}
+	assert_int_equal(s->pg.n, 3);
+	sim_free(s);
+}
+
+/* Who then says nothing makes room after a moment. */
+static void who_is_let_in_and_is_silent_makes_room(void **state)
+{
+	struct sim *s = sim_begin(4, one_connection);
+	struct sim_client *bob;
+
+	(void)state;
+	sim_client_as(s, "ann");
+	bob = sim_login(s, "bob", NULL);
+	sim_pass(s, 45 * MS);
+	sim_expect(bob, "");
+	sim_pass(s, 70 * MS);
+	sim_expect(bob, "RSKZ");
+	sim_free(s);
+}
+
 /* Who waits for one that is ready is served before it makes room: else nobody ever was. */
 static void a_server_somebody_waits_for_makes_no_room(void **state)
 {
@@ -50,7 +96,7 @@ static void a_server_somebody_waits_for_makes_no_room(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
-		c[i] = sim_client_as(s, users[i]);
+		c[i] = silent_client(s, users[i]);
 	n = s->pg.n;
 	for (int i = 0; i < 3; i++)
 		sim_query(c[i], "SELECT 1");
@@ -73,7 +119,7 @@ static void a_server_somebody_waits_for_makes_no_room(void **state)
 static void a_busy_pool_shares(void **state)
 {
 	struct sim *s = sim_begin(4, one_connection);
-	struct sim_client *a = sim_client_as(s, "ann"), *b = sim_client_as(s, "bob"), *next;
+	struct sim_client *a = silent_client(s, "ann"), *b = silent_client(s, "bob"), *next;
 	unsigned sessions = 0, logins;
 
 	(void)state;
@@ -107,12 +153,12 @@ static void a_busy_pool_shares(void **state)
 static void a_busy_pool_does_not_share_with_itself(void **state)
 {
 	struct sim *s = sim_begin(5, one_connection);
-	struct sim_client *ann[4], *bob = sim_client_as(s, "bob");
+	struct sim_client *ann[4], *bob = silent_client(s, "bob");
 	unsigned logins;
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		ann[i] = sim_client_as(s, "ann");
+		ann[i] = silent_client(s, "ann");
 	sim_works(ann[0]);
 	logins = s->pg.n;
 	sim_query(ann[1], "SELECT 1");
@@ -165,12 +211,13 @@ static void a_turn_is_not_given_up(void **state)
 {
 	static const char *const zones[] = {"UTC", "EET", "CET", "MET"};
 	struct sim *s = sim_begin(5, one_connection);
-	struct sim_client *ann[4], *bob = sim_client_as(s, "bob");
+	struct sim_client *ann[4], *bob = silent_client(s, "bob");
 	unsigned logins;
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		ann[i] = sim_login(s, "ann", (const char *const[]){"TimeZone", zones[i], NULL});
+		sim_pass(s, 120 * MS);
 		sim_expect(ann[i], "RSKZ");
 	}
 	sim_works(ann[0]);
@@ -199,11 +246,11 @@ static void one_login_at_a_time(struct sim *s)
 static void nothing_is_given_up_while_logins_pause(void **state)
 {
 	struct sim *s = sim_begin(5, one_login_at_a_time);
-	struct sim_client *bob = sim_client_as(s, "bob"), *ann[2];
+	struct sim_client *bob = silent_client(s, "bob"), *ann[2];
 
 	(void)state;
 	for (int i = 0; i < 2; i++)
-		ann[i] = sim_client_as(s, "ann");
+		ann[i] = silent_client(s, "ann");
 	sim_works(ann[0]);
 	s->pg.silent_at = FAKEPG_STARTUP;
 	sim_login(s, "cid", NULL);
@@ -235,8 +282,8 @@ static void who_gave_up_does_not_wait(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		ann[i] = sim_client_as(s, "ann");
-		bob[i] = sim_client_as(s, "bob");
+		ann[i] = silent_client(s, "ann");
+		bob[i] = silent_client(s, "bob");
 	}
 	sim_works(ann[0]);
 	sim_query(bob[0], "SELECT 1");
@@ -264,7 +311,7 @@ static void one_connection_and_one_ready(struct sim *s)
 static void what_is_kept_ready_makes_no_room(void **state)
 {
 	struct sim *s = sim_begin(4, one_connection_and_one_ready);
-	struct sim_client *a = sim_client_as(s, "ann"), *b = sim_client_as(s, "bob");
+	struct sim_client *a = silent_client(s, "ann"), *b = silent_client(s, "bob");
 
 	(void)state;
 	sim_pass(s, 60 * SEC);
@@ -282,10 +329,10 @@ static void what_is_kept_ready_makes_no_room(void **state)
 static void what_is_kept_ready_waits_for_room(void **state)
 {
 	struct sim *s = sim_begin(4, one_connection_and_one_ready);
-	struct sim_client *a = sim_client_as(s, "ann");
+	struct sim_client *a = silent_client(s, "ann");
 
 	(void)state;
-	sim_client_as(s, "bob");
+	silent_client(s, "bob");
 	sim_works(a);
 	assert_int_equal(s->pg.n, 3);
 	fakepg_close(fakepg_conn(&s->pg, 0));
@@ -362,6 +409,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(somebody_elses_idle_server_makes_room),
 		cmocka_unit_test(a_server_that_becomes_idle_makes_room),
+		cmocka_unit_test(who_is_let_in_has_the_first_query),
+		cmocka_unit_test(who_is_let_in_and_is_silent_makes_room),
 		cmocka_unit_test(a_server_somebody_waits_for_makes_no_room),
 		cmocka_unit_test(a_busy_pool_shares),
 		cmocka_unit_test(a_busy_pool_does_not_share_with_itself),
