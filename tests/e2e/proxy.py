@@ -142,8 +142,9 @@ class Pgiam:
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
             return file.read()
 
-    def logged(self, pattern, seconds=5):
-        """Waits for a line that matches; the match or None."""
+    def logged(self, pattern, seconds=wire.PATIENCE_SEC):
+        """Waits for a line that matches, as lines are written by a thread of their own: what pgiam has done is in log() a while
+        later. The match or None."""
         found = None
 
         def look():

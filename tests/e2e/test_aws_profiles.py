@@ -196,7 +196,7 @@ def test_login_not_renewed(serve, home, aws, login_session):
     login_session(120)
     one = serve(home.env())
     assert one.logs_in()
-    assert "USER_CREDENTIALS_CHANGED" in one.log()
+    assert one.logged("USER_CREDENTIALS_CHANGED")
     one.stop()
     login_session(-1)
     assert "USER_CREDENTIALS_CHANGED" in serve(home.env(), query_wait_timeout=3).complaint()
