@@ -107,13 +107,13 @@ def test_keys_are_random(pgiam):
     assert len(steps) > 30, "the pids follow a pattern"
 
 
-def test_driver_cancel(pgiam):
+def test_driver_cancel(pgiam, rds):
     with pgiam.connect() as conn:
-        timer = threading.Timer(0.3, conn.cancel)
-        timer.start()
+        canceller = threading.Thread(target=lambda: wire.eventually(lambda: sleeping(rds)) and conn.cancel())
+        canceller.start()
         with pytest.raises(psycopg.errors.QueryCanceled):
             conn.execute("select pg_sleep(30)")
-        timer.join()
+        canceller.join()
         assert conn.execute("select 1").fetchone() == (1,)
 
 
@@ -146,7 +146,7 @@ def test_50_idle_client(pgiam):
 def test_50_server_waits_for_its_cancel(fake_factory, pgiam_for):
     """A cancel is on its way when the client goes: the server connection must not serve the next client before the
     server has closed the cancel's connection."""
-    release = threading.Event()
+    release, started = threading.Event(), threading.Event()
     order = []
 
     def script(conn):
@@ -160,6 +160,7 @@ def test_50_server_waits_for_its_cancel(fake_factory, pgiam_for):
         conn.serve({"select slow": slow, "select next": lambda c: (order.append("next client"), c.one_row("1"))})
 
     def slow(conn):
+        started.set()
         wire.eventually(lambda: order)
         time.sleep(0.3)
         conn.one_row("slow")
@@ -169,7 +170,7 @@ def test_50_server_waits_for_its_cancel(fake_factory, pgiam_for):
     with pgiam.wire() as first:
         first.login()
         first.send(wire.query("select slow"))
-        time.sleep(0.1)
+        assert started.wait(10)
         pgiam_cancel = pgiam.wire().send(wire.cancel_packet(first.key))
         assert wire.eventually(lambda: order == ["cancel arrives"])
         first.until("Z")
