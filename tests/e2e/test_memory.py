@@ -43,12 +43,10 @@ def pieces(pgiam):
 
 def left(pgiam, *patterns):
     """Those of the patterns (bytes, or a regular expression) that are found."""
-    found = []
+    found = set()
     for data in pieces(pgiam):
-        for p in patterns:
-            if p not in found and (p.search(data) if isinstance(p, re.Pattern) else p in data):
-                found.append(p)
-    return found
+        found |= {p for p in patterns if (p.search(data) if isinstance(p, re.Pattern) else p in data)}
+    return [p for p in patterns if p in found]
 
 
 def test_tokens(rds, pgiam):
