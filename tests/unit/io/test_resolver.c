@@ -283,7 +283,7 @@ static void bounded(void **state)
 {
 	struct fixture *f = begin(2, 3, 0);
 	struct ask a[8];
-	char name[8];
+	char name[16];
 	int refused = 0;
 
 	(void)state;
