@@ -428,13 +428,13 @@ static void finish(struct control *c)
 	pidfile_free(c->pidfile);
 }
 
-/* A thread that hangs may be using anything: leave what others would stumble over in order, and go. */
+/* A thread that hangs may be using anything, and others still run: leave what others would stumble over in order, and go. */
 static void abandon(struct control *c)
 {
-	sockets_close(&c->http_sockets);
-	sockets_close(&c->clients);
+	sockets_abandon(&c->http_sockets);
+	sockets_abandon(&c->clients);
 	pidfile_free(c->pidfile);
-	control_log_close(&c->log);
+	control_log_abandon(&c->log);
 	_exit(EXIT_FAILURE);
 }
 

@@ -39,3 +39,8 @@ void control_log_close(struct control_log *l)
 		close(l->fd);
 	*l = (struct control_log){0};
 }
+
+void control_log_abandon(struct control_log *l)
+{
+	log_writer_end(l->writer, FLUSH_MS);
+}

@@ -20,4 +20,7 @@ void control_log_problems(struct control_log *l, const struct conf_problem *p, s
 /* Gives the writer a moment to finish. Works on a zeroed struct. */
 void control_log_close(struct control_log *l);
 
+/* The same, before the process exits while other threads may still log. */
+void control_log_abandon(struct control_log *l);
+
 #endif

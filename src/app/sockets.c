@@ -100,6 +100,17 @@ void sockets_refuse(struct sockets *s)
 			(void)shutdown(s->fd[i], SHUT_RDWR);
 }
 
+void sockets_abandon(struct sockets *s)
+{
+	sockets_refuse(s);
+	for (size_t i = 0; i < s->count; i++) {
+		if (!s->more[i].passed_on)
+			listener_remove_file(&s->more[i].addr);
+		socket_lock_free(s->more[i].lock);
+		s->more[i].lock = NULL;
+	}
+}
+
 void sockets_text(const struct sockets *s, char *out, size_t size)
 {
 	size_t at = 0;

@@ -24,6 +24,9 @@ void sockets_close(struct sockets *s);
 /* Has who connects refused at once, while threads still hold the descriptors; not on those that were passed on. */
 void sockets_refuse(struct sockets *s);
 
+/* For a process that exits while threads still use them: sockets_refuse, and files are removed as by sockets_close. */
+void sockets_abandon(struct sockets *s);
+
 /* "127.0.0.1:5432 [::1]:5432", for the log: cut at the room there is. */
 void sockets_text(const struct sockets *s, char *out, size_t size);
 

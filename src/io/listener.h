@@ -22,6 +22,9 @@ int listener_open(const struct addr *a, const struct listen_opts *o, struct err 
 /* Closes and, for unix sockets, removes the file. */
 void listener_close_fd(int fd, const struct addr *a);
 
+/* Removes the file of a unix socket on which nobody listens any more: not that of a successor. */
+void listener_remove_file(const struct addr *a);
+
 /* A descriptor somebody else opened: checks that it is a listening stream socket (TCP or unix), makes it non-blocking and
  * close-on-exec, and tells its address. -1 with e set; the descriptor stays the caller's either way. */
 int listener_adopt(int fd, struct addr *a, struct err *e);

@@ -130,16 +130,20 @@ int listener_open(const struct addr *a, const struct listen_opts *o, struct err 
 	return -1;
 }
 
-void listener_close_fd(int fd, const struct addr *a)
+void listener_remove_file(const struct addr *a)
 {
 	const char *path = file_of(a);
 
+	if (path && is_stale(a))
+		unlink(path);
+}
+
+void listener_close_fd(int fd, const struct addr *a)
+{
 	if (fd < 0)
 		return;
 	close(fd);
-	/* Not if a successor has put its own socket there already. */
-	if (path && is_stale(a))
-		unlink(path);
+	listener_remove_file(a);
 }
 
 /* ---- sockets of others ---- */

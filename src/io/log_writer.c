@@ -277,13 +277,11 @@ struct log_writer_stats log_writer_stats(struct log_writer *w)
 	return s;
 }
 
-int log_writer_free(struct log_writer *w, int timeout_ms)
+int log_writer_end(struct log_writer *w, int timeout_ms)
 {
 	struct timespec until = after_us((uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * CLOCK_US_PER_MS);
 	bool ended;
 
-	if (!w)
-		return 0;
 	pthread_mutex_lock(&w->lock);
 	w->stop = true;
 	pthread_cond_signal(&w->wake);
@@ -291,12 +289,22 @@ int log_writer_free(struct log_writer *w, int timeout_ms)
 		if (pthread_cond_timedwait(&w->gone, &w->lock, &until) == ETIMEDOUT)
 			break;
 	ended = w->ended;
-	if (!ended)
-		pthread_detach(w->thread);
-	pthread_t thread = w->thread;
-
-	disown(w);
+	pthread_mutex_unlock(&w->lock);
 	if (ended)
-		pthread_join(thread, NULL);
+		pthread_join(w->thread, NULL);
+	else
+		pthread_detach(w->thread);
 	return ended ? 0 : -1;
+}
+
+int log_writer_free(struct log_writer *w, int timeout_ms)
+{
+	int result;
+
+	if (!w)
+		return 0;
+	result = log_writer_end(w, timeout_ms);
+	pthread_mutex_lock(&w->lock);
+	disown(w);
+	return result;
 }

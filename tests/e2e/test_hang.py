@@ -110,5 +110,5 @@ def test_signals_hurry_it(hung):
         assert pgiam.logged(said)
     start = time.monotonic()
     pgiam.tell(signal.SIGTERM)
-    assert exit_code(pgiam) == 1
+    assert exit_code(pgiam) == 1, pgiam.log()  # 66: ThreadSanitizer, which says why there
     assert time.monotonic() - start < 5  # two signals would have waited that long

@@ -130,6 +130,15 @@ static void unix_socket(void **state)
 	sockets_close(&one);
 	assert_int_equal(access(lock, F_OK), -1);
 	assert_int_equal(access(path, F_OK), -1);
+	/* the same while threads have the number */
+	assert_int_equal(sockets_open(&one, &l, 1, &opts, &e), 0);
+	fd = one.fd[0];
+	sockets_abandon(&one);
+	assert_int_equal(access(lock, F_OK), -1);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(one.fd[0], fd);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	sockets_close(&one);
 	/* one that was passed on is not ours to remove */
 	fd = listener_open(&l.addr, &opts, &e);
 	assert_int_equal(listener_adopt(fd, &a, &e), 0);
@@ -137,6 +146,8 @@ static void unix_socket(void **state)
 	sockets_add(&one, fd, &a);
 	sockets_text(&one, lock, sizeof lock);
 	assert_non_null(strstr(lock, path));
+	sockets_abandon(&one);
+	assert_int_equal(access(path, F_OK), 0);
 	sockets_close(&one);
 	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);

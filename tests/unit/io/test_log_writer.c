@@ -275,6 +275,27 @@ static void a_non_blocking_descriptor(void **state)
 	buf_free(&out);
 }
 
+/* Threads that are left may log until the process has gone. */
+static void lines_behind_the_end(void **state)
+{
+	static struct log_writer *w; /* never freed */
+	int fds[2];
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	w = log_writer_new(fds[1], 1 << 20, NULL);
+	put(w, "before\n");
+	assert_int_equal(log_writer_end(w, 10000), 0);
+	put(w, "behind\n");
+	close(fds[1]);
+	buf_init(&out, 1 << 20);
+	read_until(fds[0], &out, "before\n");
+	assert_int_equal(read(fds[0], &(char){0}, 1), 0);
+	close(fds[0]);
+	buf_free(&out);
+}
+
 static void free_does_not_wait_for_ever(void **state)
 {
 	int fds[2];
@@ -424,6 +445,7 @@ int main(void)
 		cmocka_unit_test(a_stalled_reader_of_json),
 		cmocka_unit_test(the_gap_is_told_where_it_is),
 		cmocka_unit_test(a_non_blocking_descriptor),
+		cmocka_unit_test(lines_behind_the_end),
 		cmocka_unit_test(free_does_not_wait_for_ever),
 		cmocka_unit_test(a_reader_that_is_gone),
 		cmocka_unit_test(a_full_disk),
