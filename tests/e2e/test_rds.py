@@ -9,11 +9,30 @@ import psycopg
 import pytest
 
 import fakepg
+import instance
 import sigv4
 import standin
 import wire
 
 ODD_USER = "we!rd us*er+\u00e9/%41"
+
+
+def test_cache_is_made_by_several(workdir, monkeypatch):
+    """Nobody sees it before it is whole; who loses takes the other's."""
+    path = "%s/pgiam-rds-cache-%d" % (workdir, instance.server_user()[0].pw_uid)
+    seen, give = [], instance.give
+
+    def slowly(new):
+        seen.append(os.path.exists(path))
+        give(new)
+        if len(seen) == 1:
+            with instance.cache():
+                pass
+    monkeypatch.setattr(instance.tempfile, "tempdir", workdir)
+    monkeypatch.setattr(instance, "give", slowly)
+    with instance.cache() as one:
+        assert one == path and seen == [False, False]
+    assert os.listdir(workdir) == [os.path.basename(path)] and os.listdir(path) == ["lock"]
 
 
 def refusal(rds, user="app_user", password=None, **kw):

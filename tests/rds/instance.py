@@ -129,9 +129,13 @@ def cache():
     """The cache directory, locked."""
     who = server_user()[0]
     path = os.path.join(tempfile.gettempdir(), "pgiam-rds-cache-%d" % who.pw_uid)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(path, 0o700)
-        give(path)
+    if not os.path.lexists(path):
+        new = tempfile.mkdtemp(prefix="pgiam-rds-cache-")
+        give(new)  # before it is there: others start at the same time, and take only what is the server's user's
+        try:
+            os.rename(new, path)
+        except OSError:
+            os.rmdir(new)  # another one was first
     info = os.lstat(path)
     if info.st_uid != who.pw_uid or info.st_mode & 0o077 or not os.path.isdir(path) or os.path.islink(path):
         raise Failed("%s belongs to somebody else" % path)
