@@ -53,7 +53,7 @@ class Container(Service):
 
     def __init__(self, aws):
         super().__init__(aws)
-        self.authorization = None  # what it wants to see, a set of what it takes, or None
+        self.authorization = {None}  # what it takes; None: no such header
         self.life_sec = 3600
 
     def wants(self, r):
@@ -62,8 +62,7 @@ class Container(Service):
     def answer(self, r):
         if r.method != "GET" or "application/json" not in r.headers.get("accept", "application/json"):
             raise Refused(400, "BadRequest", "GET, and JSON")
-        right = self.authorization if isinstance(self.authorization, set) else {self.authorization}
-        if r.headers.get("authorization") not in right:
+        if r.headers.get("authorization") not in self.authorization:
             raise Refused(401, "AccessDenied", "wrong Authorization")
         k = self.aws.issue("arn:aws:sts::%s:assumed-role/task-role/task" % ACCOUNT, self.life_sec)
         return Reply({"AccessKeyId": k.key_id, "SecretAccessKey": k.secret, "Token": k.token,

@@ -62,7 +62,7 @@ class Beside:
             Version=1, AccessKeyId=program.key_id, SecretAccessKey=program.secret, SessionToken=program.token))), mode=0o755)
         aws.sts.roles = {ROLE + name: {} for name in ("a", "b", "irsa")}
         aws.sts.roles[ROLE + "e"] = {"external_id": "e/1"}
-        aws.sts.web_tokens, aws.sso.tokens, aws.container.authorization = {"web-token"}, {"browser-token"}, "pod-token"
+        aws.sts.web_tokens, aws.sso.tokens, aws.container.authorization = {"web-token"}, {"browser-token"}, {"pod-token"}
         home.write("token", "web-token")
         home.write("pod", "pod-token")
         for session in ("corp", "https://d-1.awsapps.com/start"):

@@ -39,7 +39,7 @@ def test_web_identity_xml(serve, aws, write):
 
 def test_container(serve, aws, write):
     token = write("pod-token\n")
-    aws.container.authorization = "pod-token"
+    aws.container.authorization = {"pod-token"}
     one = serve(aws.env(AWS_CONTAINER_CREDENTIALS_FULL_URI=aws.url + "/v1/credentials",
                         AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=token, http_proxy="http://127.0.0.1:1"))
     assert one.logs_in()
