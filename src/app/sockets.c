@@ -77,14 +77,20 @@ void sockets_add(struct sockets *s, int fd, const struct addr *a)
 	add(s, fd, (struct sockets_entry){.addr = *a, .text = mem_strdup(addr_text(a, text)), .passed_on = true});
 }
 
+/* The files, once nobody listens. */
+static void remove_files(struct sockets_entry *m)
+{
+	if (!m->passed_on)
+		listener_remove_file(&m->addr);
+	socket_lock_free(m->lock);
+	m->lock = NULL;
+}
+
 void sockets_close(struct sockets *s)
 {
 	for (size_t i = 0; i < s->count; i++) {
-		if (s->more[i].passed_on)
-			close(s->fd[i]);
-		else
-			listener_close_fd(s->fd[i], &s->more[i].addr);
-		socket_lock_free(s->more[i].lock);
+		close(s->fd[i]);
+		remove_files(&s->more[i]);
 		free(s->more[i].text);
 	}
 	free(s->fd);
@@ -103,12 +109,8 @@ void sockets_refuse(struct sockets *s)
 void sockets_abandon(struct sockets *s)
 {
 	sockets_refuse(s);
-	for (size_t i = 0; i < s->count; i++) {
-		if (!s->more[i].passed_on)
-			listener_remove_file(&s->more[i].addr);
-		socket_lock_free(s->more[i].lock);
-		s->more[i].lock = NULL;
-	}
+	for (size_t i = 0; i < s->count; i++)
+		remove_files(&s->more[i]);
 }
 
 void sockets_text(const struct sockets *s, char *out, size_t size)

@@ -19,10 +19,7 @@ struct listen_opts {
  * socket's stale file is removed only if nobody answers on it. IPv6 sockets are IPV6_V6ONLY. */
 int listener_open(const struct addr *a, const struct listen_opts *o, struct err *e);
 
-/* Closes and, for unix sockets, removes the file. */
-void listener_close_fd(int fd, const struct addr *a);
-
-/* Removes the file of a unix socket on which nobody listens any more: not that of a successor. */
+/* After the end of listening, removes the file of a unix socket: not that of a successor who listens there. */
 void listener_remove_file(const struct addr *a);
 
 /* A descriptor somebody else opened: checks that it is a listening stream socket (TCP or unix), makes it non-blocking and

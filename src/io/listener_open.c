@@ -138,14 +138,6 @@ void listener_remove_file(const struct addr *a)
 		unlink(path);
 }
 
-void listener_close_fd(int fd, const struct addr *a)
-{
-	if (fd < 0)
-		return;
-	close(fd);
-	listener_remove_file(a);
-}
-
 /* ---- sockets of others ---- */
 
 static bool int_option(int fd, int name, int *value)

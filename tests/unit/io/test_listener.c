@@ -92,7 +92,7 @@ static void accepts(void **state)
 		close_all(&g);
 		listener_stop(g.ln);
 		listener_stop(NULL);
-		listener_close_fd(fd, &a);
+		close(fd);
 	}
 	loop_free(l);
 }
@@ -108,8 +108,8 @@ static void both_families_on_one_port(void **state)
 	assert_int_equal(addr_parse(&b, "::", addr_port(&a)), 0);
 	y = listener_open(&b, &opts, &e);
 	assert_true(y >= 0);
-	listener_close_fd(x, &a);
-	listener_close_fd(y, &b);
+	close(x);
+	close(y);
 }
 
 static void stops_inside_the_callback(void **state)
@@ -129,7 +129,7 @@ static void stops_inside_the_callback(void **state)
 	for (int i = 0; i < 5; i++)
 		close(c[i]);
 	close_all(&g);
-	listener_close_fd(fd, &a);
+	close(fd);
 	loop_free(l);
 }
 
@@ -172,7 +172,7 @@ static void waits_for_descriptors(void **state)
 	kit_for(l, 150000);
 	assert_int_equal(g.n, 0);
 	close(c);
-	listener_close_fd(fd, &a);
+	close(fd);
 	loop_free(l);
 }
 
@@ -221,7 +221,7 @@ static void gives_up_for_a_newcomer(void **state)
 	setrlimit(RLIMIT_NOFILE, &old);
 	close(c);
 	listener_stop(ln);
-	listener_close_fd(fd, &a);
+	close(fd);
 	loop_free(l);
 }
 
@@ -245,7 +245,7 @@ static void survives_aborted_connections(void **state)
 	close_all(&g);
 	assert_int_equal(listener_exhausted(g.ln), 0);
 	listener_stop(g.ln);
-	listener_close_fd(fd, &a);
+	close(fd);
 	loop_free(l);
 }
 
@@ -294,9 +294,11 @@ static void unix_sockets(void **state)
 	unlink(path);
 	other = listener_open(&a, &opts, &e);
 	assert_true(other >= 0);
-	listener_close_fd(fd, &a);
+	close(fd);
+	listener_remove_file(&a);
 	assert_int_equal(stat(path, &st), 0);
-	listener_close_fd(other, &a);
+	close(other);
+	listener_remove_file(&a);
 	assert_int_equal(stat(path, &st), -1);
 	/* a file that is no socket is not removed */
 	file = kit_write(dir, "file", "x", 1);
@@ -329,7 +331,8 @@ static void unix_group(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_gid, o.unix_gid);
 	assert_int_equal(st.st_mode & 07777, 0660);
-	listener_close_fd(fd, &a);
+	close(fd);
+	listener_remove_file(&a);
 	o.unix_gid = (gid_t)-2;
 	if (geteuid() != 0) {
 		assert_int_equal(listener_open(&a, &o, &e), -1);
