@@ -27,7 +27,8 @@ struct log_writer_stats log_writer_stats(struct log_writer *w);
  * beyond that the thread is left behind (the process is exiting) and -1 is returned. */
 int log_writer_free(struct log_writer *w, int timeout_ms);
 
-/* The same, but w stays for threads that go on logging until the process exits; their lines are lost. Nothing else may follow. */
+/* The same, but w stays for threads that go on logging until the process exits; their lines are lost. No
+ * log_writer_free may follow. */
 int log_writer_end(struct log_writer *w, int timeout_ms);
 
 #endif

@@ -26,7 +26,7 @@ struct database {
 	struct defer turn_defer;
 	uint64_t claimed_us;   /* when a server was last claimed for a turn (database_claims), monotonic; 0: never */
 	uint32_t connections;  /* servers of all pools, logging in included */
-	struct list idle;      /* idle servers of all pools, least recently used first (server.db_node) */
+	struct list idle;      /* idle servers of all pools that may make room, least recently used first (server.db_node) */
 	/* Closes the server at this node of `idle`; false: somebody waits for it. */
 	bool (*evict)(struct list *node);
 	struct health health; /* without `serving`, which is counted when somebody asks */

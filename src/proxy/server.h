@@ -83,7 +83,7 @@ struct server {
 	const struct server_ops *ops;
 	void *pool;
 	struct list pool_node; /* the pool's */
-	struct list db_node;   /* database.idle */
+	struct list db_node;   /* database.idle, but for the first moment of its life */
 	struct login *login;   /* non-NULL exactly in SERVER_LOGIN */
 	struct login_result *session; /* parameters and cancel key, once logged in */
 	struct relay relay;
