@@ -90,13 +90,15 @@ def test_out_of_descriptors_is_logged(pgiam):
 
 
 def test_no_descriptor_for_a_server(pgiam):
-    """The database is not what has to be looked at."""
-    before = pgiam.descriptors()
+    """The database is not what has to be looked at. The limit lies below every number in use: with a limit of as many as are
+    open one number is left, where a worker whose accept() came too late held the one before the client's meanwhile."""
     with pgiam.wire() as w:
-        assert wire.eventually(lambda: pgiam.descriptors() == before + 1)
-        resource.prlimit(pgiam.pid, resource.RLIMIT_NOFILE, (before + 1,) * 2)
+        assert w.request(wire.GSSENC_REQUEST) == b"N"
+        before = resource.prlimit(pgiam.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pgiam.pid, resource.RLIMIT_NOFILE, (3, before[1]))
         w.send(wire.startup())
         fields = wire.error_fields(w.until("E")[-1][1])
+        resource.prlimit(pgiam.pid, resource.RLIMIT_NOFILE, before)  # LeakSanitizer wants some at the end
         assert "Too many open files" in fields["M"]
         assert "ulimit -n" in fields["H"]
 
