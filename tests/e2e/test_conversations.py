@@ -220,6 +220,8 @@ def both(rds_factory, pgiam_for, workdir):
             users = put(os.path.join(workdir, "users"), "".join('"%s" "%s"\n' % row for row in secrets), mode=0o600)
             options.update(auth_type=PROVING[group][1], auth_file=users)
             another = rds_factory("--auth", "trust", "--tls", "off")
+        for server in {one, another}:
+            server.configure("autovacuum", "off")  # between the two, it changes the order vacuumdb sees tables in
         return one, pgiam_for(another, database={"auth": "none"}, **options)
     return make
 
@@ -233,7 +235,8 @@ def test_conversations(both, everything, group):
                         conversations.play(conversation, pgiam.port))
         return wrong and "%s, %s: %s" % (conversation.where, conversation.name, wrong)
 
-    with ThreadPoolExecutor(4) as pool:
+    # One after the other where programs list the tables that others of them make.
+    with ThreadPoolExecutor(1 if group == "libpq" else 4) as pool:
         wrong = [w for w in pool.map(judge, everything[group]) if w]
     assert not wrong, "%d of %d conversations differ\n\n%s" % (len(wrong), len(everything[group]), "\n\n".join(wrong))
     assert wire.eventually(lambda: pgiam.metric("pgiam_clients") == 0)
