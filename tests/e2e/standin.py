@@ -1,4 +1,5 @@
 """The RDS stand-in for tests: starts tests/rds, and knows what a test wants from it."""
+import functools
 import json
 import os
 import shutil
@@ -134,6 +135,11 @@ class Rds:
     def auth_log(self):
         with open(self.env["RDS_AUTH_LOG"], encoding="utf-8") as file:
             return file.read()
+
+    @functools.cached_property
+    def major(self):
+        """PostgreSQL's version: 15, 18."""
+        return int(self.admin("show server_version_num")[0][0]) // 10000
 
     def program(self, name):
         return os.path.join(self.bindir, name)

@@ -107,8 +107,14 @@ def test_keys_are_random(pgiam):
     assert len(steps) > 30, "the pids follow a pattern"
 
 
-def test_driver_cancel(pgiam, rds):
-    with pgiam.connect() as conn:
+LIBPQ_18 = pytest.mark.skipif(psycopg.pq.version() < 180000, reason="libpq is older than 18 here (LD_LIBRARY_PATH)")
+
+
+@pytest.mark.parametrize("options", [
+    {}, *(pytest.param(dict(max_protocol_version=version, sslnegotiation=how, sslmode="require"), marks=LIBPQ_18)
+          for version in ("3.0", "3.2") for how in ("postgres", "direct"))])
+def test_driver_cancel(pgiam, rds, options):
+    with pgiam.connect(**options) as conn:
         canceller = threading.Thread(target=lambda: wire.eventually(lambda: sleeping(rds)) and conn.cancel())
         canceller.start()
         with pytest.raises(psycopg.errors.QueryCanceled):
@@ -303,6 +309,20 @@ def test_08_min_protocol_version(fake_factory, pgiam_for):
     fields = pgiam.refusal()
     assert fields["C"] == "08P01" and "min_protocol_version" in fields["M"], fields
     assert fake.tokens == [], "the token was sent"
+
+
+def test_08_versions_of_postgresql(rds, pgiam_for):
+    """3.2, and keys of 32 bytes, are PostgreSQL 18's."""
+    pgiam = pgiam_for(rds, database=dict(min_protocol_version="3.2"))
+    if rds.major < 18:
+        assert pgiam.refusal()["C"] == "08P01"
+        return
+    with pgiam.wire() as w:
+        w.login()
+        w.send(wire.query("select pg_sleep(30)"))
+        assert wire.eventually(lambda: sleeping(rds))
+        pgiam.cancel(w.key)
+        assert cancelled(w)
 
 
 def test_51_cancel_storm(fake_factory, pgiam_for):

@@ -1,5 +1,7 @@
 """What a login carries: errors, notices and parameters on their way to the client, startup parameters and options on
 their way to the server. Numbers: pitfalls. What PostgreSQL itself would do decides."""
+import re
+
 import pytest
 
 import fakepg
@@ -60,7 +62,10 @@ def test_an_application_name_is_what_the_server_makes_of_it(plain, pgiam_for, na
         with wire.Wire.dial(port) as w:
             w.login(application_name=name)
             seen += [w.parameters["application_name"], w.value("show application_name")]
-    assert len(set(seen)) == 1, seen
+    direct = seen[0]
+    if plain.major >= 16 and len(direct) > 63:  # a difference that is listed: the whole escapes that fit
+        direct = re.match(r"([^\\]|\\x..)*", direct[:63])[0]
+    assert seen == seen[:1] * 2 + [direct] * 2
 
 
 def test_17_parameters_after_a_change(another_rds, pgiam_for):

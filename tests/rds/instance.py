@@ -89,6 +89,9 @@ def run(args, as_server=True, **kw):
 
 
 def bindir():
+    """Of the PostgreSQL that $PGBIN names; otherwise of the newest that is installed."""
+    if os.environ.get("PGBIN"):
+        return os.environ["PGBIN"]
     found = glob.glob("/usr/lib/postgresql/*/bin/postgres")
     if found:
         return os.path.dirname(max(found, key=lambda p: int(re.sub(r"\D", "", p) or 0)))
