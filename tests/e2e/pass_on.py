@@ -11,4 +11,4 @@ for to, fd in enumerate(spare, 3):
 for fd in spare:
     os.close(fd)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=names)
-os.execv(command[0], command)
+os.execvp(command[0], command)
