@@ -14,6 +14,13 @@ def sleeping(rds):
         (1,)]
 
 
+def fall_asleep(w, rds, **startup):
+    """Logs in; its query runs from then on."""
+    w.login(**startup)
+    w.send(wire.query("select pg_sleep(30)"))
+    assert wire.eventually(lambda: sleeping(rds))
+
+
 def cancelled(w):
     got = w.until("Z")
     errors = [wire.error_fields(b)["C"] for k, b in got if k == "E"]
@@ -24,9 +31,7 @@ def cancelled(w):
 def busy(pgiam, rds):
     """A client whose query runs."""
     with pgiam.wire() as w:
-        w.login()
-        w.send(wire.query("select pg_sleep(30)"))
-        assert wire.eventually(lambda: sleeping(rds))
+        fall_asleep(w, rds)
         yield w
 
 
@@ -64,9 +69,7 @@ def test_cancel_over_a_unix_socket(rds, pgiam_for, workdir):
     pgiam = pgiam_for(rds, unix_socket_dir=workdir)
     path = "%s/.s.PGSQL.%d" % (workdir, pgiam.port)
     with wire.Wire.dial_unix(path) as w:
-        w.login()
-        w.send(wire.query("select pg_sleep(30)"))
-        assert wire.eventually(lambda: sleeping(rds))
+        fall_asleep(w, rds)
         with wire.Wire.dial_unix(path) as c:
             c.send(wire.cancel_packet(w.key))
             assert c.closed()
@@ -237,9 +240,7 @@ def test_08_14_cancel_with_each_key(rds, pgiam_for, minor, tls):
     pgiam = pgiam_for(rds, workers=3, default_pool_size=6)  # the long key finds its worker, too
     for _ in range(3):
         with pgiam.wire() as w, pgiam.wire() as c:
-            w.login(version=3 << 16 | minor)
-            w.send(wire.query("select pg_sleep(30)"))
-            assert wire.eventually(lambda: sleeping(rds))
+            fall_asleep(w, rds, version=3 << 16 | minor)
             if tls:
                 c.tls()
             c.send(wire.cancel_packet(w.key))
@@ -318,9 +319,7 @@ def test_08_versions_of_postgresql(rds, pgiam_for):
         assert pgiam.refusal()["C"] == "08P01"
         return
     with pgiam.wire() as w:
-        w.login()
-        w.send(wire.query("select pg_sleep(30)"))
-        assert wire.eventually(lambda: sleeping(rds))
+        fall_asleep(w, rds)
         pgiam.cancel(w.key)
         assert cancelled(w)
 
@@ -390,8 +389,6 @@ def test_cancel_for_another_worker(rds, pgiam_for):
     pgiam = pgiam_for(rds, workers=4, default_pool_size=8)
     for _ in range(8):
         with pgiam.wire() as w:
-            w.login()
-            w.send(wire.query("select pg_sleep(20)"))
-            assert wire.eventually(lambda: sleeping(rds))
+            fall_asleep(w, rds)
             pgiam.cancel(w.key)
             assert cancelled(w)
