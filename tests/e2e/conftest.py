@@ -1,7 +1,7 @@
 """Fixtures: the RDS stand-in, pgiam, a fake server and certificates.
 
 PGIAM names the program (default: src/pgiam in the tree), PGIAM_WRAPPER a command to run it under, PGIAM_TEST_WORKERS
-its number of workers.
+its number of workers, PGBIN the directory of another PostgreSQL's programs than the newest that is installed.
 """
 import os
 import shutil

@@ -89,9 +89,12 @@ def run(args, as_server=True, **kw):
 
 
 def bindir():
-    """Of the PostgreSQL that $PGBIN names; otherwise of the newest that is installed."""
-    if os.environ.get("PGBIN"):
-        return os.environ["PGBIN"]
+    """PGBIN, or that of the newest PostgreSQL that is installed."""
+    named = os.environ.get("PGBIN")
+    if named:
+        if not os.access(os.path.join(named, "postgres"), os.X_OK):
+            raise Failed("PGBIN=%s: there is no postgres in this directory" % named)
+        return os.path.abspath(named)
     found = glob.glob("/usr/lib/postgresql/*/bin/postgres")
     if found:
         return os.path.dirname(max(found, key=lambda p: int(re.sub(r"\D", "", p) or 0)))
